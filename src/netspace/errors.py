@@ -1,0 +1,75 @@
+"""The exception tree. Every message names what was wrong, where, and what would be valid.
+
+The command line prints the message of a `NetspaceError` as one line and exits with code 2; anything else that escapes is
+a bug of ours and keeps its traceback.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import NoReturn
+
+
+class NetspaceError(Exception):
+    """Base of every error that a user can cause and mend."""
+
+
+class ConfigError(NetspaceError, ValueError):
+    """A network, recipe, space or study description breaks a rule (wrong key, type, range or combination)."""
+
+
+class UnknownNameError(NetspaceError, LookupError):
+    """A name that no registry holds: a space, network, block, recipe, executor, column, ..."""
+
+
+class WindowError(NetspaceError, ValueError):
+    """Sampling met fewer models inside a complexity window than were asked for."""
+
+
+class DataError(NetspaceError, ValueError):
+    """Images or labels that are missing, broken or out of range."""
+
+
+class StatisticsError(NetspaceError, ValueError):
+    """A statistic that these values cannot support (too few models, all equal, not a number)."""
+
+
+class StoreError(NetspaceError, RuntimeError):
+    """The result store cannot be opened, is of another version, or refuses a write."""
+
+
+class StudyError(NetspaceError, ValueError):
+    """A study that cannot start or go on as described (for example, its file changed after it was started)."""
+
+
+class TrainingError(NetspaceError, RuntimeError):
+    """Training cannot go on: out of memory, a checkpoint of another configuration, an unusable device."""
+
+
+class WeightsError(NetspaceError, ValueError):
+    """Weights that do not belong to the network, or a file that cannot be read as weights."""
+
+
+class MissingExtraError(NetspaceError, ImportError):
+    """An optional dependency is not installed; the message names the extra that brings it."""
+
+    def __init__(self, extra: str, what: str) -> None:
+        super().__init__(f"{what} needs the extra '{extra}': uv sync --extra {extra}, or pip install 'netspace[{extra}]'")
+        self.extra = extra
+
+
+def raise_unknown(kind: str, name: str, valid: Iterable[str]) -> NoReturn:
+    """Raise `UnknownNameError` that lists the `valid` names of a `kind` and the nearest one to `name`.
+
+    Args:
+        kind: what the name should be, in the singular: "design space", "block", ...
+        name: what was given.
+        valid: every name that would have been accepted.
+
+    Raises:
+        UnknownNameError: always.
+    """
+    names = sorted(valid)
+    folded = {known.lower(): known for known in names}
+    near = get_close_matches(name.lower(), list(folded), n=1)
+    hint = f" (did you mean '{folded[near[0]]}'?)" if near else ""
+    raise UnknownNameError(f"unknown {kind} '{name}'{hint}; valid: {', '.join(names)}")
