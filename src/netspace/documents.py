@@ -1,0 +1,118 @@
+"""YAML and JSON documents in, validated models out, and every mistake in them told in one line.
+
+A user's file is read by `read_yaml` (the safe loader, nothing else) and checked by `parse`, which turns pydantic's report into one
+sentence that names the file, the key and what would be valid there.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from netspace.errors import ConfigError, NetspaceError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Document(BaseModel):
+    """Base of everything a user may write in a file: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise ConfigError(_first_problem(error, type(self), type(self).__name__)) from None
+
+
+def read_yaml(path: Path | str) -> Any:
+    """Return what the YAML (or JSON) file at `path` holds, as plain lists, dicts and scalars.
+
+    Raises:
+        ConfigError: the file is missing, unreadable, not text or not YAML; the message names it and the line.
+    """
+    path = Path(path)
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as text ({error})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ConfigError(f"{path}{where}: not valid YAML ({problem})") from None
+
+
+def parse(model: type[Model], data: Any, where: str) -> Model:
+    """Validate `data` as `model`; `where` (a file's path, say) begins the message of the error.
+
+    Raises:
+        ConfigError: one line with the key's path inside the document, what was received and what is valid.
+    """
+    if not isinstance(data, dict):
+        expected = ", ".join(_keys(model))
+        raise ConfigError(f"{where}: must be a mapping with the keys {expected}, got {_shown(data)}")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(_first_problem(error, model, where)) from None
+    except NetspaceError as error:
+        raise type(error)(f"{where}: {error}") from None
+
+
+def dump_yaml(data: Any) -> str:
+    """Return `data` as YAML, keys in the given order, short lists on one line."""
+    return yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=100)
+
+
+def digest(data: Any) -> str:
+    """Return the identity of plain `data`: 16 hexadecimal digits of the SHA-256 of its canonical JSON."""
+    canonical = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _first_problem(error: ValidationError, model: type[BaseModel], where: str) -> str:
+    """Say the first problem of a pydantic report in one line, and how many more there are."""
+    problems = error.errors(include_url=False)
+    # an unknown key explains a "missing" one beside it: tell it first
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    path = [part for part in problem["loc"] if not (isinstance(part, str) and part.startswith(("function-", "tagged-")))]
+    key = ".".join(map(str, path))
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if problem["type"] == "extra_forbidden":
+        owner = _model_at(model, path[:-1])
+        valid = f"; valid: {', '.join(_keys(owner))}" if owner else ""
+        return f"{where}: unknown key '{key}'{valid}{more}"
+    if problem["type"] == "missing":
+        return f"{where}: the key '{key}' is missing{more}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":
+        return f"{where}: {key + ': ' if key else ''}{message}{more}"
+    message = message[0].lower() + message[1:]
+    return f"{where}: {key}: {message}, got {_shown(problem['input'])}{more}"
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_at(model: type[BaseModel], path: list[Any]) -> type[BaseModel] | None:
+    """Return the model that the key path `path` leads to, if the annotations name one plainly."""
+    found: Any = model
+    for part in path:
+        if not (isinstance(found, type) and issubclass(found, BaseModel)):
+            return None
+        if isinstance(part, str) and part in found.model_fields:
+            found = found.model_fields[part].annotation
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def _shown(value: Any, limit: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
