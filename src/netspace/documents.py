@@ -1,7 +1,7 @@
 """YAML and JSON documents in, validated models out, and every mistake in them told in one line.
 
-A user's file is read by `read_yaml` (the safe loader, nothing else) and checked by `parse`, which turns pydantic's report into one
-sentence that names the file, the key and what would be valid there.
+A user's file is read by `read_yaml` (the safe loader, nothing else) and checked by `parse`, which turns pydantic's
+report into one sentence that names the file, the key and what would be valid there.
 """
 
 import hashlib
@@ -11,22 +11,32 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic._internal._model_construction import ModelMetaclass  # pydantic exports it nowhere else
 
 from netspace.errors import ConfigError, NetspaceError
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class Document(BaseModel):
-    """Base of everything a user may write in a file: frozen, and an unknown key is an error."""
+class _OneLineErrors(ModelMetaclass):
+    """Lets `Model(...)` raise our one-line `ConfigError`, while models nested in it keep pydantic's full report."""
+
+    # mypy: every class of this metaclass is a model; ruff: a metaclass's instances are classes
+    def __call__(cls: type[Model], *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]  # noqa: N805
+        try:
+            return ModelMetaclass.__call__(cls, *args, **kwargs)
+        except ValidationError as error:
+            raise ConfigError(_first_problem(error, cls, cls.__name__)) from None
+
+
+class Document(BaseModel, metaclass=_OneLineErrors):
+    """Base of everything a user may write in a file: frozen, and an unknown key is an error.
+
+    Raises:
+        ConfigError: at construction, when a value breaks a rule; one line that names the key.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-    def __init__(self, **data: Any) -> None:
-        try:
-            super().__init__(**data)
-        except ValidationError as error:
-            raise ConfigError(_first_problem(error, type(self), type(self).__name__)) from None
 
 
 def read_yaml(path: Path | str) -> Any:
@@ -82,7 +92,9 @@ def _first_problem(error: ValidationError, model: type[BaseModel], where: str) -
     problems = error.errors(include_url=False)
     # an unknown key explains a "missing" one beside it: tell it first
     problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    path = [part for part in problem["loc"] if not (isinstance(part, str) and part.startswith(("function-", "tagged-")))]
+    path = [
+        part for part in problem["loc"] if not (isinstance(part, str) and part.startswith(("function-", "tagged-")))
+    ]
     key = ".".join(map(str, path))
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if problem["type"] == "extra_forbidden":

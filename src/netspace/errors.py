@@ -1,7 +1,7 @@
 """The exception tree. Every message names what was wrong, where, and what would be valid.
 
-The command line prints the message of a `NetspaceError` as one line and exits with code 2; anything else that escapes is
-a bug of ours and keeps its traceback.
+The command line prints the message of a `NetspaceError` as one line and exits with code 2; anything else that escapes
+is a bug of ours and keeps its traceback.
 """
 
 from collections.abc import Iterable
@@ -53,7 +53,9 @@ class MissingExtraError(NetspaceError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 
     def __init__(self, extra: str, what: str) -> None:
-        super().__init__(f"{what} needs the extra '{extra}': uv sync --extra {extra}, or pip install 'netspace[{extra}]'")
+        super().__init__(
+            f"{what} needs the extra '{extra}': uv sync --extra {extra}, or pip install 'netspace[{extra}]'"
+        )
         self.extra = extra
 
 

@@ -1,0 +1,134 @@
+"""AnyNetBatch: many networks of one template as arrays, one row a network, one column a stage.
+
+Everything that must be fast (sampling, complexity, windows) works on these arrays; a single network is a batch of one.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspace.arch.config import BOTTLENECK_BLOCKS, TEMPLATE_KEYS, AnyNetConfig, Stage, Template
+from netspace.errors import ConfigError
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AnyNetBatch:
+    """n networks with S stages each.
+
+    Attributes:
+        template: what they share.
+        depths, widths, strides, group_widths: int64 (n, S).
+        bottleneck_ratios: float64 (n, S), b = width / bottleneck width.
+    """
+
+    template: Template
+    depths: IntArray
+    widths: IntArray
+    strides: IntArray
+    bottleneck_ratios: NDArray[np.float64]
+    group_widths: IntArray
+
+    @classmethod
+    def from_configs(cls, configs: Sequence[AnyNetConfig]) -> Self:
+        """Stack configurations of one template and one number of stages.
+
+        Raises:
+            ConfigError: there are none, or they differ in template or number of stages.
+        """
+        if not configs:
+            raise ConfigError("a batch needs at least one network, got none")
+        first = configs[0]
+        template = template_of(first)
+        for i, config in enumerate(configs):
+            if len(config.stages) != len(first.stages) or template_of(config) != template:
+                raise ConfigError(
+                    f"networks of one batch must share template and number of stages: network {i} "
+                    f"({len(config.stages)} stages of '{config.block}') differs from network 0 "
+                    f"({len(first.stages)} stages of '{first.block}')"
+                )
+
+        def column(attribute: str) -> NDArray[np.float64]:
+            return np.array([[getattr(stage, attribute) for stage in config.stages] for config in configs], np.float64)
+
+        return cls(
+            template=template,
+            depths=column("depth").astype(np.int64),
+            widths=column("width").astype(np.int64),
+            strides=column("stride").astype(np.int64),
+            bottleneck_ratios=column("bottleneck_ratio"),
+            group_widths=column("group_width").astype(np.int64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.depths)
+
+    @property
+    def num_stages(self) -> int:
+        """S, the number of stages of every network."""
+        return int(self.depths.shape[1])
+
+    @property
+    def bottleneck_widths(self) -> IntArray:
+        """Channels of the 3x3 convolutions, int64 (n, S)."""
+        return np.rint(self.widths / self.bottleneck_ratios).astype(np.int64)
+
+    def take(self, index: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Self:
+        """Return the networks that a numpy `index` over rows selects."""
+        return replace(
+            self,
+            depths=self.depths[index],
+            widths=self.widths[index],
+            strides=self.strides[index],
+            bottleneck_ratios=self.bottleneck_ratios[index],
+            group_widths=self.group_widths[index],
+        )
+
+    def concatenate(self, other: Self) -> Self:
+        """Return the networks of both, these first; the templates must be equal."""
+        return replace(
+            self,
+            depths=np.concatenate([self.depths, other.depths]),
+            widths=np.concatenate([self.widths, other.widths]),
+            strides=np.concatenate([self.strides, other.strides]),
+            bottleneck_ratios=np.concatenate([self.bottleneck_ratios, other.bottleneck_ratios]),
+            group_widths=np.concatenate([self.group_widths, other.group_widths]),
+        )
+
+    def identity(self) -> IntArray:
+        """Return rows that are equal exactly where the networks are: int64 (n, 5 S)."""
+        return np.concatenate(
+            [self.depths, self.widths, self.strides, self.bottleneck_widths, self.group_widths], axis=1
+        )
+
+    def config(self, i: int) -> AnyNetConfig:
+        """Return network `i` as a configuration."""
+        grouped = self.template.block in BOTTLENECK_BLOCKS
+        stages = tuple(
+            Stage(
+                depth=int(self.depths[i, s]),
+                width=int(self.widths[i, s]),
+                stride=1 if self.strides[i, s] == 1 else 2,
+                bottleneck_ratio=float(self.bottleneck_ratios[i, s]) if grouped else 1.0,
+                group_width=int(self.group_widths[i, s] if grouped else self.widths[i, s]),
+            )
+            for s in range(self.num_stages)
+        )
+        return AnyNetConfig(**_template_values(self.template), stages=stages)
+
+    def configs(self) -> Iterator[AnyNetConfig]:
+        """Yield every network as a configuration, in order."""
+        return (self.config(i) for i in range(len(self)))
+
+
+def template_of(config: Template) -> Template:
+    """Return what `config` shares with the other networks of its space: everything but its own parameters."""
+    return Template(**_template_values(config))
+
+
+def _template_values(template: Template) -> dict[str, object]:
+    return {key: getattr(template, key) for key in TEMPLATE_KEYS}

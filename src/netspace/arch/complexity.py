@@ -1,0 +1,183 @@
+"""Complexity: flops, parameters and activations of networks, from one set of array formulas.
+
+Counted as pycls counts (the numbers of the RegNet paper): flops are multiply-adds of convolutions and fully connected
+layers; activations are the elements of their outputs and of the max-pool's; normalisation adds 2 c parameters and
+nothing else; global pooling and activation functions are free. Every formula broadcasts, int64 throughout, so that a
+population is counted at once and a single network is a batch of one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netspace.arch.batch import AnyNetBatch
+from netspace.arch.config import AnyNetConfig
+from netspace.arch.regnet import RegNetConfig
+from netspace.errors import ConfigError
+
+Counts = Any  # int or int64 array: the formulas do not care
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """What networks cost: ints for one network, int64 arrays (n,) for a population.
+
+    Attributes:
+        flops: multiply-adds of one forward pass on one image.
+        params: learned parameters.
+        activations: elements of the outputs of convolutions, fully connected layers and max-pools, for one image.
+    """
+
+    flops: Counts
+    params: Counts
+    activations: Counts
+
+    def __add__(self, other: "Complexity") -> "Complexity":
+        return Complexity(self.flops + other.flops, self.params + other.params, self.activations + other.activations)
+
+    def __mul__(self, times: Counts) -> "Complexity":
+        return Complexity(self.flops * times, self.params * times, self.activations * times)
+
+    def as_dict(self) -> dict[str, Counts]:
+        """Return the three by name."""
+        return {"flops": self.flops, "params": self.params, "activations": self.activations}
+
+
+MEASURES = ("flops", "params", "activations")
+FREE = Complexity(0, 0, 0)
+
+
+def complexity(network: AnyNetConfig | RegNetConfig | AnyNetBatch, resolution: int = 224) -> Complexity:
+    """Return what a network, or each network of a batch, costs on square images.
+
+    Args:
+        network: one configuration, or a batch of n.
+        resolution: height and width of the image in pixels, >= 1.
+
+    Returns:
+        Ints for one configuration; int64 (n,) for a batch.
+
+    Raises:
+        ConfigError: the resolution is not a positive integer.
+    """
+    if isinstance(resolution, bool) or not isinstance(resolution, int | np.integer) or resolution < 1:
+        raise ConfigError(f"resolution must be a positive whole number of pixels, got {resolution!r}")
+    if isinstance(network, RegNetConfig):
+        network = network.to_anynet()
+    if isinstance(network, AnyNetBatch):
+        return _count(network, int(resolution))
+    one = _count(AnyNetBatch.from_configs([network]), int(resolution))
+    return Complexity(int(one.flops[0]), int(one.params[0]), int(one.activations[0]))
+
+
+def _count(batch: AnyNetBatch, resolution: int) -> Complexity:
+    template = batch.template
+    total, stem_size = _stem(template.stem.kind, template.in_channels, template.stem.width, resolution)
+    block = _BLOCKS[template.block]
+    w_in: Counts = np.full(len(batch), template.stem.width, dtype=np.int64)
+    size: Counts = np.full(len(batch), stem_size, dtype=np.int64)
+    inner = batch.bottleneck_widths
+    for s in range(batch.num_stages):
+        w, v, g, stride = batch.widths[:, s], inner[:, s], batch.group_widths[:, s], batch.strides[:, s]
+        total += block(w_in, w, v, g, template.se_ratio, size, stride)
+        size = _reduced(size, stride)
+        total += block(w, w, v, g, template.se_ratio, size, 1) * (batch.depths[:, s] - 1)
+        w_in = w
+    if template.head_width:
+        total += conv(w_in, template.head_width, 1, size) + norm(template.head_width)
+        w_in = np.full_like(w_in, template.head_width)
+    return total + linear(w_in, template.num_classes)
+
+
+def conv(w_in: Counts, w_out: Counts, k: int, size: Counts, *, groups: Counts = 1, bias: bool = False) -> Complexity:
+    """Count a k x k convolution whose output is size x size."""
+    weights = k * k * w_in * w_out // groups + (w_out if bias else 0)
+    area = size * size
+    return Complexity(weights * area, weights, w_out * area)
+
+
+def norm(w: Counts) -> Complexity:
+    """Count a batch normalisation of w channels: scale and shift."""
+    return Complexity(0, 2 * w, 0)
+
+
+def linear(w_in: Counts, w_out: Counts) -> Complexity:
+    """Count a fully connected layer with bias."""
+    weights = w_in * w_out + w_out
+    return Complexity(weights, weights, w_out + 0 * w_in)
+
+
+def squeeze_excite(w: Counts, w_se: Counts) -> Complexity:
+    """Count squeeze-and-excitation on w channels: two 1x1 convolutions with bias on the pooled 1 x 1 map."""
+    return conv(w, w_se, 1, 1, bias=True) + conv(w_se, w, 1, 1, bias=True)
+
+
+def se_width(w_in: Counts, se_ratio: float) -> Counts:
+    """Return the squeeze width: `se_ratio` of the block's *input* width, half-to-even (pycls `blocks.py`)."""
+    return np.rint(w_in * se_ratio).astype(np.int64)
+
+
+def _reduced(size: Counts, stride: Counts) -> Counts:
+    return (size - 1) // stride + 1
+
+
+def _stem(kind: str, w_in: int, w: int, resolution: int) -> tuple[Complexity, int]:
+    if kind == "cifar":
+        return conv(w_in, w, 3, resolution) + norm(w), resolution
+    size = _reduced(resolution, 2)
+    if kind == "simple":
+        return conv(w_in, w, 3, size) + norm(w), size
+    pooled = _reduced(size, 2)
+    return conv(w_in, w, 7, size) + norm(w) + Complexity(0, 0, w * pooled * pooled), pooled
+
+
+def _projection(w_in: Counts, w: Counts, size: Counts, stride: Counts) -> Complexity:
+    """Count the 1x1 shortcut of a residual block, which is there only where the shape changes."""
+    needed: Counts = (w_in != w) | (np.asarray(stride) != 1)
+    shortcut = conv(w_in, w, 1, size) + norm(w)
+    return shortcut * needed
+
+
+def _linear_bottleneck(
+    w_in: Counts, w: Counts, v: Counts, g: Counts, se_ratio: float, size: Counts, stride: Counts
+) -> Complexity:
+    out = _reduced(size, stride)
+    total = conv(w_in, v, 1, size) + norm(v) + conv(v, v, 3, out, groups=v // g) + norm(v)
+    if se_ratio:
+        total += squeeze_excite(v, se_width(w_in, se_ratio))
+    return total + conv(v, w, 1, out) + norm(w)
+
+
+def _bottleneck(
+    w_in: Counts, w: Counts, v: Counts, g: Counts, se_ratio: float, size: Counts, stride: Counts
+) -> Complexity:
+    branch = _linear_bottleneck(w_in, w, v, g, se_ratio, size, stride)
+    return branch + _projection(w_in, w, _reduced(size, stride), stride)
+
+
+def _v(w_in: Counts, w: Counts, _v: Counts, _g: Counts, _se: float, size: Counts, stride: Counts) -> Complexity:
+    return conv(w_in, w, 3, _reduced(size, stride)) + norm(w)
+
+
+def _vr(w_in: Counts, w: Counts, v: Counts, g: Counts, se: float, size: Counts, stride: Counts) -> Complexity:
+    return _v(w_in, w, v, g, se, size, stride) + _projection(w_in, w, _reduced(size, stride), stride)
+
+
+def _vanilla(w_in: Counts, w: Counts, v: Counts, g: Counts, se: float, size: Counts, stride: Counts) -> Complexity:
+    return _v(w_in, w, v, g, se, size, stride) + _v(w, w, v, g, se, _reduced(size, stride), 1)
+
+
+def _basic(w_in: Counts, w: Counts, v: Counts, g: Counts, se: float, size: Counts, stride: Counts) -> Complexity:
+    return _vanilla(w_in, w, v, g, se, size, stride) + _projection(w_in, w, _reduced(size, stride), stride)
+
+
+_BLOCKS: dict[str, Callable[..., Complexity]] = {
+    "bottleneck": _bottleneck,
+    "linear_bottleneck": _linear_bottleneck,
+    "basic": _basic,
+    "vanilla": _vanilla,
+    "v": _v,
+    "vr": _vr,
+}
