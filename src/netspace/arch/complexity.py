@@ -37,8 +37,9 @@ class Complexity:
     def __add__(self, other: "Complexity") -> "Complexity":
         return Complexity(self.flops + other.flops, self.params + other.params, self.activations + other.activations)
 
-    def __mul__(self, times: Counts) -> "Complexity":
-        return Complexity(self.flops * times, self.params * times, self.activations * times)
+    def times(self, n: Counts) -> "Complexity":
+        """Return what `n` of these cost."""
+        return Complexity(self.flops * n, self.params * n, self.activations * n)
 
     def as_dict(self) -> dict[str, Counts]:
         """Return the three by name."""
@@ -83,7 +84,7 @@ def _count(batch: AnyNetBatch, resolution: int) -> Complexity:
         w, v, g, stride = batch.widths[:, s], inner[:, s], batch.group_widths[:, s], batch.strides[:, s]
         total += block(w_in, w, v, g, template.se_ratio, size, stride)
         size = _reduced(size, stride)
-        total += block(w, w, v, g, template.se_ratio, size, 1) * (batch.depths[:, s] - 1)
+        total += block(w, w, v, g, template.se_ratio, size, 1).times(batch.depths[:, s] - 1)
         w_in = w
     if template.head_width:
         total += conv(w_in, template.head_width, 1, size) + norm(template.head_width)
@@ -136,8 +137,7 @@ def _stem(kind: str, w_in: int, w: int, resolution: int) -> tuple[Complexity, in
 def _projection(w_in: Counts, w: Counts, size: Counts, stride: Counts) -> Complexity:
     """Count the 1x1 shortcut of a residual block, which is there only where the shape changes."""
     needed: Counts = (w_in != w) | (np.asarray(stride) != 1)
-    shortcut = conv(w_in, w, 1, size) + norm(w)
-    return shortcut * needed
+    return (conv(w_in, w, 1, size) + norm(w)).times(needed)
 
 
 def _linear_bottleneck(
