@@ -116,8 +116,8 @@ def squeeze_excite(w: Counts, w_se: Counts) -> Complexity:
 
 
 def se_width(w_in: Counts, se_ratio: float) -> Counts:
-    """Return the squeeze width: `se_ratio` of the block's *input* width, half-to-even (pycls `blocks.py`)."""
-    return np.rint(w_in * se_ratio).astype(np.int64)
+    """Return the squeeze width: `se_ratio` of the block's *input* width (pycls `blocks.py`), half-to-even, >= 1."""
+    return np.maximum(1, np.rint(w_in * se_ratio)).astype(np.int64)
 
 
 def _reduced(size: Counts, stride: Counts) -> Counts:
