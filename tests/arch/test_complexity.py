@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from netspace.arch import AnyNetBatch, AnyNetConfig, complexity, zoo
+from netspace.arch.published import REGNETX, REGNETY
 from netspace.errors import ConfigError
 
 ZOO_JSON = Path(__file__).parents[3] / "shared" / "reference" / "regnet_zoo.json"
@@ -23,13 +24,14 @@ def test_zoo_complexities_equal_the_published_integers(name, row):
 
 
 def test_flops_of_every_zoo_name_are_near_what_the_name_says():
-    for entry in zoo.ZOO:
+    # RegNetZ is left out: timm named it by its flops at 256 pixels
+    for entry in REGNETX + REGNETY:
         size, unit = entry.name.split("-")[1][:-2], entry.name[-2:]
         assert complexity(entry.config).flops == pytest.approx(float(size) * {"MF": 1e6, "GF": 1e9}[unit], rel=0.06)
 
 
 def test_a_batch_counts_each_network_as_if_alone():
-    configs = [entry.config for entry in zoo.ZOO if entry.network.se_ratio and len(entry.config.stages) == 4]
+    configs = [entry.config for entry in REGNETY]
     batch = complexity(AnyNetBatch.from_configs(configs), resolution=96)
     for i, config in enumerate(configs):
         one = complexity(config, resolution=96)
