@@ -1,0 +1,220 @@
+"""Connections and transactions: what differs between SQLite and PostgreSQL, and every error of theirs in one line."""
+
+import json
+import math
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, make_url, select
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from netspace.errors import MissingExtraError, StoreError, raise_unknown
+from netspace.store.schema import SCHEMA_VERSION, Now, meta, metadata
+
+DEFAULT_PATH = Path("netspace.db")
+"""The SQLite file that is used where no store is named, in the working directory."""
+
+BUSY_SECONDS = 60.0
+"""How long a transaction waits for another process to finish its own."""
+
+_SQLITE_MAGIC = b"SQLite format 3\0"
+_ADVISORY_LOCK = 0x6E_65_74_73  # "nets": one key for everything that must not run twice at once on PostgreSQL
+
+_ADVICE = {
+    "readonly database": "it is read-only; copy it to a folder you may write to, or name another store",
+    "unable to open database file": "it cannot be opened for writing; name a store in a folder you may write to",
+    "disk is full": "the disk is full, nothing was recorded; free some space and run the same command again",
+    "No space left": "the disk is full, nothing was recorded; free some space and run the same command again",
+    "is locked": f"another process kept it locked for {BUSY_SECONDS:.0f} s; end that process or try again",
+    "file is not a database": "it is not an SQLite database; name another store",
+    "malformed": "the SQLite database is damaged; restore it from a copy (`sqlite3 FILE .recover` reads what is left)",
+}
+
+
+class Database:
+    """One database that holds a netspace store. Safe to share between threads; never share it across a fork.
+
+    Attributes:
+        where: the file or the URL (password hidden), as messages name it.
+        url: what opens the same store in another process.
+    """
+
+    def __init__(self, where: str, url: str, engine: Engine) -> None:
+        self.where = where
+        self.url = url
+        self._engine = engine
+        self._writer = engine.execution_options(writes=True)
+
+    @classmethod
+    def open(cls, target: str | Path | None, *, create: bool) -> Self:
+        """Connect to the store at `target` (see `Store.open`), creating its tables where there are none.
+
+        Raises:
+            StoreError: no netspace store of this version can be written there.
+            MissingExtraError: a PostgreSQL URL without its driver.
+        """
+        url = _resolve(DEFAULT_PATH if target is None else target)
+        if url.get_backend_name() == "sqlite":
+            database = cls._open_sqlite(Path(url.database or ""), create=create)
+        else:
+            engine = create_engine(url, pool_pre_ping=True, json_serializer=_to_json)
+            database = cls(url.render_as_string(hide_password=True), url.render_as_string(hide_password=False), engine)
+        try:
+            database._prepare(create=create)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @classmethod
+    def _open_sqlite(cls, path: Path, *, create: bool) -> Self:
+        try:
+            if create:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            elif not path.exists():
+                raise StoreError(f"{path}: no such store; `netspace run` makes one")
+            if path.exists():
+                with path.open("rb") as file:
+                    magic = file.read(len(_SQLITE_MAGIC))
+                if magic not in (b"", _SQLITE_MAGIC):
+                    raise StoreError(f"{path}: it is not an SQLite database; name another store")
+        except OSError as error:
+            reason = error.strerror or error
+            raise StoreError(f"{path}: cannot be opened as a store ({reason}); name a file you may write to") from error
+        path = path.absolute()
+        engine = create_engine(
+            URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS}, json_serializer=_to_json
+        )
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return cls(str(path), str(path), engine)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads, and sees one state of the database on SQLite."""
+        with self._errors_told(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, *, alone: bool = False) -> Iterator[Connection]:
+        """A transaction that writes all or nothing; with `alone`, no other such transaction runs at the same time."""
+        with self._errors_told(), self._writer.begin() as connection:
+            if alone and self._engine.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def _prepare(self, *, create: bool) -> None:
+        """Make the tables of an empty database, check those of any other, and alter nothing that is not ours."""
+        with self.write(alone=True) as connection:
+            inspector = inspect(connection)
+            tables = inspector.get_table_names()
+            if not tables and create:
+                metadata.create_all(connection)
+                connection.execute(
+                    insert(meta).values(
+                        schema_version=SCHEMA_VERSION, netspace_version=version("netspace"), created=Now()
+                    )
+                )
+            elif not tables:
+                raise StoreError(f"{self.where}: it holds no store yet; `netspace run` makes one")
+            else:
+                is_ours = "meta" in tables and "schema_version" in {c["name"] for c in inspector.get_columns("meta")}
+                self._check_version(connection if is_ours else None)
+        if self._engine.dialect.name == "sqlite":
+            with self._errors_told():
+                self._use_write_ahead_log()
+
+    def _check_version(self, connection: Connection | None) -> None:
+        row = connection.execute(select(meta.c.schema_version, meta.c.netspace_version)).first() if connection else None
+        if row is None:
+            raise StoreError(f"{self.where}: it holds other tables than a netspace store; name another store")
+        if row.schema_version != SCHEMA_VERSION:
+            writer = f"netspace {row.netspace_version}"
+            remedy = f"upgrade netspace to that of {writer}" if row.schema_version > SCHEMA_VERSION else f"use {writer}"
+            raise StoreError(
+                f"{self.where}: its schema has version {row.schema_version}, written by {writer}, and this netspace "
+                f"({version('netspace')}) has {SCHEMA_VERSION}; {remedy}, or name another store"
+            )
+
+    def _use_write_ahead_log(self) -> None:
+        """Let readers go on while a driver writes; kept in the file, and only possible outside a transaction."""
+        connection = self._engine.raw_connection()
+        patience = time.monotonic() + BUSY_SECONDS
+        try:
+            while True:
+                try:
+                    connection.cursor().execute("PRAGMA journal_mode = WAL")
+                    return
+                except sqlite3.OperationalError as error:
+                    # SQLite does not wait here by itself where two processes make the same new file at once
+                    if "locked" not in str(error) or time.monotonic() > patience:
+                        raise
+                    time.sleep(0.02)
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _errors_told(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            reason = next(iter(str(cause).strip().splitlines()), type(error).__name__)
+            advice = next((text for sign, text in _ADVICE.items() if sign in reason), reason)
+            raise StoreError(f"{self.where}: {advice}") from error
+
+
+def _resolve(target: str | Path) -> URL:
+    """Return the SQLAlchemy URL of a path or URL, with the driver that we support."""
+    if "://" not in str(target):
+        return URL.create("sqlite", database=str(Path(target).expanduser()))
+    try:
+        url = make_url(str(target))
+    except ArgumentError:
+        raise StoreError("the store's URL cannot be read; valid: postgresql://USER:PASSWORD@HOST/DATABASE") from None
+    backend = url.get_backend_name()
+    if backend not in ("sqlite", "postgresql", "postgres"):
+        raise_unknown("store", f"{backend}://", ["sqlite://", "postgresql://"])
+    if backend == "sqlite":
+        if url.database in (None, "", ":memory:"):
+            raise StoreError(f"{target}: a store in memory would be lost; name a file: sqlite:///PATH")
+        return url
+    if find_spec("psycopg") is None:
+        raise MissingExtraError("postgres", "a PostgreSQL store")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver would begin transactions late; _begin_sqlite begins them
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # a transaction that reads first and writes later fails at once, without waiting, where another wrote in between
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _to_json(value: Any) -> str:
+    """Return `value` as JSON that every database takes: numpy values as plain ones, NaN and infinities as null."""
+    return json.dumps(_plain(value), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,51 @@
+"""Rows of the store as pandas tables, with the same columns and types whatever they hold."""
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, select
+
+from netspace.store.schema import curves, runs
+
+_RUN_TYPES = {
+    "space": "str",
+    "index": "int64",
+    "launch": "int64",
+    "digest": "str",
+    "status": "str",
+    "error": "float64",
+    "flops": "int64",
+    "params": "int64",
+    "activations": "int64",
+    "seed": "int64",
+    "seconds": "float64",
+    "attempts": "int64",
+    "message": "object",
+}
+_CURVE_TYPES = {
+    "run_id": "int64",
+    "epoch": "int64",
+    "train_loss": "float64",
+    "train_error": "float64",
+    "val_error": "float64",
+    "lr": "float64",
+    "seconds": "float64",
+}
+
+
+def runs_frame(connection: Connection, study_id: int) -> pd.DataFrame:
+    """Return the table that `Store.frame` describes."""
+    columns = [runs.c[name] for name in _RUN_TYPES]
+    query = select(runs.c.id, runs.c.parameters, *columns).where(runs.c.study_id == study_id)
+    rows = connection.execute(query.order_by(runs.c.launch, runs.c.id)).all()
+    labels = pd.Index([row.id for row in rows], name="run_id", dtype="int64")
+    frame = pd.DataFrame([row[2:] for row in rows], columns=list(_RUN_TYPES), index=labels).astype(_RUN_TYPES)
+    parameters = pd.DataFrame([row.parameters for row in rows], index=labels)
+    clashing = {name: f"parameters.{name}" for name in parameters.columns if name in _RUN_TYPES}
+    return frame.join(parameters.rename(columns=clashing))
+
+
+def curves_frame(connection: Connection, condition: ColumnElement[bool]) -> pd.DataFrame:
+    """Return the table that `Store.curves` describes, of the runs that meet `condition`."""
+    columns = [curves.c[name] for name in _CURVE_TYPES]
+    query = select(*columns).join(runs, runs.c.id == curves.c.run_id).where(condition)
+    rows = connection.execute(query.order_by(runs.c.launch, runs.c.id, curves.c.epoch)).all()
+    return pd.DataFrame([tuple(row) for row in rows], columns=list(_CURVE_TYPES)).astype(_CURVE_TYPES)

@@ -1,0 +1,113 @@
+"""What goes into the store and what comes out of it, as frozen values."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from netspace.errors import StoreError
+from netspace.store.schema import Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRun:
+    """One model of a population that is to be trained once.
+
+    Raises:
+        StoreError: a number that the store cannot hold.
+    """
+
+    space: str
+    index: int  # position in its space's population, from 0
+    launch: int  # position in the whole study, from 0; spaces are interleaved
+    digest: str  # identity of the architecture
+    config: Mapping[str, Any]  # the network as plain data
+    parameters: Mapping[str, Any]  # sampled values: w_0, depth_1, ...
+    flops: int  # multiply-adds at the study's resolution
+    params: int
+    activations: int
+    seed: int  # of initialisation and data order, in [0, 2^63)
+
+    def __post_init__(self) -> None:
+        for name in ("index", "launch", "flops", "params", "activations", "seed"):
+            value = getattr(self, name)
+            if not 0 <= value < 2**63:
+                raise StoreError(f"run {self.index} of {self.space}: 0 <= {name} < 2^63 must hold, got {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePoint:
+    """What one epoch of training left behind; a loss that is not a number is stored as missing."""
+
+    epoch: int  # from 1
+    train_loss: float
+    lr: float
+    seconds: float  # training time of this epoch
+    train_error: float | None = None  # top-1, %
+    val_error: float | None = None  # top-1, %
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a run ended that trained to its end (`done`) or to a loss that is not finite (`diverged`).
+
+    Raises:
+        StoreError: `done` without a finite error in [0, 100], or `diverged` with an error.
+    """
+
+    status: Literal["done", "diverged"]
+    error: float | None = None  # top-1 on the validation split after the last epoch, %
+    curve: Sequence[CurvePoint] = ()
+    seconds: float  # training time of the whole run
+    environment: Mapping[str, Any] = field(default_factory=dict)  # versions, device, host
+    details: Mapping[str, Any] = field(default_factory=dict)  # anything else the result holds
+    message: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.status not in ("done", "diverged"):
+            raise StoreError(f"an outcome is 'done' or 'diverged', got {self.status!r}; a failure goes through fail()")
+        if self.status == "done":
+            if self.error is None or not (math.isfinite(self.error) and 0 <= self.error <= 100):
+                raise StoreError(f"a run that is done needs a finite error in [0, 100] %, got {self.error}")
+        elif self.error is not None:
+            raise StoreError(f"a run that diverged has no error, got {self.error}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRecord:
+    """A study as it was started; `digest` is the identity of `spec`, `created` seconds since the epoch."""
+
+    id: int
+    name: str
+    spec: dict[str, Any]
+    digest: str
+    created: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """A run as the store holds it; times are seconds since the epoch (UTC). For the planned part see `PlannedRun`."""
+
+    id: int
+    study_id: int
+    space: str
+    index: int
+    launch: int
+    digest: str
+    config: dict[str, Any]
+    parameters: dict[str, Any]
+    flops: int
+    params: int
+    activations: int
+    seed: int
+    status: Status
+    error: float | None  # top-1, %; None unless done
+    attempts: int  # times it was started and not released
+    worker: str | None  # who holds it or held it last
+    lease_until: float | None  # None unless running
+    started: float | None  # of the last attempt
+    finished: float | None  # None unless the status is final
+    seconds: float | None  # training time; None unless done or diverged
+    message: str | None  # why the last attempt failed
+    environment: dict[str, Any] | None
+    details: dict[str, Any] | None

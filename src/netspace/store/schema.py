@@ -1,0 +1,117 @@
+"""The tables of the result store, in the part of SQL that SQLite and PostgreSQL share.
+
+Times are seconds since the epoch (UTC) as double precision, taken from the database's clock: drivers on machines whose
+clocks differ still agree on when a lease ends.
+"""
+
+from typing import Any, Literal, get_args
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+SCHEMA_VERSION = 1
+"""Raised by one with every change of the tables below; a store of another version is refused."""
+
+Status = Literal["planned", "running", "done", "diverged", "failed", "lost"]
+"""`done` has an error, `diverged` met a loss that is not finite, `failed` raised, `lost` vanished with its worker."""
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+FINAL: tuple[Status, ...] = ("done", "diverged", "failed", "lost")
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("schema_version", Integer, primary_key=True, autoincrement=False),
+    Column("netspace_version", Text, nullable=False),
+    Column("created", Double, nullable=False),
+)
+
+studies = Table(
+    "studies",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("spec", JSON, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("created", Double, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", ForeignKey("studies.id"), nullable=False),
+    Column("space", Text, nullable=False),
+    Column("index", Integer, nullable=False),
+    Column("launch", Integer, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("config", JSON, nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("flops", BigInteger, nullable=False),
+    Column("params", BigInteger, nullable=False),
+    Column("activations", BigInteger, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("status", Text, nullable=False, default="planned"),
+    Column("error", Double),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("worker", Text),
+    Column("lease_until", Double),
+    Column("started", Double),
+    Column("finished", Double),
+    Column("seconds", Double),
+    Column("message", Text),
+    Column("environment", JSON(none_as_null=True)),
+    Column("details", JSON(none_as_null=True)),
+    UniqueConstraint("study_id", "space", "index", name="run_once_per_study"),
+    CheckConstraint(f"status IN ({', '.join(map(repr, STATUSES))})", name="status_known"),
+    CheckConstraint("(status = 'done') = (error IS NOT NULL)", name="error_exactly_when_done"),
+    CheckConstraint("error >= 0 AND error <= 100", name="error_is_a_percentage"),
+    CheckConstraint("status <> 'running' OR (worker IS NOT NULL AND lease_until IS NOT NULL)", name="running_is_held"),
+    Index("runs_in_launch_order", "study_id", "status", "launch"),
+)
+
+curves = Table(
+    "curves",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("train_loss", Double),
+    Column("train_error", Double),
+    Column("val_error", Double),
+    Column("lr", Double, nullable=False),
+    Column("seconds", Double, nullable=False),
+)
+
+
+class Now(FunctionElement[float]):
+    """The database's clock: seconds since the epoch, UTC, with at least millisecond resolution."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(Now, "sqlite")
+def _now_sqlite(_element: Now, _compiler: SQLCompiler, **_options: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(Now, "postgresql")
+def _now_postgresql(_element: Now, _compiler: SQLCompiler, **_options: Any) -> str:
+    return "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"

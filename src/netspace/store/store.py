@@ -1,0 +1,334 @@
+"""The result store: studies, their runs, and what each run came to.
+
+A run is planned once, claimed by one worker at a time under a lease, and recorded once, in one transaction:
+
+    planned --claim--> running --record--> done | diverged
+       ^                  |----release---> planned                     (costs no attempt: Ctrl-C, preemption)
+       |                  |----fail------> planned, or failed | lost   (once the attempts are used up)
+       '-----reclaim------'                                            (its worker vanished)
+
+Every method is one transaction; on a database error it raises `StoreError` and nothing has changed.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Update, case, func, insert, literal, null, or_, select, update
+
+from netspace.errors import StoreError, StudyError
+from netspace.store import frames
+from netspace.store.database import Database
+from netspace.store.records import Outcome, PlannedRun, RunRecord, StudyRecord
+from netspace.store.schema import STATUSES, Now, Status, curves, runs, studies
+from netspace.store.worker import Worker
+
+LEASE_SECONDS = 120.0
+"""How long a claim holds without a heartbeat, unless the caller says otherwise."""
+
+
+class Store:
+    """The studies of one database. Threads may share a store; each process opens its own, by `store.url`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, target: str | Path | None = None, *, create: bool = True) -> Self:
+        """Open the store at `target`, making an empty one where there is none.
+
+        Args:
+            target: the path of an SQLite file (its folder is made if need be), a URL
+                `postgresql://USER@HOST/DATABASE`, or None for `netspace.db` in the working directory.
+            create: False to refuse a place that holds no store yet.
+
+        Raises:
+            StoreError: the place cannot be written, holds something else, or a store of another schema version; in
+                every case it is left as it was.
+            MissingExtraError: a PostgreSQL URL without the extra `postgres`.
+            UnknownNameError: a URL of another database.
+        """
+        return cls(Database.open(target, create=create))
+
+    def close(self) -> None:
+        """Close the connections; whatever was returned stays valid."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def where(self) -> str:
+        """The file or the URL (password hidden), for messages."""
+        return self._database.where
+
+    @property
+    def url(self) -> str:
+        """What opens the same store in another process; it may hold a password."""
+        return self._database.url
+
+    def plan_study(
+        self, name: str, spec: dict[str, Any], digest: str, planned: Iterable[PlannedRun] = ()
+    ) -> StudyRecord:
+        """Store a study together with its runs; one that is already there only gets the runs it lacks.
+
+        Args:
+            name: unique in the store.
+            spec: the study file as plain data.
+            digest: identity of `spec`.
+            planned: every run of the study.
+
+        Raises:
+            StudyError: a study of this name has another digest, or holds other networks at the same places.
+        """
+        with self._database.write(alone=True) as connection:
+            row = connection.execute(select(studies).where(studies.c.name == name)).first()
+            if row is None:
+                values = {"name": name, "spec": spec, "digest": digest, "created": Now()}
+                row = connection.execute(insert(studies).values(values).returning(studies)).one()
+            study = StudyRecord(**row._mapping)
+            if study.digest != digest:
+                raise StudyError(
+                    f"{self.where}: study '{name}' was started from another specification (digest {study.digest}, now "
+                    f"{digest}); give the changed study another name, or restore the file"
+                )
+            self._insert_missing(connection, study, planned)
+        return study
+
+    def _insert_missing(self, connection: Connection, study: StudyRecord, planned: Iterable[PlannedRun]) -> None:
+        query = select(runs.c.space, runs.c.index, runs.c.digest).where(runs.c.study_id == study.id)
+        known = {(space, index): digest for space, index, digest in connection.execute(query)}
+        missing = []
+        for run in planned:
+            key = run.space, run.index
+            if key not in known:
+                known[key] = run.digest
+                missing.append(asdict(run) | {"study_id": study.id})
+            elif known[key] != run.digest:
+                raise StudyError(
+                    f"{self.where}: run {run.index} of {run.space} in study '{study.name}' is network "
+                    f"{known[key]}, now {run.digest}; the space or the sampling changed: give the study another name"
+                )
+        if missing:
+            connection.execute(insert(runs), missing)
+
+    def find_study(self, name: str) -> StudyRecord | None:
+        """Return the study of this name, or None."""
+        return next((study for study in self.studies() if study.name == name), None)
+
+    def studies(self) -> list[StudyRecord]:
+        """Return every study, the oldest first."""
+        with self._database.read() as connection:
+            return [StudyRecord(**row._mapping) for row in connection.execute(select(studies).order_by(studies.c.id))]
+
+    def claim(self, run_id: int, worker: str, *, lease_seconds: float = LEASE_SECONDS) -> bool:
+        """Take a planned run for `worker`; False if it is not planned (any more). Starting counts as an attempt."""
+        return len(self._update(_claim(worker, lease_seconds).where(runs.c.id == run_id))) == 1
+
+    def claim_next(self, study_id: int, worker: str, *, lease_seconds: float = LEASE_SECONDS) -> RunRecord | None:
+        """Take the planned run that is first in launch order, or return None where none is planned.
+
+        Any number of drivers may call this at once: each run goes to one of them.
+        """
+        first = (
+            select(runs.c.id)
+            .where(runs.c.study_id == study_id, runs.c.status == "planned")
+            .order_by(runs.c.launch, runs.c.id)
+            .limit(1)
+            # PostgreSQL passes over rows that another driver is claiming; SQLite has one writer and ignores this
+            .with_for_update(skip_locked=True)
+            .scalar_subquery()
+        )
+        return next(iter(self._update(_claim(worker, lease_seconds).where(runs.c.id == first))), None)
+
+    def heartbeat(
+        self, run_ids: Collection[int], worker: str, *, lease_seconds: float = LEASE_SECONDS
+    ) -> frozenset[int]:
+        """Renew the leases of `worker` on these runs; return those it still holds. Stop work on the others."""
+        change = (
+            update(runs)
+            .where(runs.c.id.in_(run_ids), runs.c.status == "running", runs.c.worker == worker)
+            .values(lease_until=Now() + lease_seconds)
+        )
+        return frozenset(run.id for run in self._update(change))
+
+    def release(self, run_id: int, worker: str) -> bool:
+        """Put a run back that `worker` holds, as if it had not been started; False if it does not hold it."""
+        change = _held(run_id, worker).values(_PLANNED_AGAIN | {"attempts": runs.c.attempts - 1})
+        return len(self._update(change)) == 1
+
+    def record(self, run_id: int, worker: str, outcome: Outcome) -> bool:
+        """Store how a run ended that `worker` holds, with its curve; False, and nothing stored, if it does not hold it.
+
+        A driver that lost its lease, or that asks again after a broken connection, therefore never doubles a result.
+        """
+        change = _held(run_id, worker).values(
+            status=outcome.status,
+            error=outcome.error,
+            seconds=outcome.seconds,
+            message=_text(outcome.message),
+            environment=dict(outcome.environment),
+            details=dict(outcome.details),
+            lease_until=None,
+            finished=Now(),
+        )
+        points = [asdict(point) | {"run_id": run_id} for point in outcome.curve]
+        with self._database.write() as connection:
+            if connection.execute(change).rowcount != 1:
+                return False
+            if points:
+                connection.execute(insert(curves), points)
+        return True
+
+    def fail(
+        self,
+        run_id: int,
+        worker: str,
+        message: str,
+        *,
+        max_attempts: int,
+        status: Literal["failed", "lost"] = "failed",
+    ) -> Status | None:
+        """Store why the attempt of `worker` gave no result: planned again, or `status` once attempts are used up.
+
+        Args:
+            run_id: the run.
+            worker: who holds it.
+            message: the reason with the traceback's tail.
+            max_attempts: how often a run is started at most, at least 1.
+            status: `failed` where training raised, `lost` where the training process vanished.
+
+        Returns:
+            The run's new status, or None, and nothing stored, if `worker` does not hold it.
+        """
+        ended = self._update(_held(run_id, worker).values(_attempt_over(status, max_attempts, literal(_text(message)))))
+        return ended[0].status if ended else None
+
+    def reclaim(self, study_id: int, *, max_attempts: int | None = None) -> list[RunRecord]:
+        """Take the runs back whose lease ended, or whose worker was a process of this machine that no longer lives.
+
+        Args:
+            study_id: the study.
+            max_attempts: None where a vanished driver is no fault of the run: it is planned again and the attempt does
+                not count. A number counts it, and a run that used its attempts up ends as `lost`.
+
+        Returns:
+            The runs taken back, as they are now, in launch order.
+        """
+        running = (runs.c.study_id == study_id, runs.c.status == "running")
+        with self._database.read() as connection:
+            holders = connection.execute(select(runs.c.worker).where(*running).distinct()).scalars().all()
+        gone = [holder for holder in holders if (worker := Worker.parse(holder)) and worker.is_gone()]
+        message = literal("its worker vanished: ") + runs.c.worker
+        if max_attempts is None:
+            values = _PLANNED_AGAIN | {"attempts": runs.c.attempts - 1, "message": message}
+        else:
+            values = _attempt_over("lost", max_attempts, message)
+        vanished = or_(runs.c.lease_until < Now(), runs.c.worker.in_(gone))
+        return self._update(update(runs).where(*running, vanished).values(values))
+
+    def _update(self, change: Update) -> list[RunRecord]:
+        """Carry out a change of runs and return them as they are after it, in launch order."""
+        with self._database.write() as connection:
+            changed = [RunRecord(**row._mapping) for row in connection.execute(change.returning(runs))]
+        return sorted(changed, key=lambda run: (run.launch, run.id))
+
+    def run(self, run_id: int) -> RunRecord:
+        """Return one run.
+
+        Raises:
+            StoreError: the store holds no run of this id.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(select(runs).where(runs.c.id == run_id)).first()
+        if row is None:
+            raise StoreError(f"{self.where}: it holds no run {run_id}")
+        return RunRecord(**row._mapping)
+
+    def runs(self, study_id: int, *, space: str | None = None, status: Status | None = None) -> list[RunRecord]:
+        """Return the runs of a study in launch order, of one space or status where given."""
+        query = select(runs).where(runs.c.study_id == study_id).order_by(runs.c.launch, runs.c.id)
+        if space is not None:
+            query = query.where(runs.c.space == space)
+        if status is not None:
+            query = query.where(runs.c.status == status)
+        with self._database.read() as connection:
+            return [RunRecord(**row._mapping) for row in connection.execute(query)]
+
+    def counts(self, study_id: int) -> dict[str, dict[Status, int]]:
+        """Return the number of runs by space and status, zeros included; spaces in the order of their first launch."""
+        first = select(runs.c.space).where(runs.c.study_id == study_id).group_by(runs.c.space)
+        query = select(runs.c.space, runs.c.status, func.count()).where(runs.c.study_id == study_id)
+        with self._database.read() as connection:
+            spaces = connection.execute(first.order_by(func.min(runs.c.launch))).scalars().all()
+            rows = connection.execute(query.group_by(runs.c.space, runs.c.status)).all()
+        counted: dict[str, dict[Status, int]] = {space: dict.fromkeys(STATUSES, 0) for space in spaces}
+        for space, status, number in rows:
+            counted[space][status] = number
+        return counted
+
+    def frame(self, study_id: int) -> pd.DataFrame:
+        """Return one row per run in launch order, whatever its status, indexed by `run_id`.
+
+        Columns: `space`, `index`, `launch`, `digest`, `status`, `error` (top-1, %; NaN unless done), `flops`, `params`,
+        `activations`, `seed`, `seconds` (NaN unless done or diverged), `attempts`, `message`, and one per sampled
+        parameter (NaN where the space has no such parameter; `parameters.NAME` where NAME is a column above).
+        """
+        with self._database.read() as connection:
+            return frames.runs_frame(connection, study_id)
+
+    def curve(self, run_id: int) -> pd.DataFrame:
+        """Return one row per epoch of a run: `epoch`, `train_loss`, `train_error`, `val_error` (%), `lr`, `seconds`."""
+        with self._database.read() as connection:
+            return frames.curves_frame(connection, runs.c.id == run_id).drop(columns="run_id")
+
+    def curves(self, study_id: int) -> pd.DataFrame:
+        """Return the curves of a whole study: `run_id` and the columns of `curve`, in launch order, then by epoch."""
+        with self._database.read() as connection:
+            return frames.curves_frame(connection, runs.c.study_id == study_id)
+
+
+_PLANNED_AGAIN: dict[str, Any] = {"status": "planned", "worker": None, "lease_until": None, "started": None}
+
+
+def _claim(worker: str, lease_seconds: float) -> Update:
+    return (
+        update(runs)
+        .where(runs.c.status == "planned")
+        .values(
+            status="running",
+            worker=worker,
+            attempts=runs.c.attempts + 1,
+            started=Now(),
+            lease_until=Now() + lease_seconds,
+        )
+    )
+
+
+def _held(run_id: int, worker: str) -> Update:
+    return update(runs).where(runs.c.id == run_id, runs.c.status == "running", runs.c.worker == worker)
+
+
+def _attempt_over(status: Status, max_attempts: int, message: ColumnElement[str]) -> dict[str, Any]:
+    """Return the values of a run whose attempt came to nothing: `status` if it was the last one, else planned again."""
+    last = runs.c.attempts >= max_attempts
+    again = {name: case((last, runs.c[name]), else_=null()) for name in ("worker", "started")}
+    return again | {
+        "status": case((last, literal(status)), else_=literal("planned")),
+        "finished": case((last, Now()), else_=null()),
+        "lease_until": None,
+        "message": message,
+    }
+
+
+def _text(message: str | None) -> str | None:
+    """Return `message` without what a database cannot hold: NUL and lone surrogates (undecodable file names)."""
+    return None if message is None else message.encode(errors="replace").decode().replace("\0", "")

@@ -1,0 +1,65 @@
+"""Who holds a run, and whether that process still lives."""
+
+import os
+import socket
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+from uuid import uuid4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """A process that claims runs. `str(worker)` is what the store records; `Worker.parse` reads it back.
+
+    A process id alone is reused by the system, so the time at which the process started goes with it. `token` keeps two
+    workers of one process (two threads, two studies) apart.
+    """
+
+    host: str
+    pid: int
+    started: str  # opaque: comparable only on the same host
+    token: str = field(default_factory=lambda: uuid4().hex[:8])
+
+    @classmethod
+    def current(cls) -> Self:
+        """Return a new worker of the calling process."""
+        pid = os.getpid()
+        return cls(host=socket.gethostname(), pid=pid, started=_start_of(pid) or "")
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Return the worker that `text` names, or None where it was not written by `str(worker)`."""
+        parts = text.split("|")
+        if len(parts) != 4 or not parts[1].isdecimal():
+            return None
+        host, pid, started, token = parts
+        return cls(host=host, pid=int(pid), started=started, token=token)
+
+    def __str__(self) -> str:
+        return f"{self.host}|{self.pid}|{self.started}|{self.token}"
+
+    def is_gone(self) -> bool:
+        """Return True if the process is known to have ended; a process on another host is never known to have."""
+        return self.host == socket.gethostname() and _start_of(self.pid) != (self.started or None)
+
+
+def _start_of(pid: int) -> str | None:
+    """Return a mark of when process `pid` started, or None if it does not live (a zombie does not)."""
+    if Path("/proc/self/stat").exists():
+        try:
+            # the command's name stands in parentheses and may hold spaces and parentheses itself
+            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        state, start_ticks = fields[0], fields[19]
+        return None if state in "ZX" else start_ticks
+    listed = subprocess.run(
+        ["ps", "-o", "state=,lstart=", "-p", str(pid)],
+        env={**os.environ, "LC_ALL": "C", "TZ": "UTC"},
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.split(maxsplit=1)
+    return None if len(listed) < 2 or listed[0].startswith("Z") else listed[1].strip()
