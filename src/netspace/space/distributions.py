@@ -1,0 +1,246 @@
+"""Distributions of one parameter: exact discrete laws over a sorted support.
+
+Where the original code draws a real number and rounds it to a grid (pycls `sweep/random.py`), the probability of each
+grid point is written down here, so that a law can be conditioned, counted and tested without drawing from it.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspace.errors import ConfigError, raise_unknown
+
+Number = int | float
+Values = NDArray[np.int64] | NDArray[np.float64]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Distribution:
+    """A law over finitely many numbers. Make one with `log_uniform`, `uniform`, `power_of_two`, `choice`, ...
+
+    Attributes:
+        values: the support, sorted, without repeats: int64 (K,) if all are whole and meant to be, else float64 (K,).
+        probabilities: float64 (K,), positive, summing to 1.
+        spec: how a space's YAML file writes the law, such as `{"log_uniform": [8, 1024], "step": 8}`.
+    """
+
+    values: Values
+    probabilities: FloatArray
+    spec: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def draw(self, generator: np.random.Generator, shape: int | tuple[int, ...]) -> Values:
+        """Return independent draws, an array of `shape`."""
+        return self.values[np.searchsorted(self._inner_edges, generator.random(shape), side="right")]
+
+    @cached_property
+    def _inner_edges(self) -> FloatArray:
+        """The cumulative probabilities without the last, which is 1 but for rounding."""
+        return np.cumsum(self.probabilities)[:-1]
+
+    def restricted(
+        self, *, low: Number | None = None, high: Number | None = None, values: Sequence[Number] | None = None
+    ) -> "Distribution":
+        """Return this law conditioned on low <= value <= high and, where `values` are given, on being one of them.
+
+        Raises:
+            ConfigError: nothing is left, or one of `values` is not in the support.
+        """
+        keep = np.ones(len(self), dtype=bool)
+        if low is not None:
+            keep &= self.values >= low
+        if high is not None:
+            keep &= self.values <= high
+        if values is not None:
+            foreign = [value for value in values if value not in self.values]
+            if foreign:
+                raise ConfigError(f"{foreign[0]!r} is not one of the values to restrict: {self.support()}")
+            keep &= np.isin(self.values, np.asarray(values))
+        if not keep.any():
+            raise ConfigError(f"the restriction leaves no value of {self.support()}")
+        return choice(self.values[keep].tolist(), weights=self.probabilities[keep].tolist())
+
+    def support(self) -> str:
+        """Return the support for a message: all values if few, else the ends."""
+        shown = [f"{value:g}" for value in self.values]
+        return ", ".join(shown) if len(shown) <= 8 else f"{shown[0]}, {shown[1]}, ..., {shown[-1]}"
+
+
+def log_uniform(low: Number, high: Number, step: Number = 1) -> Distribution:
+    """Return the log-uniform law over the multiples of `step` in [low, high].
+
+    A real number drawn log-uniformly from (low - min(step, low / 2), high] is rounded up to a multiple of `step`, so
+    P(k) is proportional to log(k / k'), k' being the value before k (pycls `sweep/random.py`; RegNet paper, table 1).
+
+    Raises:
+        ConfigError: not 0 < low <= high, step <= 0, or an end is not a multiple of `step`.
+    """
+    if not low > 0:
+        raise ConfigError(f"log_uniform: low must be > 0, got low={low}")
+    values = _grid("log_uniform", low, high, step)
+    before = np.concatenate([[low - min(step, low / 2)], values[:-1]])
+    return _law(values, np.log(values / before), {"log_uniform": [low, high], **_step(step)})
+
+
+def uniform(low: Number, high: Number, step: Number = 1) -> Distribution:
+    """Return the uniform law over the multiples of `step` in [low, high].
+
+    Raises:
+        ConfigError: low > high, step <= 0, or an end is not a multiple of `step`.
+    """
+    values = _grid("uniform", low, high, step)
+    return _law(values, np.ones(len(values)), {"uniform": [low, high], **_step(step)})
+
+
+def power_of_two(low: Number, high: Number) -> Distribution:
+    """Return the uniform law over the powers of two in [low, high]; below 1 they are 1/2, 1/4, ...
+
+    Raises:
+        ConfigError: not 0 < low <= high, or an end is not a power of two.
+    """
+    if not 0 < low <= high:
+        raise ConfigError(f"power_of_two: 0 < low <= high must hold, got low={low}, high={high}")
+    first, last = math.log2(low), math.log2(high)
+    if not (first.is_integer() and last.is_integer()):
+        raise ConfigError(f"power_of_two: low and high must be powers of two, got low={low}, high={high}")
+    values = [2.0**exponent for exponent in range(int(first), int(last) + 1)]
+    return _law(_whole_if_whole(values), np.ones(len(values)), {"power_of_two": [low, high]})
+
+
+def group_widths(low: int, high: int) -> Distribution:
+    """Return pycls' law of RegNet's group width: powers of two below 8, log-uniform multiples of 8 from there on.
+
+    The powers of two in [low, high] share the probability equally; what falls on 8 and above is spread log-uniformly
+    over the multiples of 8 (pycls `power2_or_log_uniform`, `sweep/random.py`).
+
+    Raises:
+        ConfigError: an end is not a power of two, or not 1 <= low <= high.
+    """
+    powers = power_of_two(low, high)
+    spec = {"group_widths": [low, high]}
+    if high < _GROUP_STEP:
+        return _law(powers.values, powers.probabilities, spec)
+    small = powers.values < _GROUP_STEP
+    large = log_uniform(max(low, _GROUP_STEP), high, _GROUP_STEP)
+    weights = np.concatenate([powers.probabilities[small], large.probabilities * powers.probabilities[~small].sum()])
+    return _law(np.concatenate([powers.values[small], large.values]), weights, spec)
+
+
+def choice(values: Sequence[Number], weights: Sequence[float] | None = None) -> Distribution:
+    """Return the law over the given `values`, uniform or proportional to `weights` (those of weight 0 drop out).
+
+    Raises:
+        ConfigError: no values, a repeated value, or weights that are negative, all zero or of another length.
+    """
+    if not values or not all(is_number(value) for value in values):
+        raise ConfigError(f"choice: values must be a list of numbers, got {values!r}")
+    if len(set(values)) < len(values):
+        raise ConfigError(f"choice: values must differ from one another, got {list(values)}")
+    spec: dict[str, Any] = {"choice": list(values)}
+    if weights is not None:
+        if len(weights) != len(values) or not all(is_number(weight) and weight >= 0 for weight in weights):
+            raise ConfigError(f"choice: weights must be one number >= 0 for each value, got {list(weights)}")
+        if not sum(weights) > 0:
+            raise ConfigError(f"choice: one weight at least must be > 0, got {list(weights)}")
+        spec["weights"] = list(weights)
+    given = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
+    order = np.argsort(np.asarray(values, dtype=np.float64))
+    order = order[given[order] > 0]
+    return _law(_whole_if_whole([values[i] for i in order]), given[order], spec)
+
+
+def fixed(value: Number) -> Distribution:
+    """Return the law that always gives `value`.
+
+    Raises:
+        ConfigError: `value` is not a number.
+    """
+    if not is_number(value):
+        raise ConfigError(f"fixed: the value must be a number, got {value!r}")
+    return _law(_whole_if_whole([value]), np.ones(1), {"fixed": value})
+
+
+def from_spec(spec: Any) -> Distribution:
+    """Return the law that a file writes as `spec`, such as `{"uniform": [1, 63]}`; a bare number is a fixed value.
+
+    Raises:
+        ConfigError, UnknownNameError: the kind is unknown, or its arguments break a rule; the message says which.
+    """
+    if is_number(spec):
+        return fixed(spec)
+    if not isinstance(spec, Mapping) or not spec:
+        raise ConfigError(f"must be a number or a mapping such as {{uniform: [1, 16]}}, got {spec!r}")
+    kind, *options = spec
+    if kind not in _KINDS:
+        raise_unknown("distribution", str(kind), _KINDS)
+    make, interval, valid = _KINDS[kind]
+    for option in options:
+        if option not in valid:
+            raise ConfigError(f"unknown key '{option}' beside '{kind}'; valid: {', '.join(valid) or 'none'}")
+    argument, keywords = spec[kind], {option: spec[option] for option in options}
+    if interval:
+        if not isinstance(argument, list | tuple) or len(argument) != 2 or not all(map(is_number, argument)):
+            raise ConfigError(f"{kind}: must be two numbers [low, high], got {argument!r}")
+        return make(*argument, **keywords)
+    if kind == "choice" and not isinstance(argument, list | tuple):
+        raise ConfigError(f"choice: values must be a list of numbers, got {argument!r}")
+    return make(argument, **keywords)
+
+
+_GROUP_STEP = 8
+_KINDS: dict[str, tuple[Callable[..., Distribution], bool, tuple[str, ...]]] = {
+    "log_uniform": (log_uniform, True, ("step",)),
+    "uniform": (uniform, True, ("step",)),
+    "power_of_two": (power_of_two, True, ()),
+    "group_widths": (group_widths, True, ()),
+    "choice": (choice, False, ("weights",)),
+    "fixed": (fixed, False, ()),
+}
+"""By the key in a file: the constructor, whether its arguments are [low, high], the keys that may stand beside."""
+
+
+def _law(values: Values, weights: FloatArray, spec: Mapping[str, Any]) -> Distribution:
+    return Distribution(values=values, probabilities=weights / weights.sum(), spec=spec)
+
+
+def _grid(kind: str, low: Number, high: Number, step: Number) -> Values:
+    if not (is_number(low) and is_number(high) and low <= high):
+        raise ConfigError(f"{kind}: low <= high must hold, got low={low}, high={high}")
+    if not (is_number(step) and step > 0):
+        raise ConfigError(f"{kind}: step must be a number > 0, got {step!r}")
+    first, last = round(low / step), round(high / step)
+    for end, multiple in ((low, first), (high, last)):
+        if not math.isclose(multiple * step, end, rel_tol=1e-9, abs_tol=1e-12):
+            raise ConfigError(f"{kind}: low and high must be multiples of step={step}, got {end}")
+    if last - first >= _LARGEST_SUPPORT:
+        raise ConfigError(f"{kind}: at most {_LARGEST_SUPPORT} values, got {last - first + 1} for step={step}")
+    multiples = np.arange(first, last + 1)
+    if all(isinstance(value, int) for value in (low, high, step)):
+        return np.asarray(multiples * step, dtype=np.int64)
+    # rounded, so that 24 * 0.1 is the number that is written 2.4
+    return np.round(multiples * float(step), 10)
+
+
+_LARGEST_SUPPORT = 1_000_000
+
+
+def _whole_if_whole(values: Sequence[Number]) -> Values:
+    array = np.asarray(values, dtype=np.float64)
+    return array.astype(np.int64) if np.all(array == np.rint(array)) else array
+
+
+def _step(step: Number) -> dict[str, Number]:
+    return {} if step == 1 else {"step": step}
+
+
+def is_number(value: Any) -> bool:
+    """Return whether `value` is a finite number, and not a truth value."""
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,262 @@
+"""Sampling: a fixed stream of candidates in chunks, filtered and freed of repeats.
+
+Chunk k of the stream comes from the generator of `SeedSequence(seed, spawn_key=(k,))`. The stream depends on space and
+seed alone, so a sample of 100 is the beginning of the sample of 500. Each chunk goes the same way: draw the parameters,
+make networks of them (RegNet: by the quantized linear rule, where the number of stages is right), adjust group widths
+and widths to be compatible, count complexity, keep what the windows and conditions accept, skip what was there before.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspace.arch import MEASURES, AnyNetBatch, Complexity, complexity
+from netspace.arch.config import BOTTLENECK_BLOCKS
+from netspace.arch.regnet import adjust_compatibility, group_into_stages, quantized_linear
+from netspace.errors import ConfigError, WindowError
+from netspace.space.constraints import Window, format_count
+from netspace.space.distributions import Values
+from netspace.space.population import Population, columns
+
+if TYPE_CHECKING:
+    from netspace.space.design_space import DesignSpace
+
+PATIENCE = 2_000_000
+"""Give up after so many candidates in a row without a new network."""
+
+CHUNK = 8192
+"""Candidates in a chunk. Part of what a sample depends on: another number gives other samples."""
+
+_ONE_GROUP = 2**31 - 1
+"""A group width that the compatibility rule cuts down to the whole bottleneck."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Candidates:
+    """Networks of one chunk.
+
+    Attributes:
+        positions: where in the chunk each was drawn, int64 (m,), increasing.
+        parameters, networks, complexity: as in `Population`.
+    """
+
+    positions: NDArray[np.int64]
+    parameters: Mapping[str, Values]
+    networks: AnyNetBatch
+    complexity: Complexity
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def take(self, index: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Self:
+        """Return those that a numpy `index` over rows selects."""
+        return type(self)(
+            positions=self.positions[index],
+            parameters={name: values[index] for name, values in self.parameters.items()},
+            networks=self.networks.take(index),
+            complexity=Complexity(*(getattr(self.complexity, measure)[index] for measure in MEASURES)),
+        )
+
+
+def sample(
+    space: "DesignSpace", n: int, seed: int, *, windows: tuple[Window, ...], resolution: int, patience: int
+) -> Population:
+    """Draw n different networks. See `DesignSpace.sample`."""
+    for what, value, least in (("n", n, 1), ("seed", seed, 0), ("patience", patience, 1)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise ConfigError(f"{what} must be a whole number >= {least}, got {value!r}")
+    settings = math.prod(law.count for law in space.laws.values())
+    if n > settings:
+        raise WindowError(f"{space.name} holds {settings} networks at most, {n} were asked for")
+
+    windows = space.windows + windows
+    search = _Search(space, n, windows)
+    for k in itertools.count():
+        generator = np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=(k,)))
+        candidates = draw(space, generator, CHUNK, resolution)
+        search.add(candidates)
+        if search.found >= n:
+            return search.population(resolution)
+        if search.fruitless >= patience:
+            raise WindowError(search.explanation())
+    raise AssertionError("the stream of candidates does not end")
+
+
+def draw(space: "DesignSpace", generator: np.random.Generator, n: int, resolution: int) -> Candidates:
+    """Draw n settings of the parameters and return the networks of those that make one with the right stages."""
+    parameters = {name: law.draw(generator, n) for name, law in space.laws.items()}
+    for name, source in space.ties.items():
+        parameters[name] = parameters[source]
+    if space.kind == "regnet":
+        positions, depths, widths = regnet_stages(parameters, space.stages)
+        parameters = {name: values[positions] for name, values in parameters.items()}
+    else:
+        positions = np.arange(n)
+        depths, widths = (_for_stages(parameters[name], space.stages) for name in ("depth", "width"))
+    networks = _compatible(space, depths, widths, parameters)
+    return Candidates(
+        positions=positions,
+        parameters=parameters,
+        networks=networks,
+        complexity=complexity(networks, resolution),
+    )
+
+
+def regnet_stages(
+    parameters: Mapping[str, Values], stages: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Apply the quantized linear rule to n settings of RegNet's parameters.
+
+    Returns:
+        Which settings give exactly `stages` stages, as positions (m,), and these stages' depths and widths, int64
+        (m, stages).
+    """
+    depth, w_0, w_a, w_m = (parameters[name] for name in ("depth", "w_0", "w_a", "w_m"))
+    # levels never fall from block to block: the last one alone rules out most settings, for a fraction of the work
+    last_level = np.round(np.log((w_0 + w_a * (depth - 1)) / w_0) / np.log(w_m))
+    hopeful = np.flatnonzero(last_level == stages - 1)
+    blocks = quantized_linear(depth[hopeful], w_0[hopeful], w_a[hopeful], w_m[hopeful])
+    depths, widths, fits = group_into_stages(*blocks, stages)
+    return hopeful[fits], depths[fits], widths[fits]
+
+
+def _compatible(
+    space: "DesignSpace",
+    depths: NDArray[np.int64],
+    widths: NDArray[np.int64],
+    parameters: Mapping[str, Values],
+) -> AnyNetBatch:
+    """Return the networks, with widths and group widths that fit each other."""
+    ratios = np.ones(widths.shape)
+    groups: NDArray[np.int64] = widths
+    if space.template.block in BOTTLENECK_BLOCKS:
+        if "bottleneck_ratio" in parameters:
+            ratios = _for_stages(parameters["bottleneck_ratio"], space.stages).astype(np.float64)
+        groups = np.full_like(widths, _ONE_GROUP)
+        if "group_width" in parameters:
+            groups = _for_stages(parameters["group_width"], space.stages)
+        widths, groups = adjust_compatibility(widths, ratios, groups)
+    return AnyNetBatch(
+        template=space.template,
+        depths=depths,
+        widths=widths,
+        strides=np.broadcast_to(np.asarray(space.strides, dtype=np.int64), widths.shape),
+        bottleneck_ratios=ratios,
+        group_widths=groups,
+    )
+
+
+def _for_stages(values: NDArray[Any], stages: int) -> NDArray[Any]:
+    """Return what was drawn once for a network as a column for each stage."""
+    return values if values.ndim == 2 else np.repeat(values[:, None], stages, axis=1)
+
+
+def _stacked(batches: list[AnyNetBatch]) -> AnyNetBatch:
+    return AnyNetBatch(
+        template=batches[0].template,
+        depths=np.concatenate([batch.depths for batch in batches]),
+        widths=np.concatenate([batch.widths for batch in batches]),
+        strides=np.concatenate([batch.strides for batch in batches]),
+        bottleneck_ratios=np.concatenate([batch.bottleneck_ratios for batch in batches]),
+        group_widths=np.concatenate([batch.group_widths for batch in batches]),
+    )
+
+
+@dataclass
+class _Search:
+    """What a running sample has found so far."""
+
+    space: "DesignSpace"
+    n: int
+    windows: tuple[Window, ...]
+    seen: set[bytes] = field(default_factory=set)
+    kept: list[Candidates] = field(default_factory=list)
+    drawn: int = 0
+    found: int = 0
+    last: int = 0
+    with_stages: int = 0
+    nearest: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def fruitless(self) -> int:
+        """Candidates since the last new network."""
+        return self.drawn - self.last
+
+    def add(self, candidates: Candidates) -> None:
+        """Keep the new ones among the next chunk's candidates that meet every constraint."""
+        self.with_stages += len(candidates)
+        accepted = self._accepted(candidates)
+        new = accepted.take(self._first_of_their_kind(accepted)[: self.n - self.found])
+        if len(new):
+            self.kept.append(new)
+            self.found += len(new)
+            self.last = self.drawn + int(new.positions[-1]) + 1
+        elif not self.found:
+            self._note_nearest(candidates)
+        self.drawn += CHUNK
+
+    def _accepted(self, candidates: Candidates) -> Candidates:
+        inside = [w.contains(getattr(candidates.complexity, w.measure)) for w in self.windows]
+        if inside:
+            candidates = candidates.take(np.flatnonzero(reduce(np.logical_and, inside)))
+        for condition in self.space.conditions:
+            known = columns(candidates.networks, candidates.parameters, candidates.complexity)
+            candidates = candidates.take(condition.holds(known, len(candidates)))
+        return candidates
+
+    def _first_of_their_kind(self, candidates: Candidates) -> NDArray[np.int64]:
+        """Return the rows whose network has not been seen before, and remember them."""
+        new = []
+        for row, values in enumerate(candidates.networks.identity()):
+            key = values.tobytes()
+            if key not in self.seen:
+                self.seen.add(key)
+                new.append(row)
+        return np.array(new, dtype=np.int64)
+
+    def _note_nearest(self, candidates: Candidates) -> None:
+        for w in self.windows:
+            values = getattr(candidates.complexity, w.measure)
+            if len(values):
+                seen = np.append(values.astype(np.float64), self.nearest.get(w.measure, np.inf))
+                self.nearest[w.measure] = float(seen[np.argmin(np.abs(seen - np.clip(seen, w.low, w.high)))])
+
+    def population(self, resolution: int) -> Population:
+        """Return what was found."""
+        parts = self.kept
+        return Population(
+            networks=_stacked([part.networks for part in parts]),
+            parameters={
+                name: np.concatenate([part.parameters[name] for part in parts]) for name in parts[0].parameters
+            },
+            complexity=Complexity(
+                *(np.concatenate([getattr(part.complexity, measure) for part in parts]) for measure in MEASURES)
+            ),
+            resolution=resolution,
+            candidates=self.last,
+        )
+
+    def explanation(self) -> str:
+        """Say why the search was given up, with the evidence."""
+        limits = [f"{w.measure} {w}" for w in self.windows] + [
+            str(next(iter(condition.spec().values()))) for condition in self.space.conditions
+        ]
+        within = f" with {' and '.join(limits)}" if limits else ""
+        text = (
+            f"found {self.found} of {self.n} networks of {self.space.name}{within} in {self.drawn:,} candidates "
+            f"(acceptance {self.found / self.drawn:.2g}), none new in the last {self.fruitless:,}"
+        )
+        if not self.with_stages:
+            return f"{text}; no candidate had {self.space.stages} stages"
+        nearest = "".join(f"; nearest {measure} seen: {_short(value)}" for measure, value in self.nearest.items())
+        return text if self.found else text + nearest
+
+
+def _short(value: float) -> str:
+    return format_count(float(f"{value:.3g}"))

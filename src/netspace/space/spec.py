@@ -1,0 +1,167 @@
+"""A user's own design space, from a YAML file.
+
+name: MySpace
+base: AnyNetXC                     # a catalogue space, or instead kind: anynet | regnet
+stages: 4
+strides: [1, 2, 2, 2]
+parameters:
+  width: {log_uniform: [8, 512], step: 8}
+  depth: {choice: [1, 2, 4]}
+constraints:
+  - {non_decreasing: width}
+  - {flops: "360M:400M"}
+  - {where: "depth <= 40 and width_4 <= 8 * width_1"}
+network: {stem: {kind: cifar, width: 16}, num_classes: 10}
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from netspace.arch import MEASURES, Template
+from netspace.documents import Document, parse, read_yaml
+from netspace.errors import ConfigError, NetspaceError
+from netspace.space import catalog, distributions
+from netspace.space.constraints import Constraint, ordered, restrict, shared, tied, where, window
+from netspace.space.design_space import DesignSpace, changed_template
+from netspace.space.laws import ORDERS
+
+
+class SpaceFile(Document):
+    """The keys of a space's file; `parameters`, `constraints` and `network` are read by their own rules."""
+
+    name: str | None = None
+    description: str | None = None
+    base: str | None = None
+    kind: str | None = None
+    stages: int | None = Field(default=None, ge=1)
+    strides: list[int] | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    constraints: list[Any] = Field(default_factory=list)
+    network: dict[str, Any] = Field(default_factory=dict)
+
+
+def load(name_or_path: Path | str) -> DesignSpace:
+    """Return the catalogue space of this name, or read the space in the file at this path.
+
+    Anything that exists as a file, or ends in .yaml, .yml or .json, is a path.
+
+    Raises:
+        ConfigError: the file cannot be read, or what it holds breaks a rule.
+        UnknownNameError: it is neither a file nor a catalogue space.
+    """
+    path = Path(name_or_path)
+    if path.suffix.lower() in {".yaml", ".yml", ".json"} or path.is_file():
+        return read_space(path)
+    return catalog.get(str(name_or_path))
+
+
+def read_space(path: Path | str) -> DesignSpace:
+    """Read a space from a YAML or JSON file.
+
+    Raises:
+        ConfigError: the file cannot be read, or what it holds breaks a rule; the message names file and key.
+    """
+    return space_from_dict(read_yaml(path), str(path), name=Path(path).stem)
+
+
+def space_from_dict(data: Any, where: str, *, name: str = "unnamed") -> DesignSpace:
+    """Return the space that plain `data` describes, as a file would.
+
+    Args:
+        data: a mapping with the keys of `SpaceFile`.
+        where: what begins the message of an error: the file, and the key inside it if there is one.
+        name: for a space without one.
+
+    Raises:
+        ConfigError: `data` breaks a rule; the message names the key and what is valid.
+    """
+    file = parse(SpaceFile, data, where)
+    if (file.base is None) == (file.kind is None):
+        raise ConfigError(f"{where}: exactly one of the keys 'base' and 'kind' must be given")
+    with _at(where, "base"):
+        base = _based_on(file)
+    template = base.template if base else Template()
+    with _at(where, "network"):
+        if unknown := [key for key in file.network if key not in Template.model_fields]:
+            raise ConfigError(f"unknown key '{unknown[0]}'; valid: {', '.join(Template.model_fields)}")
+        template = changed_template(template, file.network)
+    laws = dict(base.parameters) if base else {}
+    for parameter, spec in file.parameters.items():
+        with _at(where, f"parameters.{parameter}"):
+            laws[parameter] = distributions.from_spec(spec)
+    constraints = list(base.constraints) if base else []
+    for i, spec in enumerate(file.constraints):
+        with _at(where, f"constraints.{i}"):
+            constraints.append(constraint_from_spec(spec))
+    shape: dict[str, Any] = {
+        "name": file.name or name,
+        "template": template,
+        "parameters": laws,
+        "constraints": tuple(constraints),
+    }
+    if file.description is not None:
+        shape["description"] = file.description
+    if file.strides is not None:
+        shape["strides"] = tuple(file.strides)
+    with _at(where):
+        if base is None:
+            return DesignSpace(kind=file.kind, stages=file.stages or 4, **shape)  # type: ignore[arg-type]
+        changed = file.parameters or file.constraints
+        return replace(base, **shape, paper_size=None if changed else base.paper_size)
+
+
+def _based_on(file: SpaceFile) -> DesignSpace | None:
+    if file.base is None:
+        return None
+    return catalog.get(file.base) if file.stages is None else catalog.get(file.base, stages=file.stages)
+
+
+def constraint_from_spec(spec: Any) -> Constraint:
+    """Return the constraint that a file writes as a mapping of one key, such as `{shared: bottleneck_ratio}`.
+
+    Raises:
+        ConfigError, UnknownNameError: the key is unknown, or its value is not what the key needs.
+    """
+    valid = ["shared", *ORDERS, "tied", "restrict", *MEASURES, "where"]
+    if not isinstance(spec, Mapping) or len(spec) != 1:
+        raise ConfigError(f"must be a mapping with one of the keys {', '.join(valid)}, got {spec!r}")
+    ((key, value),) = spec.items()
+    if key in MEASURES:
+        return window(key, value)
+    if key == "where":
+        return where(value if isinstance(value, str) else "")
+    if key in {"tied", "restrict"}:
+        if not isinstance(value, Mapping) or len(value) != 1:
+            raise ConfigError(f"{key}: must be a mapping of one parameter, got {value!r}")
+        ((parameter, argument),) = value.items()
+        if key == "tied" and not isinstance(argument, str):
+            raise ConfigError(f"tied: must map a parameter to the name of another, got {value!r}")
+        return tied(parameter, to=argument) if key == "tied" else _restriction(parameter, argument)
+    if key not in valid:
+        raise ConfigError(f"unknown constraint '{key}'; valid: {', '.join(valid)}")
+    if not isinstance(value, str):
+        raise ConfigError(f"{key}: must be the name of a parameter, got {value!r}")
+    return shared(value) if key == "shared" else ordered(value, key)
+
+
+def _restriction(parameter: str, bounds: Any) -> Constraint:
+    valid = ("low", "high", "values")
+    if not isinstance(bounds, Mapping) or not set(bounds) <= set(valid):
+        raise ConfigError(f"restrict: {parameter}: must be a mapping with the keys {', '.join(valid)}, got {bounds!r}")
+    if not isinstance(bounds.get("values", []), list | tuple):
+        raise ConfigError(f"restrict: {parameter}: values must be a list, got {bounds['values']!r}")
+    return restrict(parameter, **bounds)
+
+
+@contextmanager
+def _at(where: str, key: str = "") -> Iterator[None]:
+    """Begin every mistake's message with the place, and make it a ConfigError whatever it was."""
+    try:
+        yield
+    except NetspaceError as error:
+        raise ConfigError(f"{where}: {key + ': ' if key else ''}{error}") from None
