@@ -1,0 +1,284 @@
+"""Early stopping that stays valid however often one looks: sign e-processes over pairs in launch order.
+
+The t-th model launched from A is paired with the t-th from B; B wins (S), loses (F), or ties (ignored). Under a null
+hypothesis an e-process exceeds 1 / alpha at any time with probability at most alpha (Ville 1939). The mixture is a
+Beta(2, 2) truncated to the alternative (Robbins 1970; Waudby-Smith & Ramdas 2023). The saving is against a fixed n:
+a fixed design that knew theta beforehand would need fewer still.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf, log
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import betainc, betaincc, betaln
+
+from netspace.errors import StatisticsError
+from netspace.stats.samples import Floats, check_probability
+
+Decision = Literal["better", "worse", "equivalent", "continue"]
+PRIOR = 2.0
+"""Both parameters of the mixing Beta distribution."""
+
+
+def log_e_value(wins: ArrayLike, losses: ArrayLike) -> Floats:
+    """Return the natural log of the e-value against H0: theta <= 1/2 (B is not better).
+
+    E = 2^(S+F) [B(S+2, F+2) / B(2, 2)] [1 - I_{1/2}(S+2, F+2)] / (1/2). Swap the arguments for H0: theta >= 1/2.
+
+    Args:
+        wins: S, pairs in which B's error is the lower; any shape.
+        losses: F, pairs in which A's is; broadcasts with `wins`.
+    """
+    won, lost = _counts(wins, losses)
+    upper = betaincc(won + PRIOR, lost + PRIOR, 0.5)
+    with np.errstate(divide="ignore"):
+        return np.asarray((won + lost + 1) * log(2) + _log_beta_ratio(won, lost) + np.log(upper))
+
+
+def e_value(wins: ArrayLike, losses: ArrayLike) -> Floats:
+    """Return the e-value against H0: theta <= 1/2; see `log_e_value`. Beyond about 1e308 it is +inf."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(log_e_value(wins, losses)))
+
+
+def log_equivalence_e_value(wins: ArrayLike, losses: ArrayLike, bound: float) -> Floats:
+    """Return the natural log of the e-value against H0: theta >= bound.
+
+    E = B(S+2, F+2) I_t(S+2, F+2) / [B(2, 2) I_t(2, 2) t^S (1 - t)^F] with t = bound. Swap wins and losses for
+    H0: theta <= 1 - bound; with bound = 1/2 + delta both must be large for the spaces to be equivalent within delta.
+
+    Args:
+        wins: S, any shape.
+        losses: F, broadcasts with `wins`.
+        bound: in (0, 1).
+    """
+    check_probability(bound, "bound")
+    won, lost = _counts(wins, losses)
+    lower = betainc(won + PRIOR, lost + PRIOR, bound) / betainc(PRIOR, PRIOR, bound)
+    with np.errstate(divide="ignore"):
+        logs = _log_beta_ratio(won, lost) + np.log(lower)
+    return np.asarray(logs - won * np.log(bound) - lost * np.log1p(-bound))
+
+
+def equivalence_e_value(wins: ArrayLike, losses: ArrayLike, bound: float) -> Floats:
+    """Return the e-value against H0: theta >= bound; see `log_equivalence_e_value`."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(log_equivalence_e_value(wins, losses, bound)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoppingRule:
+    """When the pairs seen so far decide.
+
+    Attributes:
+        alpha: probability of a wrong decision of each kind, at any time.
+        delta: margin of equivalence around 1/2, below 1/2, fixed beforehand; None never stops for equivalence.
+        sides: 1 looks for "better" only, 2 for "worse" too.
+        chain: comparisons in the chain that share alpha (Bonferroni).
+    """
+
+    alpha: float = 0.05
+    delta: float | None = 0.1
+    sides: Literal[1, 2] = 2
+    chain: int = 1
+
+    def __post_init__(self) -> None:
+        check_probability(self.alpha, "alpha")
+        if self.delta is not None and not 0 < self.delta < 0.5:
+            raise StatisticsError(f"0 < delta < 0.5 must hold, got {self.delta}")
+        if self.sides not in (1, 2):
+            raise StatisticsError(f"sides must be 1 or 2, got {self.sides}")
+        if self.chain < 1:
+            raise StatisticsError(f"chain >= 1 must hold, got {self.chain}")
+
+    @property
+    def threshold(self) -> float:
+        """E at which "better" or "worse" is decided: sides * chain / alpha."""
+        return self.sides * self.chain / self.alpha
+
+    @property
+    def equivalence_threshold(self) -> float:
+        """E that both equivalence processes must reach: chain / alpha (both must hold, so one side's level does)."""
+        return self.chain / self.alpha
+
+    def decide(self, wins: ArrayLike, losses: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return which counts decide "better", "worse" and "equivalent": three disjoint boolean arrays."""
+        won, lost = _counts(wins, losses)
+        needed = log(self.threshold)
+        better = log_e_value(won, lost) >= needed
+        worse = (log_e_value(lost, won) >= needed) & (self.sides == 2)
+        if self.delta is None:
+            return better, worse, np.zeros_like(better)
+        bound, enough = 0.5 + self.delta, log(self.equivalence_threshold)
+        equivalent = log_equivalence_e_value(won, lost, bound) >= enough
+        equivalent &= log_equivalence_e_value(lost, won, bound) >= enough
+        return better, worse, equivalent & ~better & ~worse
+
+
+@dataclass
+class SequentialComparison:
+    """Two spaces compared while they train: feed each error as it comes, stop when `decision` is not "continue".
+
+    Pairs count in launch order, whatever order models end in: small models end first and would bias the verdict. A
+    missing partner holds later pairs until it ends or is recorded as failed. The state depends on the recorded errors
+    alone, so a resumed study replays them and stands where it stood; what comes after the decision changes nothing.
+
+    Attributes:
+        rule: when to stop.
+        wins, losses, ties: pairs counted so far, from B's side.
+        decision: "continue" until decided.
+    """
+
+    rule: StoppingRule = field(default_factory=StoppingRule)
+    wins: int = field(default=0, init=False)
+    losses: int = field(default=0, init=False)
+    ties: int = field(default=0, init=False)
+    decision: Decision = field(default="continue", init=False)
+    _largest_log_e: float = field(default=0.0, init=False, repr=False)
+    _errors: dict[str, dict[int, float]] = field(default_factory=lambda: {"a": {}, "b": {}}, init=False, repr=False)
+
+    @classmethod
+    def replay(
+        cls, a: Mapping[int, float], b: Mapping[int, float], rule: StoppingRule | None = None
+    ) -> "SequentialComparison":
+        """Rebuild the state from recorded errors.
+
+        Args:
+            a, b: error in % by launch index (from 0) of the models that ended; +inf for a failed one.
+            rule: None is the default rule.
+        """
+        comparison = cls(rule or StoppingRule())
+        for side, errors in (("a", a), ("b", b)):
+            for launch, error in errors.items():
+                comparison._record(side, launch, error)
+        comparison._advance()
+        return comparison
+
+    @property
+    def pairs(self) -> int:
+        """Pairs counted, ties included; no more are counted after the decision."""
+        return self.wins + self.losses + self.ties
+
+    @property
+    def held(self) -> int:
+        """Models that ended but wait for an earlier pair to be complete."""
+        return len(self._errors["a"]) + len(self._errors["b"]) - 2 * self.pairs
+
+    @property
+    def p_value(self) -> float:
+        """Running p = min(1, sides / max E), valid at any time; it may enter Holm."""
+        return min(1.0, self.rule.sides * float(np.exp(-self._largest_log_e)))
+
+    def record(self, side: Literal["a", "b"], launch: int, error: float) -> Decision:
+        """Take in the error of one model and return the decision so far.
+
+        Args:
+            side: the space.
+            launch: index in the launch order of that space, from 0.
+            error: in %; +inf for a failed model.
+
+        Raises:
+            StatisticsError: an unknown side, a negative launch index, NaN, or another error for a known model.
+        """
+        self._record(side, launch, error)
+        self._advance()
+        return self.decision
+
+    def _record(self, side: str, launch: int, error: float) -> None:
+        if side not in self._errors:
+            raise StatisticsError(f"side must be 'a' or 'b', got '{side}'")
+        if launch < 0:
+            raise StatisticsError(f"launch >= 0 must hold, got {launch}")
+        if np.isnan(error) or error == -inf:
+            raise StatisticsError(f"model {launch} of '{side}': the error is {error}; give a failed model +inf")
+        known = self._errors[side].setdefault(launch, float(error))
+        if known != error:
+            raise StatisticsError(f"model {launch} of '{side}' is already recorded with error {known}, got {error}")
+
+    def _advance(self) -> None:
+        a, b = self._errors["a"], self._errors["b"]
+        while self.decision == "continue" and self.pairs in a and self.pairs in b:
+            error_a, error_b = a[self.pairs], b[self.pairs]
+            if error_a == error_b:
+                self.ties += 1
+                continue
+            if error_b < error_a:
+                self.wins += 1
+            else:
+                self.losses += 1
+            self._look()
+
+    def _look(self) -> None:
+        logs = [float(log_e_value(self.wins, self.losses))]
+        if self.rule.sides == 2:
+            logs.append(float(log_e_value(self.losses, self.wins)))
+        self._largest_log_e = max(self._largest_log_e, *logs)
+        better, worse, equivalent = self.rule.decide(self.wins, self.losses)
+        if better:
+            self.decision = "better"
+        elif worse:
+            self.decision = "worse"
+        elif equivalent:
+            self.decision = "equivalent"
+
+
+class OperatingCharacteristics(NamedTuple):
+    """What a stopping rule does when the truth is theta: probabilities by the horizon, and the mean pairs spent."""
+
+    better: float
+    worse: float
+    equivalent: float
+    expected_pairs: float
+
+
+def operating_characteristics(
+    theta: float, rule: StoppingRule | None = None, *, horizon: int = 500
+) -> OperatingCharacteristics:
+    """Compute a rule's behaviour exactly, by carrying the distribution of (S, F) from pair to pair.
+
+    Args:
+        theta: probability that B wins a pair (no ties), in [0, 1].
+        rule: None is the default rule.
+        horizon: pairs after which one stops undecided.
+
+    Raises:
+        StatisticsError: theta outside [0, 1] or horizon below 1.
+    """
+    if not 0 <= theta <= 1:
+        raise StatisticsError(f"0 <= theta <= 1 must hold, got {theta}")
+    if horizon < 1:
+        raise StatisticsError(f"horizon >= 1 must hold, got {horizon}")
+    rule = rule or StoppingRule()
+    undecided = np.ones(1)
+    decided = np.zeros(3)
+    spent = 0.0
+    for pair in range(1, horizon + 1):
+        spent += undecided.sum()
+        undecided = np.append(undecided * (1 - theta), 0.0) + np.append(0.0, undecided * theta)
+        wins = np.arange(pair + 1)
+        for kind, reached in enumerate(rule.decide(wins, pair - wins)):
+            decided[kind] += undecided[reached].sum()
+            undecided[reached] = 0.0
+    better, worse, equivalent = decided.tolist()
+    return OperatingCharacteristics(better, worse, equivalent, float(spent))
+
+
+def wins_needed(pairs: int, rule: StoppingRule | None = None) -> int | None:
+    """Return the least wins among `pairs` untied pairs that decide "better"; None when not even all of them do."""
+    wins = np.arange(pairs + 1)
+    reached = np.flatnonzero((rule or StoppingRule()).decide(wins, pairs - wins)[0])
+    return int(reached[0]) if reached.size else None
+
+
+def _counts(wins: ArrayLike, losses: ArrayLike) -> tuple[Floats, Floats]:
+    won, lost = np.asarray(wins, dtype=np.float64), np.asarray(losses, dtype=np.float64)
+    if not (np.all(won >= 0) and np.all(lost >= 0)):
+        raise StatisticsError("wins and losses must be counts of at least 0")
+    return won, lost
+
+
+def _log_beta_ratio(won: Floats, lost: Floats) -> Floats:
+    return np.asarray(betaln(won + PRIOR, lost + PRIOR) - betaln(PRIOR, PRIOR))
