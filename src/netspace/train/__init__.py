@@ -1,8 +1,36 @@
-"""L4: train(model, data, recipe) -> TrainResult."""
+"""L4: train(model, data, recipe) -> TrainResult. Torch is imported when the first name that needs it is used.
 
-from netspace.train.data import DataSpec, ImageData, load_data
-from netspace.train.loop import Epoch, TrainResult, train
-from netspace.train.recipe import RECIPES, Augment, Recipe, get_recipe, parse_recipe
+The design promises both this package and a function `netspace.train(...)`; so the package can be called, and is that
+function.
+"""
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from netspace._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from netspace.train.data import DataSpec, ImageData, load_data
+    from netspace.train.loop import Epoch, TrainResult, evaluate, train
+    from netspace.train.recipe import RECIPES, Augment, Recipe, get_recipe, parse_recipe
+
+_NAMES = {
+    **dict.fromkeys(("DataSpec", "ImageData", "load_data"), "netspace.train.data"),
+    **dict.fromkeys(("Epoch", "TrainResult", "evaluate", "train"), "netspace.train.loop"),
+    **dict.fromkeys(("RECIPES", "Augment", "Recipe", "get_recipe", "parse_recipe"), "netspace.train.recipe"),
+}
+__getattr__ = lazy_names(__name__, {name: f"{module}:{name}" for name, module in _NAMES.items()})
+
+
+class _Callable(ModuleType):
+    def __call__(self, *args: Any, **kwargs: Any) -> "TrainResult":
+        from netspace.train.loop import train
+
+        return train(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Callable
 
 __all__ = [
     "RECIPES",
@@ -12,6 +40,7 @@ __all__ = [
     "ImageData",
     "Recipe",
     "TrainResult",
+    "evaluate",
     "get_recipe",
     "load_data",
     "parse_recipe",

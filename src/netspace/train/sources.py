@@ -5,7 +5,6 @@
 
 import io
 import tempfile
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,9 @@ EMBEDDED = "mnist-5k"
 
 SPLIT_NAMES = {"train": ("train",), "validation": ("validation", "val", "valid", "dev"), "test": ("test",)}
 """What each split is called in the wild."""
+
+
+_DECODED_AHEAD = 4096  # cells; bounds what is held besides the result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +147,7 @@ def _columns(features: Any, source: str, image: str | None, label: str | None) -
     """Return the image and label columns: those named, or the only ones whose type can hold them."""
     import datasets
 
-    images = [name for name, feature in features.items() if isinstance(feature, datasets.Image)]
+    images = [name for name, feature in features.items() if _holds_images(feature)]
     labels = [name for name, feature in features.items() if isinstance(feature, datasets.ClassLabel)]
     labels = labels or [
         name for name, feature in features.items() if name in {"label", "labels", "class"} and name not in images
@@ -159,6 +161,15 @@ def _columns(features: Any, source: str, image: str | None, label: str | None) -
                 f"columns: {', '.join(features)}"
             )
     return image or images[0], label or labels[0]
+
+
+def _holds_images(feature: Any) -> bool:
+    """Return whether a column is of images, or of what a file without the hub's own metadata has instead: bytes."""
+    import datasets
+
+    if isinstance(feature, dict):
+        return "bytes" in feature
+    return isinstance(feature, datasets.Image) or getattr(feature, "dtype", None) in ("binary", "large_binary")
 
 
 def _labels(table: Any, column: str, where: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -184,7 +195,9 @@ def _decode(
     """Return the images of a column as one array, with the resolution and channels that the first image decided."""
     import datasets
 
-    cells = table.cast_column(column, datasets.Image(decode=False))[column]
+    if isinstance(table.features[column], datasets.Image):
+        table = table.cast_column(column, datasets.Image(decode=False))
+    cells = table[column]
     if len(table) == 0:
         raise DataError(f"{where}: holds no image")
     first = _image(cells[0], 0, where)
@@ -195,27 +208,25 @@ def _decode(
         resolution = first.width
     mode, size = ("L" if channels == 1 else "RGB"), resolution
 
-    def decode(row: int) -> NDArray[np.uint8]:
-        return _fit(_image(cells[row], row, where).convert(mode), size)
+    def decode(cell: Any, row: int) -> NDArray[np.uint8]:
+        return _fit(_image(cell, row, where).convert(mode), size)
 
     pixels = np.empty((len(table), resolution, resolution, channels), dtype=np.uint8)
-    for row, image in enumerate(_in_threads(decode, len(table))):
-        pixels[row] = image.reshape(resolution, resolution, channels)
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(table), _DECODED_AHEAD):
+            batch = cells[start : start + _DECODED_AHEAD]
+            rows = range(start, start + len(batch))
+            for row, image in zip(rows, pool.map(decode, batch, rows), strict=True):
+                pixels[row] = image.reshape(resolution, resolution, channels)
     return pixels, resolution, channels
 
 
-def _in_threads(work: Callable[[int], NDArray[np.uint8]], n: int, batch: int = 4096) -> Iterator[NDArray[np.uint8]]:
-    """Yield work(0), ..., work(n - 1), a bounded number ahead."""
-    with ThreadPoolExecutor() as pool:
-        for start in range(0, n, batch):
-            yield from pool.map(work, range(start, min(start + batch, n)))
-
-
-def _image(cell: dict[str, Any], row: int, where: str) -> Image.Image:
+def _image(cell: Any, row: int, where: str) -> Image.Image:
     """Return the decoded image of a cell; whatever is wrong with it is told with its file or row."""
-    name = cell.get("path") or f"row {row}"
+    content, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
+    name = path or f"row {row}"
     try:
-        image = Image.open(io.BytesIO(cell["bytes"]) if cell.get("bytes") else cell["path"])
+        image = Image.open(io.BytesIO(content) if content else path or io.BytesIO())
         image.load()
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"{where}: broken image {name} ({error})") from None

@@ -1,0 +1,48 @@
+"""What a worker does with a job: build the network, train it, say what came of it."""
+
+import traceback
+
+from netspace.arch import AnyNetConfig
+from netspace.errors import NetspaceError
+from netspace.models import build
+from netspace.store import CurvePoint, Outcome
+from netspace.study.jobs import Event, Failed, Finished, Job, JobContext
+from netspace.train.data import load_data
+from netspace.train.loop import Epoch, TrainResult, train
+
+
+def execute(job: Job, context: JobContext, device: str) -> Event:
+    """Train one network and return what came of it; an exception becomes `Failed`, so that the study goes on."""
+    try:
+        data = load_data(context.data, context.resolution, root=context.root)
+        model = build(AnyNetConfig(**job.config), seed=job.seed)
+        result = train(model, data, context.recipe, seed=job.seed, device=device)
+        return Finished(run_id=job.run_id, outcome=_outcome(result, data.chance_error))
+    except NetspaceError as error:
+        return Failed(run_id=job.run_id, message=str(error))
+    except Exception as error:
+        # whatever a single network provokes is that network's failure, with its evidence, not the study's
+        tail = "".join(traceback.format_exception(error)[-6:])
+        return Failed(run_id=job.run_id, message=f"{type(error).__name__}: {error}\n{tail}")
+
+
+def _outcome(result: TrainResult, chance_error: float) -> Outcome:
+    before = [0.0, *(epoch.seconds for epoch in result.curve)]
+    return Outcome(
+        status=result.status,
+        error=result.error,
+        curve=[_point(epoch, start) for epoch, start in zip(result.curve, before, strict=False)],
+        seconds=result.seconds,
+        environment=result.environment,
+        details={"images_per_second": result.images_per_second, "chance_error": chance_error},
+    )
+
+
+def _point(epoch: Epoch, start: float) -> CurvePoint:
+    return CurvePoint(
+        epoch=epoch.epoch,
+        train_loss=epoch.train_loss,
+        lr=epoch.lr,
+        seconds=epoch.seconds - start,
+        val_error=epoch.val_error,
+    )

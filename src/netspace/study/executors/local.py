@@ -1,0 +1,174 @@
+"""The local executor: one process for each core or device of this machine, one thread each.
+
+Each worker is a fresh interpreter (`python -m netspace.study.executors.local FD`) that talks to the driver over a pair
+of connected sockets. That needs nothing of the caller's `__main__`, tells exactly whose worker died (its socket
+closes), and a worker whose driver died ends by itself (so does its socket). Start-up is paid once per worker, not per
+run.
+"""
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
+
+from netspace.study.executors.base import Executor
+from netspace.study.jobs import Event, Job, JobContext, Lost
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+class LocalExecutor(Executor):
+    """Trains jobs in `workers` processes on this machine.
+
+    Args:
+        context: what the jobs share.
+        workers: processes; None for one per core.
+        device: "cpu", "cuda" (worker k takes GPU k modulo their number), or None for CUDA where there is a GPU.
+    """
+
+    def __init__(self, context: JobContext, *, workers: int | None = None, device: str | None = None) -> None:
+        self._context = context
+        self._devices = _devices(device)
+        self._logs = tempfile.TemporaryDirectory(prefix="netspace-workers-")
+        self._slots: list[_Worker | None] = [None] * (workers or available_cores())
+        self._started = 0
+        self._closed = False
+
+    @property
+    def capacity(self) -> int:
+        return len(self._slots)
+
+    def submit(self, job: Job) -> None:
+        slot = next(i for i, worker in enumerate(self._slots) if worker is None or worker.job is None)
+        worker = self._slots[slot]
+        if worker is None or not worker.alive():
+            if worker is not None:
+                worker.stop()
+            self._started += 1
+            log = Path(self._logs.name) / f"worker-{self._started}.log"
+            worker = self._slots[slot] = _Worker(self._context, self._devices[slot % len(self._devices)], log)
+        worker.take(job)
+
+    def wait(self, timeout: float) -> list[Event]:
+        busy = {worker.connection: i for i, worker in enumerate(self._slots) if worker is not None and worker.job}
+        events: list[Event] = []
+        for connection in wait(list(busy), timeout):
+            slot = busy[connection]  # type: ignore[index]  # wait() returns what it was given
+            worker = self._slots[slot]
+            if worker is None:
+                continue
+            event = worker.result()
+            if isinstance(event, Lost):
+                self._slots[slot] = None
+            events.append(event)
+        return events
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        for worker in self._slots:
+            if worker is not None:
+                worker.stop()
+        self._logs.cleanup()
+
+
+class _Worker:
+    """The driver's end of one worker process."""
+
+    def __init__(self, context: JobContext, device: str, log: Path) -> None:
+        self.job: Job | None = None
+        self._log = log
+        self.connection, theirs = Pipe()
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "netspace.study.executors.local", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # one thread each: the same sums in the same order, whatever the number of workers
+                env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")},
+            )
+        theirs.close()
+        self.connection.send((context, device))
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def take(self, job: Job) -> None:
+        self.job = job
+        with contextlib.suppress(OSError):  # it died just now: result() meets the closed connection and reports a loss
+            self.connection.send(job)
+
+    def result(self) -> Event:
+        """Return what became of the job in hand; called when the connection has something to read, or was closed."""
+        job, self.job = self.job, None
+        if job is None:
+            raise AssertionError("result() of a worker without a job")
+        try:
+            event: Event = self.connection.recv()
+        except (EOFError, OSError):
+            return Lost(run_id=job.run_id, message=self._last_words())
+        return event
+
+    def stop(self) -> None:
+        self.connection.close()
+        if self.alive():
+            self._process.kill()
+        self._process.wait()
+
+    def _last_words(self) -> str:
+        self.stop()
+        code = self._process.returncode
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-10:]
+        return "\n".join([f"the worker process {how}", *lines])
+
+
+def _devices(device: str | None) -> list[str]:
+    if device == "cpu":
+        return ["cpu"]
+    import torch
+
+    gpus = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    return gpus or ["cpu"] if device in (None, "cuda") else [device]
+
+
+def _serve(connection: Connection) -> None:
+    """Train jobs from the driver until it closes the connection or dies."""
+    # the terminal sends Ctrl-C to the whole group: the driver alone decides what it means
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    context, device = connection.recv()
+    jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+
+    def listen() -> None:
+        try:
+            while True:
+                jobs.put(connection.recv())
+        except (EOFError, OSError):
+            os._exit(0)  # no driver: whatever is being trained has nobody to be reported to
+
+    threading.Thread(target=listen, daemon=True).start()
+    import torch
+
+    from netspace.study.execute import execute
+
+    torch.set_num_threads(1)
+    while True:
+        connection.send(execute(jobs.get(), context, device))
+
+
+if __name__ == "__main__":
+    _serve(Connection(int(sys.argv[1])))

@@ -1,0 +1,224 @@
+"""The runner: claims runs from the store, has an executor train them, records what comes back.
+
+The store decides everything that must survive: a run is claimed before it is submitted and recorded in one transaction
+when it ends. Killing the driver at any moment therefore loses no finished run and doubles none; the same command
+goes on.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Literal
+
+from netspace.store import Store, StudyRecord, Worker
+from netspace.store.schema import Status
+from netspace.study.executors.base import Executor
+from netspace.study.jobs import Event, Failed, Finished, Job, Lost
+
+LEASE_SECONDS = 120.0
+"""How long another driver leaves a run alone that was claimed and not heard of since."""
+
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a study stands.
+
+    Attributes:
+        counts: runs by space and status.
+        ended_here: runs that this driver brought to an end.
+        seconds: since this driver started.
+        best: lowest error so far, %; None before the first.
+        last: what happened last, in a line; empty at first.
+    """
+
+    counts: dict[str, dict[Status, int]]
+    ended_here: int
+    seconds: float
+    best: float | None
+    last: str
+
+    def number(self, *statuses: Status) -> int:
+        """Return how many runs have one of these statuses."""
+        return sum(counts[status] for counts in self.counts.values() for status in statuses)
+
+    @property
+    def total(self) -> int:
+        """Runs of the study."""
+        return sum(sum(counts.values()) for counts in self.counts.values())
+
+    @property
+    def ended(self) -> int:
+        """Runs that came to an end, however."""
+        return self.total - self.number("planned", "running")
+
+    @property
+    def rate(self) -> float | None:
+        """Runs per hour that this driver ends; None before the first."""
+        return 3600 * self.ended_here / self.seconds if self.ended_here else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimated time until the last run ends, at the rate so far."""
+        return (self.total - self.ended) * 3600 / self.rate if self.rate else None
+
+
+def run_study(
+    record: StudyRecord,
+    store: Store,
+    executor: Executor,
+    *,
+    attempts: int = 3,
+    observe: Callable[[Progress], None] = lambda _: None,
+) -> Progress:
+    """Train every run of a study that is not at an end, and return where the study then stands.
+
+    Several drivers may work on one study: each run goes to one of them.
+
+    Args:
+        record: the study, planned in `store`.
+        store: where runs are claimed and recorded.
+        executor: what trains them; it is closed at the end, whatever happens.
+        attempts: how often a run is started at most that fails or whose worker vanishes.
+        observe: called when something has happened, and every few seconds.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or SIGTERM; runs in hand are planned again, finished ones are recorded.
+        StoreError: the store refuses a write.
+    """
+    driver = _Driver(record, store, executor, attempts, observe)
+    with executor, _signals_call(driver.stop):
+        return driver.run()
+
+
+class _Driver:
+    def __init__(
+        self,
+        record: StudyRecord,
+        store: Store,
+        executor: Executor,
+        attempts: int,
+        observe: Callable[[Progress], None],
+    ) -> None:
+        self._record = record
+        self._store = store
+        self._executor = executor
+        self._attempts = attempts
+        self._observe = observe
+        self._worker = str(Worker.current())
+        self._in_hand: dict[int, str] = {}
+        self._ended = 0
+        self._last = ""
+        self._best = min((run.error for run in store.runs(record.id) if run.error is not None), default=None)
+        self._started = time.monotonic()
+        self._stopping = False
+
+    def run(self) -> Progress:
+        try:
+            renewed = time.monotonic()
+            self._store.reclaim(self._record.id)
+            self._report()
+            while not self._stopping and (self._fill() or self._others_are_running()):
+                self._settle_all(self._executor.wait(_POLL_SECONDS) if self._in_hand else self._idle())
+                if time.monotonic() - renewed > LEASE_SECONDS / 4:
+                    renewed = time.monotonic()
+                    self._store.heartbeat(self._in_hand, self._worker, lease_seconds=LEASE_SECONDS)
+                    self._store.reclaim(self._record.id)
+                    self._report()
+            if self._stopping:
+                self._settle_all(self._executor.wait(0))
+        finally:
+            self._executor.close()
+            for run_id in self._in_hand:
+                self._store.release(run_id, self._worker)
+        if self._stopping:
+            raise KeyboardInterrupt
+        return self._progress()
+
+    def stop(self) -> None:
+        """Have `run` end soon, with what is finished recorded; the second call ends it at once."""
+        if self._stopping:
+            raise KeyboardInterrupt
+        self._stopping = True
+
+    def _fill(self) -> bool:
+        """Claim and submit runs up to the executor's capacity; return whether any is in hand."""
+        while len(self._in_hand) < self._executor.capacity:
+            run = self._store.claim_next(self._record.id, self._worker, lease_seconds=LEASE_SECONDS)
+            if run is None:
+                break
+            self._in_hand[run.id] = f"{run.space} {run.index}"
+            self._executor.submit(Job(run_id=run.id, config=run.config, seed=run.seed))
+        return bool(self._in_hand)
+
+    def _others_are_running(self) -> bool:
+        """Return whether another driver still holds runs: should it vanish, they are this driver's."""
+        return any(counts["running"] or counts["planned"] for counts in self._store.counts(self._record.id).values())
+
+    def _idle(self) -> list[Event]:
+        time.sleep(_POLL_SECONDS)
+        self._store.reclaim(self._record.id)
+        return []
+
+    def _settle_all(self, events: list[Event]) -> None:
+        for event in events:
+            self._settle(event)
+            self._report()
+
+    def _settle(self, event: Event) -> None:
+        """Record what became of a run."""
+        name = self._in_hand.pop(event.run_id)
+        match event:
+            case Finished(outcome=outcome):
+                self._store.record(event.run_id, self._worker, outcome)
+                self._ended += 1
+                if outcome.error is not None:
+                    self._best = outcome.error if self._best is None else min(self._best, outcome.error)
+                shown = outcome.status if outcome.error is None else f"{outcome.error:.2f} %"
+                self._last = f"{name}: {shown} in {outcome.seconds:.1f} s"
+            case Failed(message=message):
+                self._attempt_over(event.run_id, name, message, "failed")
+            case Lost(message=message):
+                self._attempt_over(event.run_id, name, message, "lost")
+
+    def _attempt_over(self, run_id: int, name: str, message: str, status: Literal["failed", "lost"]) -> None:
+        now = self._store.fail(run_id, self._worker, message, max_attempts=self._attempts, status=status)
+        self._ended += now == status
+        reason = message.splitlines()[0] if message else status
+        self._last = f"{name}: {reason}" + ("; it is tried again" if now == "planned" else f"; given up as {now}")
+
+    def _report(self) -> None:
+        self._observe(self._progress())
+
+    def _progress(self) -> Progress:
+        return Progress(
+            counts=self._store.counts(self._record.id),
+            ended_here=self._ended,
+            seconds=time.monotonic() - self._started,
+            best=self._best,
+            last=self._last,
+        )
+
+
+@contextmanager
+def _signals_call(stop: Callable[[], None]) -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM (a scheduler's goodbye) call `stop`, instead of breaking off a transaction."""
+    # Python sets signal handlers in the main thread only
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(_signal: int, _frame: FrameType | None) -> None:
+        stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

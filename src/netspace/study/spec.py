@@ -1,0 +1,91 @@
+"""The study file: which spaces, how many models of each, on which data, by which recipe."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from netspace.arch.complexity import MEASURES
+from netspace.arch.config import Activation, Block, Stem
+from netspace.documents import Document, parse, read_yaml
+from netspace.space import parse_window
+from netspace.train import DataSpec, Recipe, parse_recipe
+
+Window = tuple[float, float]
+
+
+def _recipe(data: Any) -> Any:
+    return data if isinstance(data, Recipe) else parse_recipe(data, "recipe")
+
+
+def _window(data: Any) -> Any:
+    return parse_window(data) if isinstance(data, str) else data
+
+
+class Network(Document):
+    """What every network of the study has instead of what its space says; left out, the space decides.
+
+    The number of classes and of input channels always come from the data.
+    """
+
+    block: Block | None = None
+    stem: Stem | None = None
+    se_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    head_width: Annotated[int, Field(ge=0)] | None = None
+    activation: Activation | None = None
+
+    def changes(self) -> dict[str, Any]:
+        """Return what is set, by the names of `Template`."""
+        return {name: getattr(self, name) for name in type(self).model_fields if getattr(self, name) is not None}
+
+
+class StudySpec(Document):
+    """A study: n models of each space, sampled in a complexity window, trained by one recipe on one data set.
+
+    Attributes:
+        name: the study's name in the store.
+        spaces: names of the catalogue, paths of YAML files (relative to the study file), or spaces written in place.
+        n: models of each space.
+        seed: of the sampling and of every training; a run's own seed follows from it, its space and its index.
+        flops, params, activations: windows on the complexity at `resolution`, as "LO:HI"; None for no limit.
+        resolution: height and width of the images in pixels; None for that of the data.
+        data: the images, see `DataSpec`.
+        network: what all networks share, see `Network`.
+        recipe: a recipe's name, or settings that may start from one with `base`, see `Recipe`.
+        attempts: how often a run that fails or whose worker vanishes is started at most.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[\w.+-]+$", max_length=100)]
+    spaces: Annotated[tuple[str | dict[str, Any], ...], Field(min_length=1)]
+    n: Annotated[int, Field(ge=1)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    flops: Annotated[Window | None, BeforeValidator(_window)] = None
+    params: Annotated[Window | None, BeforeValidator(_window)] = None
+    activations: Annotated[Window | None, BeforeValidator(_window)] = None
+    resolution: Annotated[int, Field(ge=1)] | None = None
+    data: DataSpec = DataSpec()
+    network: Network = Network()
+    recipe: Annotated[Recipe, BeforeValidator(_recipe)] = Recipe()
+    attempts: Annotated[int, Field(ge=1)] = 3
+
+    @model_validator(mode="after")
+    def _spaces_differ(self) -> Self:
+        names = [space for space in self.spaces if isinstance(space, str)]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"spaces must differ, got '{twice}' more than once")
+        return self
+
+    @property
+    def windows(self) -> dict[str, Window]:
+        """The complexity windows that are set, by measure."""
+        return {measure: window for measure in MEASURES if (window := getattr(self, measure)) is not None}
+
+    @classmethod
+    def from_yaml(cls, path: Path | str) -> Self:
+        """Read a study file.
+
+        Raises:
+            ConfigError: it cannot be read, or what it holds breaks a rule; the message names file and key.
+            UnknownNameError: it names a recipe that does not exist.
+        """
+        return parse(cls, read_yaml(path), str(path))

@@ -1,0 +1,196 @@
+"""Study: a study file made concrete: its spaces, its data, the runs it plans, and where they are stored."""
+
+import json
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from netspace.documents import digest
+from netspace.errors import StudyError
+from netspace.space import DesignSpace, Population, load, space_from_dict
+from netspace.store import PlannedRun, Store, StudyRecord
+from netspace.study.jobs import JobContext
+from netspace.study.spec import StudySpec
+from netspace.train.data import ImageData, load_data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A study and the place its relative paths start from.
+
+    Attributes:
+        spec: what the study file says.
+        root: the study file's folder.
+    """
+
+    spec: StudySpec
+    root: Path = Path()
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read a study file.
+
+        Raises:
+            ConfigError, UnknownNameError: the file is missing or breaks a rule; the message names file and key.
+        """
+        return cls(spec=StudySpec.from_yaml(path), root=Path(path).parent)
+
+    @property
+    def default_store(self) -> Path:
+        """Where the results go unless a store is named: `NAME.db` beside the study file."""
+        return self.root / f"{self.spec.name}.db"
+
+    @cached_property
+    def data(self) -> ImageData:
+        """The images, decoded and split at first use.
+
+        Raises:
+            DataError: they are missing or broken.
+        """
+        return load_data(self.spec.data, self.spec.resolution, root=self.root)
+
+    @property
+    def context(self) -> JobContext:
+        """What a worker needs to know of the study."""
+        return JobContext(
+            data=self.spec.data, root=self.root.resolve(), resolution=self.data.resolution, recipe=self.spec.recipe
+        )
+
+    @cached_property
+    def spaces(self) -> tuple[DesignSpace, ...]:
+        """The design spaces, their networks fitted to the data (classes, channels) and to the study's `network`.
+
+        Raises:
+            ConfigError, UnknownNameError: a space is unknown or breaks a rule, or two have one name.
+        """
+        changes = self.spec.network.changes() | {
+            "num_classes": self.data.num_classes,
+            "in_channels": self.data.channels,
+        }
+        spaces = tuple(self._space(entry).with_template(**changes) for entry in self.spec.spaces)
+        names = [space.name for space in spaces]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise StudyError(f"study '{self.spec.name}': two spaces are called '{twice}'; give one another name")
+        return spaces
+
+    def _space(self, entry: str | dict[str, Any]) -> DesignSpace:
+        if isinstance(entry, dict):
+            return space_from_dict(entry, f"study '{self.spec.name}', spaces")
+        beside = self.root / entry
+        return load(str(beside) if beside.is_file() else entry)
+
+    def sample(self) -> dict[str, Population]:
+        """Return the population of each space, by name. It depends on the spaces, n, the windows and the seed alone.
+
+        Raises:
+            WindowError: a space holds, or has inside the windows, fewer than n models.
+        """
+        windows: dict[str, Any] = self.spec.windows
+        return {
+            space.name: space.sample(
+                self.spec.n, seed=self._seed(space.name), resolution=self.data.resolution, **windows
+            )
+            for space in self.spaces
+        }
+
+    def plan(self) -> list[PlannedRun]:
+        """Return every run of the study in launch order: the spaces take turns, so that a part of it is balanced.
+
+        Raises:
+            WindowError: as for `sample`.
+        """
+        populations = self.sample()
+        total = len(populations)
+        planned = []
+        for position, (name, population) in enumerate(populations.items()):
+            frame = population.frame()
+            for index, config in enumerate(population.configs()):
+                planned.append(
+                    PlannedRun(
+                        space=name,
+                        index=index,
+                        launch=index * total + position,
+                        digest=config.digest,
+                        config=config.to_dict(),
+                        parameters=_parameters(frame.iloc[index].to_dict()),
+                        flops=int(population.complexity.flops[index]),
+                        params=int(population.complexity.params[index]),
+                        activations=int(population.complexity.activations[index]),
+                        seed=self._seed(name, index),
+                    )
+                )
+        return sorted(planned, key=lambda run: run.launch)
+
+    def record(self) -> dict[str, Any]:
+        """Return all that decides the results, as plain values: the store keeps it; a resumed study is held to it."""
+        spec = self.spec.model_dump(mode="json", exclude={"attempts"})
+        spec |= {
+            "spaces": [space.to_dict() for space in self.spaces],
+            "recipe": self.spec.recipe.resolved(),
+            "resolution": self.data.resolution,
+            "split_digest": self.data.split_digest,
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(spec))
+        return plain
+
+    def open(self, store: Store) -> StudyRecord:
+        """Return the study as `store` holds it, planning it there (in one transaction) if it is new.
+
+        Raises:
+            StudyError: the store holds a study of this name that was started from something else; the message says what
+                changed.
+        """
+        record = self.record()
+        known = store.find_study(self.spec.name)
+        if known is not None:
+            self._must_be_unchanged(known.spec, record, store.where)
+            return known
+        return store.plan_study(self.spec.name, record, digest(record), self.plan())
+
+    def _must_be_unchanged(self, before: dict[str, Any], now: dict[str, Any], where: str) -> None:
+        changed = _differences(before, now)
+        if not changed:
+            return
+        more = f" (and {len(changed) - 3} more)" if len(changed) > 3 else ""
+        raise StudyError(
+            f"{where}: study '{self.spec.name}' was started with {'; '.join(changed[:3])}{more}. "
+            f"Results are not mixed: restore the file, or give the changed study another name"
+        )
+
+    def _seed(self, space: str, index: int | None = None) -> int:
+        """Return the seed of a space's sample, or of one run; it follows from the study's seed and these alone."""
+        words = [self.spec.seed, int(digest(space), 16), *([] if index is None else [index])]
+        return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _parameters(row: dict[Hashable, Any]) -> dict[str, Any]:
+    """Return a row of a population's frame without what the run has fields for."""
+    own = {"digest", "flops", "params", "activations"}
+    return {str(name): value for name, value in row.items() if name not in own}
+
+
+def _differences(before: Any, now: Any, key: str = "") -> list[str]:
+    """Return where two plain documents differ, as 'key = old (now new)'."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = [*before, *(name for name in now if name not in before)]
+        return [
+            difference
+            for name in keys
+            for difference in _differences(before.get(name), now.get(name), f"{key}.{name}" if key else name)
+        ]
+    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        return [d for i, pair in enumerate(zip(before, now, strict=True)) for d in _differences(*pair, f"{key}.{i}")]
+    return [] if before == now else [f"{key} = {_short(before)} (now {_short(now)})"]
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        names = [entry.get("name") if isinstance(entry, dict) else None for entry in value]
+        if all(names) and names:
+            return "[" + ", ".join(map(str, names)) + "]"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"

