@@ -1,6 +1,20 @@
 """L3: networks as PyTorch modules, their weights, and what they exchange with other libraries."""
 
 from netspace.models.anynet import AnyNet, build, initialise
+from netspace.models.convert import from_netspace, to_netspace
 from netspace.models.counting import count_by_hooks
+from netspace.models.pretrained import create
+from netspace.models.weights import load_weights, read_weights, recognise
 
-__all__ = ["AnyNet", "build", "count_by_hooks", "initialise"]
+__all__ = [
+    "AnyNet",
+    "build",
+    "count_by_hooks",
+    "create",
+    "from_netspace",
+    "initialise",
+    "load_weights",
+    "read_weights",
+    "recognise",
+    "to_netspace",
+]

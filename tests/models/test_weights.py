@@ -1,0 +1,162 @@
+"""Weights files: what loads, what is refused, and how it is said."""
+
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from netspace.arch import AnyNetConfig, zoo
+from netspace.errors import UnknownNameError, WeightsError
+from netspace.models import build, create, from_netspace, load_weights, recognise
+from netspace.models import pretrained as pretrained_module
+
+SMALL = AnyNetConfig(stem={"width": 8}, stages={"depths": [1, 2], "widths": [8, 16]}, se_ratio=0.25, num_classes=4)
+
+
+@pytest.fixture
+def state():
+    return build(SMALL, seed=3).state_dict()
+
+
+def same(model, state):
+    return all(torch.equal(tensor, state[key]) for key, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("layout", ["pycls", "torchvision", "timm", "netspace"])
+def test_every_layout_loads_and_is_told_by_its_keys(tmp_path, state, layout):
+    torch.save(from_netspace(state, layout), tmp_path / "w.pth")
+    assert same(load_weights(SMALL, tmp_path / "w.pth"), state)
+
+
+def test_wrapped_and_prefixed_states_load(tmp_path, state):
+    prefixed = {f"module.{key}": tensor for key, tensor in from_netspace(state, "pycls").items()}
+    torch.save({"epoch": 99, "cfg": "TRAIN: ...", "model_state": prefixed}, tmp_path / "w.pyth")
+    assert same(load_weights(SMALL, tmp_path / "w.pyth"), state)
+
+
+def test_safetensors_load_into_a_built_network(tmp_path, state):
+    safetensors.torch.save_file(from_netspace(state, "timm"), tmp_path / "w.safetensors")
+    model = build(SMALL, seed=0)
+    assert load_weights(model, tmp_path / "w.safetensors") is model
+    assert same(model, state)
+
+
+def test_files_without_the_counters_of_old_torch_load(tmp_path, state):
+    old = {key: tensor for key, tensor in state.items() if not key.endswith("num_batches_tracked")}
+    torch.save(old, tmp_path / "w.pth")
+    assert same(load_weights(SMALL, tmp_path / "w.pth"), state)
+
+
+def test_torchvision_widths_are_recognised_by_name(tmp_path):
+    variant = build(zoo.get("x400mf-tv"), seed=0)
+    torch.save(from_netspace(variant.state_dict(), "torchvision"), tmp_path / "w.pth")
+    model = load_weights("RegNetX-400MF", tmp_path / "w.pth")
+    assert model.config == zoo.get("RegNetX-400MF-tv")
+    assert same(model, variant.state_dict())
+
+
+def test_wrong_weights_name_the_first_five_differences_and_whose_they_are(tmp_path):
+    state = from_netspace(build(zoo.get("x200mf"), seed=0).state_dict(), "timm")
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(WeightsError) as caught:
+        load_weights("RegNetY-400MF", tmp_path / "w.pth")
+    message = str(caught.value)
+    assert (
+        "w.pth: the timm weights are not this network's: s1.b1.conv1.conv.weight is (24, 32, 1, 1) in the " in message
+    )
+    assert message.count(";") == 5
+    assert re.search(r"; and \d+ more \(they have the shapes of RegNetX-200MF\)$", message)
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "argument"), [({"num_classes": 7}, "reinit_head"), ({"in_channels": 1}, "reinit_stem")]
+)
+def test_another_head_or_stem_is_offered_to_be_reinitialised(tmp_path, state, changes, argument):
+    torch.save(from_netspace(state, "pycls"), tmp_path / "w.pth")
+    config = SMALL.model_copy(update=changes)
+    with pytest.raises(WeightsError, match=f"{argument}=True keeps"):
+        load_weights(config, tmp_path / "w.pth")
+    loaded = load_weights(config, tmp_path / "w.pth", **{argument: True}, seed=5).state_dict()
+    fresh = build(config, seed=5).state_dict()
+    own = {"reinit_head": {"head.fc.weight", "head.fc.bias"}, "reinit_stem": {"stem.conv.weight"}}[argument]
+    assert all(torch.equal(loaded[key], (fresh if key in own else state)[key]) for key in loaded)
+
+
+class Harmful:
+    def __reduce__(self):
+        return Path.touch, (Path("harmed"),)
+
+
+def test_a_pickle_with_code_is_refused_and_not_run(tmp_path, state, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"model_state": state, "extra": Harmful()}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match="would run as code; refused"):
+        load_weights(SMALL, tmp_path / "w.pth")
+    assert not Path("harmed").exists()
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_truncated_and_foreign_files_are_told(tmp_path, state, suffix):
+    path = tmp_path / f"w{suffix}"
+    if suffix == ".pth":
+        torch.save(state, path)
+    else:
+        safetensors.torch.save_file(state, path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(WeightsError, match=r"cannot be read as weights: truncated"):
+        load_weights(SMALL, path)
+    path.write_bytes(b"not weights at all")
+    with pytest.raises(WeightsError, match=r"cannot be read as weights"):
+        load_weights(SMALL, path)
+
+
+def test_missing_empty_and_unknown_are_told(tmp_path, state):
+    with pytest.raises(WeightsError, match=r"nowhere\.pth: no such file"):
+        load_weights(SMALL, tmp_path / "nowhere.pth")
+    torch.save({"epoch": 3}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match="holds no weights"):
+        load_weights(SMALL, tmp_path / "w.pth")
+    torch.save({"features.0.weight": torch.zeros(2)}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"w\.pth: weights of an unknown source"):
+        load_weights(SMALL, tmp_path / "w.pth")
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(UnknownNameError):
+        load_weights("RegNetQ", tmp_path / "w.pth")
+    (tmp_path / "w.pth").write_bytes(pickle.dumps({"a": 1}, protocol=2)[:8])
+    with pytest.raises(WeightsError, match="cannot be read as weights"):
+        load_weights(SMALL, tmp_path / "w.pth")
+
+
+def test_shapes_are_recognised_whatever_the_classes():
+    state = build(zoo.get("z500mf").model_copy(update={"num_classes": 3}), seed=0).state_dict()
+    assert recognise(from_netspace(state, "timm")).name == "RegNetZ-500MF"
+    assert recognise(build(SMALL, seed=0).state_dict()) is None
+
+
+def test_create_follows_name_classes_and_seed():
+    model = create("x200mf", num_classes=3, in_channels=1, seed=0)
+    assert model.config == zoo.get("x200mf").model_copy(update={"num_classes": 3, "in_channels": 1})
+    assert same(model, build(model.config, seed=0).state_dict())
+
+
+def test_pretrained_weights_come_through_the_library(monkeypatch):
+    downloaded = pretrained_module.peer(zoo.find("x200mf"), "timm")
+    monkeypatch.setattr(pretrained_module, "peer", lambda *_, **__: downloaded)
+    model = create("x200mf", pretrained=True, num_classes=3, seed=0)
+    assert torch.equal(model.stem.conv.weight, downloaded.stem.conv.weight)
+    assert model.head.fc.weight.shape == (3, 368)
+
+
+def test_no_network_says_what_to_do(monkeypatch):
+    def unreachable(*_, **__):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(pretrained_module, "peer", unreachable)
+    with pytest.raises(WeightsError, match=r"cannot download .* \(Name or service not known\).*load_weights\('RegNetX"):
+        create("x200mf", pretrained=True)
+    with pytest.raises(WeightsError, match="torchvision does not have RegNetX-200MF"):
+        create("x200mf", pretrained=True, library="torchvision")
