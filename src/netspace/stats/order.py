@@ -11,8 +11,8 @@ from scipy.stats import beta, binom
 from netspace.errors import StatisticsError
 from netspace.stats.samples import Floats, check_probability
 
-BETA_BAND_LIMIT = 20_000
-"""Models up to which the Beta band's level is computed; its exact recursion takes minutes beyond."""
+BETA_BAND_LIMIT = 10_000
+"""Models up to which the Beta band is computed: a few seconds there, and its exact recursion grows quadratically."""
 
 
 def quantile_ranks(n: int, p: float, alpha: float = 0.05) -> tuple[int, int, float]:
