@@ -1,0 +1,142 @@
+"""Spaces in files: round trips, and every mistake told with file and key."""
+
+import pytest
+
+from netspace.errors import ConfigError, UnknownNameError
+from netspace.space import (
+    CATALOG,
+    AnyNetXA,
+    AnyNetXC,
+    AnyNetXE,
+    DesignSpace,
+    choice,
+    get,
+    load,
+    log_uniform,
+    ordered,
+    restrict,
+    where,
+    window,
+)
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_every_catalogue_space_survives_its_file(name, tmp_path):
+    path = tmp_path / "space.yaml"
+    space = get(name, stages=3, num_classes=10)
+    space.to_yaml(path)
+    again = DesignSpace.from_yaml(path)
+    assert again.to_dict() == space.to_dict()
+    assert again.digest == space.digest
+
+
+EXAMPLE = """
+name: Mine
+base: AnyNetXC
+stages: 3
+strides: [1, 2, 2]
+parameters:
+  width: {log_uniform: [8, 512], step: 8}
+  depth: {choice: [1, 2, 4]}
+constraints:
+  - {non_decreasing: width}
+  - {restrict: {depth: {low: 2}}}
+  - {flops: 1M:30M}
+  - {where: "width_3 <= 8 * width_1 and depth <= 10"}
+network: {stem: {kind: cifar}, num_classes: 10}
+"""
+
+
+def test_a_file_says_what_python_says(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(EXAMPLE)
+    base = AnyNetXC(stages=3, stem={"kind": "cifar"}, num_classes=10)
+    python = base.with_parameters(width=log_uniform(8, 512, 8), depth=choice([1, 2, 4])).refine(
+        ordered("width"),
+        restrict("depth", low=2),
+        window("flops", (1e6, 30e6)),
+        where("width_3 <= 8 * width_1 and depth <= 10"),
+    )
+    assert DesignSpace.from_yaml(path).name == "Mine"
+    assert DesignSpace.from_yaml(path).to_dict() == python.to_dict() | {"name": "Mine", "strides": [1, 2, 2]}
+
+
+def test_a_space_from_nothing_takes_its_name_from_the_file(tmp_path):
+    path = tmp_path / "plain.yaml"
+    path.write_text("kind: anynet\nstages: 2\nparameters: {depth: 2, width: {uniform: [8, 64], step: 8}}\n")
+    space = load(path)
+    assert (space.name, space.size().exact, space.size().dimensions) == ("plain", 64, 2)
+
+
+def test_the_paper_s_size_stays_only_with_the_unchanged_space(tmp_path):
+    path = tmp_path / "r.yaml"
+    path.write_text("base: RegNetX\nnetwork: {num_classes: 10}\n")
+    assert load(path).size().paper == 301989888
+    path.write_text("base: RegNetX\nconstraints: [{restrict: {depth: {high: 40}}}]\n")
+    assert load(path).size().paper is None
+
+
+def test_names_are_lenient_and_unknown_ones_list_the_valid():
+    assert load("anynet_xe").digest == get("AnyNetXE").digest == AnyNetXE().digest
+    with pytest.raises(UnknownNameError, match=r"unknown design space 'AnyNetXF' \(did you mean 'AnyNetX"):
+        load("AnyNetXF")
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: no such file"):
+        load("nowhere.yaml")
+
+
+BASE = "base: AnyNetXA\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- 1", "must be a mapping with the keys name, description, base"),
+        ("name: x", "exactly one of the keys 'base' and 'kind'"),
+        ("base: AnyNetXA\nkind: anynet", "exactly one of the keys 'base' and 'kind'"),
+        ("base: AnyNetXF", "base: unknown design space 'AnyNetXF'"),
+        ("kind: resnet", "unknown kind of design space 'resnet'; valid: anynet, regnet"),
+        ("kind: anynet\nparameters: {depth: 2}", "'width' has no distribution"),
+        (BASE + "stagse: 3", "unknown key 'stagse'; valid: name, description, base, kind, stages"),
+        (BASE + "stages: 0", "stages: .*greater than or equal to 1, got 0"),
+        (BASE + "strides: [1, 2]", "strides must be one 1 or 2 for each of 4 stages"),
+        (BASE + "parameters: {widht: 8}", "unknown parameter of the anynet space .* 'widht'"),
+        (BASE + "parameters: {width: {log_unifrm: [8, 16]}}", r"parameters\.width: unknown distribution 'log_unifrm'"),
+        (BASE + "parameters: {width: {log_uniform: [8, 12], step: 8}}", r"parameters\.width: .*multiples of step=8"),
+        (BASE + "parameters: {width: {uniform: [8, 16], stp: 8}}", "unknown key 'stp' beside 'uniform'; valid: step"),
+        (BASE + "parameters: {width: wide}", r"parameters\.width: must be a number or a mapping"),
+        (BASE + "constraints: [{shard: width}]", r"constraints\.0: unknown constraint 'shard'; valid: shared, non_dec"),
+        (BASE + "constraints: [shared]", r"constraints\.0: must be a mapping with one of the keys shared"),
+        (BASE + "constraints: [{shared: [width]}]", "shared: must be the name of a parameter"),
+        (BASE + "constraints: [{shared: w}]", "unknown parameter of .* 'w'"),
+        (BASE + "constraints: [{flops: 400M:360M}]", r"constraints\.0: flops: LO <= HI must hold"),
+        (BASE + "constraints: [{flops: 400}]", r"constraints\.0: flops: a window is"),
+        (BASE + "constraints: [{where: depth.real > 1}]", r"constraints\.0: 'depth\.real' is not allowed"),
+        (BASE + "constraints: [{where: dept > 1}]", "unknown column in 'dept > 1' 'dept'"),
+        (BASE + "constraints: [{where: 3}]", r"constraints\.0: a condition must be a text"),
+        (BASE + "constraints: [{restrict: width}]", "restrict: must be a mapping of one parameter"),
+        (BASE + "constraints: [{restrict: {width: {lo: 8}}}]", "must be a mapping with the keys low, high, values"),
+        (BASE + "constraints: [{restrict: {width: {values: 8}}}]", "values must be a list, got 8"),
+        (BASE + "constraints: [{restrict: {width: {low: a}}}]", "must be numbers, got 'a'"),
+        (BASE + "constraints: [{restrict: {width: {values: [9]}}}]", "9 is not one of the values"),
+        (BASE + "constraints: [{tied: {depth: 3}}]", "tied: must map a parameter to the name of another"),
+        (BASE + "network: {blok: v}", "network: unknown key 'blok'; valid: block, stem"),
+        (BASE + "network: {num_classes: ten}", "num_classes"),
+        (BASE + "network: {stem: {kind: big}}", r"network: .*stem\.kind"),
+        (BASE + "network: {stem: 3}", "network: .*stem"),
+        (BASE + "constraints: {a: 1}", "constraints: .*list"),
+        ("a: [", "not valid YAML"),
+    ],
+)
+def test_mistakes_are_told_with_file_and_key_in_one_line(text, message, tmp_path):
+    path = tmp_path / "space.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message) as caught:
+        DesignSpace.from_yaml(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_python_predicate_cannot_go_into_a_file():
+    space = AnyNetXA().refine(where(lambda columns: columns["depth"] > 4))
+    with pytest.raises(ConfigError, match="cannot be written to YAML"):
+        space.to_yaml()
