@@ -94,7 +94,7 @@ BASE = "base: AnyNetXA\n"
         ("name: x", "exactly one of the keys 'base' and 'kind'"),
         ("base: AnyNetXA\nkind: anynet", "exactly one of the keys 'base' and 'kind'"),
         ("base: AnyNetXF", "base: unknown design space 'AnyNetXF'"),
-        ("kind: resnet", "unknown kind of design space 'resnet'; valid: anynet, regnet"),
+        ("kind: resnet", "unknown kind of design space 'resnet'.*valid: anynet, regnet"),
         ("kind: anynet\nparameters: {depth: 2}", "'width' has no distribution"),
         (BASE + "stagse: 3", "unknown key 'stagse'; valid: name, description, base, kind, stages"),
         (BASE + "stages: 0", "stages: .*greater than or equal to 1, got 0"),
