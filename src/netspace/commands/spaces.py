@@ -1,0 +1,91 @@
+"""Commands about design spaces: sample them, count them."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netspace.commands.options import AsJson, Resolution, SpaceName, Window
+from netspace.commands.output import make_folder, print_json, print_table
+from netspace.errors import ConfigError
+
+if TYPE_CHECKING:
+    from netspace.space import Population
+
+
+def sample(
+    space: SpaceName,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many models.")],
+    flops: Window = None,
+    params: Window = None,
+    activations: Window = None,
+    resolution: Resolution = 224,
+    seed: Annotated[int, typer.Option(min=0, help="The sample depends on space, n and seed alone.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .csv, .parquet or .jsonl file.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw models from a space, inside windows on their complexity."""
+    from netspace import space as spaces
+
+    windows = {"flops": flops, "params": params, "activations": activations}
+    bounds: dict[str, Any] = {name: spaces.parse_window(text) for name, text in windows.items() if text is not None}
+    writers = {".csv": "to_csv", ".parquet": "to_parquet", ".jsonl": "to_json"}
+    if output is not None and output.suffix not in writers:
+        raise ConfigError(f"{output}: the file's ending must be one of {', '.join(writers)}")
+    population = spaces.load(space).sample(n, seed=seed, resolution=resolution, **bounds)
+    frame = population.frame()
+    if output is not None:
+        make_folder(output.parent)
+        options = {"orient": "records", "lines": True} if output.suffix == ".jsonl" else {"index": False}
+        getattr(frame, writers[output.suffix])(output, **options)
+        accepted = 100 * population.acceptance
+        print(f"{output}: {n} models of {population.candidates:,} candidates ({accepted:.3g} % accepted)")
+    elif as_json:
+        print_json(json.loads(frame.to_json(orient="records")))
+    else:
+        print_table(*_summary(population))
+
+
+def _summary(population: "Population") -> tuple[list[str], list[list[Any]]]:
+    """Return columns and rows for the terminal: a column for each parameter, not one for each of its stages."""
+    networks, counts = population.networks, population.complexity
+    columns = {
+        "depths": networks.depths,
+        "widths": networks.widths,
+        "bottleneck_ratios": networks.bottleneck_ratios,
+        "group_widths": networks.group_widths,
+    }
+    rows = [
+        [*(" ".join(f"{value:g}" for value in array[i]) for array in columns.values())]
+        + [int(counts.flops[i]), int(counts.params[i]), int(counts.activations[i])]
+        for i in range(len(population))
+    ]
+    return [*columns, *counts.as_dict()], rows
+
+
+def size(space: SpaceName, as_json: AsJson = False) -> None:
+    """Count a space: exactly, by the paper's arithmetic, and its dimensions."""
+    from netspace import space as spaces
+
+    loaded = spaces.load(space)
+    counted = loaded.size()
+    if as_json:
+        print_json(
+            {
+                "space": loaded.name,
+                "exact": counted.exact,
+                "paper": counted.paper,
+                "dimensions": counted.dimensions,
+                "note": counted.note,
+            }
+        )
+        return
+    print(f"{loaded.name}: {counted.dimensions} dimensions")
+    print(f"exact count:        {counted.exact:,}")
+    if counted.paper is not None:
+        print(f"the paper's count:  {counted.paper:,}")
+    if counted.note:
+        print(counted.note)

@@ -1,0 +1,154 @@
+"""Commands about studies: run, watch, compare, report."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Workers
+from netspace.commands.output import make_folder, print_json, print_records, print_table
+from netspace.errors import StudyError
+
+if TYPE_CHECKING:
+    from netspace.store import Store
+    from netspace.study import Study
+
+
+def demo(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder for the study, its store and its report.")
+    ] = Path("netspace-demo"),
+    workers: Workers = None,
+) -> None:
+    """Do the main job on embedded real data: sample two spaces, train both populations, compare them."""
+    from importlib.resources import files
+
+    make_folder(output)
+    path = output / "study.yaml"
+    path.write_text(files("netspace.study").joinpath("demo.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    print(f"The study is {path}; run it again with other settings under another name.\n")
+    run(path, workers=workers)
+    compare(path)
+    report(path, output=output / "report")
+
+
+def run(
+    study: StudyFile,
+    executor: Annotated[str, typer.Option(help="Where runs are trained: local.")] = "local",
+    workers: Workers = None,
+    store: StoreTarget = None,
+    device: Device = None,
+) -> None:
+    """Train the populations of a study. The same command resumes it, after whatever interrupted it."""
+    from netspace.study import Study, run_study
+    from netspace.study.executors import get_executor
+    from netspace.study.progress import watch
+
+    make_executor = get_executor(executor)
+    loaded = Study.load(study)
+    with open_store(loaded, store) as opened:
+        record = loaded.open(opened)
+        hands = make_executor(loaded.context, workers=workers, device=device)
+        with watch(loaded.spec.name) as observe:
+            try:
+                end = run_study(record, opened, hands, attempts=loaded.spec.attempts, observe=observe)
+            except KeyboardInterrupt:
+                print(
+                    f"\nInterrupted; what is finished is recorded. Resume with: netspace run {study}", file=sys.stderr
+                )
+                raise
+    failed = end.number("diverged", "failed", "lost")
+    print(f"{end.number('done')} of {end.total} runs done, {failed} diverged, failed or lost.")
+
+
+def status(study: StudyFile, store: StoreTarget = None, as_json: AsJson = False) -> None:
+    """Show where a study stands: counts by space and state, best so far, last failures."""
+    from netspace.study import Study
+
+    loaded = Study.load(study)
+    with open_store(loaded, store, create=False) as opened:
+        record = started(loaded, opened)
+        counts = opened.counts(record.id)
+        runs = opened.runs(record.id)
+    best = min((run for run in runs if run.error is not None), key=lambda run: run.error or 0.0, default=None)
+    failures = [run for run in runs if run.status in ("failed", "lost", "diverged")]
+    if as_json:
+        print_json(
+            {
+                "study": loaded.spec.name,
+                "counts": counts,
+                "best": None if best is None else {"space": best.space, "index": best.index, "error": best.error},
+                "failures": [
+                    {"space": run.space, "index": run.index, "status": run.status, "message": run.message}
+                    for run in failures
+                ],
+            }
+        )
+        return
+    states = list(next(iter(counts.values())))
+    print_table(["space", *states], ([space, *numbers.values()] for space, numbers in counts.items()))
+    if best is not None:
+        print(f"best so far: {best.error:.2f} % ({best.space} {best.index})")
+    for run in failures[-5:]:
+        reason = (run.message or "loss was not finite").splitlines()[0]
+        print(f"{run.status}: {run.space} {run.index} after {run.attempts} attempts: {reason}")
+
+
+def report(
+    study: StudyFile,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the report.")] = Path(
+        "report"
+    ),
+    formats: Annotated[str, typer.Option("--format", help="Any of html,png,svg,pdf,md.")] = "html,png,svg,md",
+    store: StoreTarget = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Write the pictures, tables and page of a study, finished or not."""
+    from netspace.report import write_report
+    from netspace.study import Study
+
+    loaded = Study.load(study)
+    make_folder(output)
+    with open_store(loaded, store, create=False) as opened:
+        started(loaded, opened)
+        written = write_report(opened, loaded.spec.name, output, formats=formats.split(","))
+    for path in written:
+        print(path)
+    if open_page:
+        typer.launch(str(output / "index.html"))
+
+
+def compare(
+    study: StudyFile,
+    spaces: Annotated[list[str] | None, typer.Argument(metavar="[SPACE SPACE]", help="Two of its spaces.")] = None,
+    store: StoreTarget = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the verdicts: which space has the better error distribution, with what confidence."""
+    from netspace.report import verdict_table
+    from netspace.study import Study
+
+    if spaces and len(spaces) != 2:
+        raise StudyError(f"compare takes two spaces, or none for every pair in the study's order; got {len(spaces)}")
+    loaded = Study.load(study)
+    with open_store(loaded, store, create=False) as opened:
+        started(loaded, opened)
+        table = verdict_table(opened, loaded.spec.name, spaces or None)
+    print_records(table.to_dict("records"), as_json)
+
+
+def open_store(study: "Study", target: str | None, *, create: bool = True) -> "Store":
+    from netspace.store import Store
+
+    return Store.open(target or study.default_store, create=create)
+
+
+def started(study: "Study", store: "Store") -> Any:
+    record = store.find_study(study.spec.name)
+    if record is None:
+        names = ", ".join(known.name for known in store.studies()) or "none"
+        raise StudyError(
+            f"{store.where}: holds no study '{study.spec.name}' (it holds: {names}); start it: netspace run"
+        )
+    return record

@@ -1,0 +1,162 @@
+"""The runner with an executor that trains nothing: each run is recorded once, whatever happens around it."""
+
+import os
+import signal
+from collections import deque
+
+import pytest
+
+from netspace.store import Outcome, PlannedRun, Store
+from netspace.study import run_study
+from netspace.study.executors import Executor
+from netspace.study.jobs import Event, Failed, Finished, Job, Lost
+
+
+def finished(job: Job) -> Event:
+    return Finished(run_id=job.run_id, outcome=Outcome(status="done", error=float(job.seed % 100), seconds=0.1))
+
+
+class Scripted(Executor):
+    """Answers each job by `answer(job, how often this job was submitted)`; None leaves it in hand for ever."""
+
+    def __init__(self, answer, capacity: int = 3) -> None:
+        self._answer = answer
+        self._capacity = capacity
+        self._events: deque[Event] = deque()
+        self.submitted: list[int] = []
+        self.closed = False
+
+    @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    def submit(self, job: Job) -> None:
+        self.submitted.append(job.run_id)
+        event = self._answer(job, self.submitted.count(job.run_id))
+        if event is not None:
+            self._events.append(event)
+
+    def wait(self, timeout: float) -> list[Event]:  # noqa: ARG002 (what is scripted does not wait)
+        return [self._events.popleft()] if self._events else []
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store.open(tmp_path / "runs.db") as store:
+        yield store
+
+
+def plan(store: Store, n: int = 10):
+    runs = [
+        PlannedRun(
+            space="AB"[i % 2], index=i // 2, launch=i, digest=f"d{i}", config={}, parameters={},
+            flops=1, params=1, activations=1, seed=i,
+        )
+        for i in range(n)
+    ]  # fmt: skip
+    return store.plan_study("study", {}, "digest", runs)
+
+
+def test_every_run_is_trained_once_in_launch_order_and_recorded(store):
+    record, executor = plan(store), Scripted(lambda job, _: finished(job))
+    end = run_study(record, store, executor)
+    assert executor.submitted == sorted(executor.submitted)
+    assert len(executor.submitted) == end.number("done") == end.total == 10
+    assert executor.closed
+    assert [run.error for run in store.runs(record.id)] == [float(i) for i in range(10)]
+    assert end.best == 0.0
+
+
+def test_a_study_at_its_end_trains_nothing(store):
+    record = plan(store)
+    run_study(record, store, Scripted(lambda job, _: finished(job)))
+    executor = Scripted(lambda job, _: finished(job))
+    assert run_study(record, store, executor).number("done") == 10
+    assert executor.submitted == []
+
+
+@pytest.mark.parametrize(("kind", "status"), [(Failed, "failed"), (Lost, "lost")])
+def test_a_run_that_fails_is_tried_again_and_given_up_with_its_evidence(store, kind, status):
+    def answer(job: Job, times: int) -> Event:
+        if job.seed == 4 or (job.seed == 7 and times < 3):
+            return kind(run_id=job.run_id, message=f"broke at attempt {times}\nevidence")
+        return finished(job)
+
+    record = plan(store)
+    end = run_study(record, store, Scripted(answer), attempts=3)
+    runs = {run.seed: run for run in store.runs(record.id)}
+    assert (runs[4].status, runs[4].attempts, runs[4].message) == (status, 3, "broke at attempt 3\nevidence")
+    assert (runs[7].status, runs[7].attempts) == ("done", 3)
+    assert end.number("done") == 9
+    assert end.ended == end.total
+
+
+def test_a_diverged_run_is_an_end_and_not_a_failure_to_try_again(store):
+    def answer(job: Job, _: int) -> Event:
+        return Finished(run_id=job.run_id, outcome=Outcome(status="diverged", seconds=0.1))
+
+    record, executor = plan(store, 4), Scripted(answer)
+    assert run_study(record, store, executor).number("diverged") == 4
+    assert len(executor.submitted) == 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_records_what_is_finished_and_frees_what_is_not(store, number):
+    def answer(job: Job, _: int) -> Event | None:
+        if job.seed == 5:
+            os.kill(os.getpid(), number)
+        return finished(job) if job.seed < 5 else None
+
+    record, executor = plan(store), Scripted(answer)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(record, store, executor)
+    runs = store.runs(record.id)
+    assert executor.closed
+    assert [run.status for run in runs].count("running") == 0
+    assert all(run.attempts == 0 for run in runs if run.status == "planned")
+    end = run_study(record, store, Scripted(lambda job, _: finished(job)))
+    assert end.number("done") == 10
+    assert [run.attempts for run in store.runs(record.id)] == [1] * 10
+
+
+def test_two_drivers_share_a_study_and_train_no_run_twice(store, tmp_path):
+    record = plan(store, 12)
+    second = Scripted(lambda job, _: finished(job), capacity=1)
+
+    def answer(job: Job, _: int) -> Event:
+        if job.seed == 0:
+            with Store.open(tmp_path / "runs.db") as other:
+                claimed = other.claim_next(record.id, "another driver")
+                assert claimed is not None
+                second.submit(Job(run_id=claimed.id, config={}, seed=claimed.seed))
+                assert other.record(claimed.id, "another driver", Outcome(status="done", error=1.0, seconds=0.1))
+        return finished(job)
+
+    first = Scripted(answer)
+    run_study(record, store, first)
+    assert not set(first.submitted) & set(second.submitted)
+    assert len(first.submitted) + len(second.submitted) == 12
+
+
+def test_a_result_of_a_run_that_was_taken_away_is_not_recorded(store):
+    record = plan(store, 1)
+
+    def answer(job: Job, _: int) -> Event:
+        run = store.run(job.run_id)
+        store.fail(run.id, run.worker or "", "taken away", max_attempts=1)
+        return finished(job)
+
+    run_study(record, store, Scripted(answer))
+    assert store.runs(record.id)[0].status == "failed"
+
+
+def test_progress_counts_and_estimates(store):
+    seen = []
+    run_study(plan(store), store, Scripted(lambda job, _: finished(job)), observe=seen.append)
+    assert [progress.ended for progress in seen] == list(range(11))
+    assert seen[0].rate is None
+    assert seen[5].seconds_left == pytest.approx(seen[5].seconds, rel=1e-6)
+    assert seen[-1].last.startswith("B 4: 9.00 %")

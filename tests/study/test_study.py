@@ -1,0 +1,87 @@
+"""What a study plans, and that a study that changed is never mixed with what was started."""
+
+import pytest
+
+from netspace.arch import AnyNetConfig, complexity
+from netspace.errors import StudyError
+from netspace.store import Store
+from netspace.study import Study
+
+
+def test_runs_are_planned_with_the_spaces_taking_turns(study_file):
+    planned = Study.load(study_file()).plan()
+    assert [run.launch for run in planned] == list(range(6))
+    assert [run.space for run in planned] == ["AnyNetXA", "RegNetX"] * 3
+    assert [run.index for run in planned] == [0, 0, 1, 1, 2, 2]
+
+
+def test_planned_networks_fit_the_data_and_the_window(study_file):
+    for run in Study.load(study_file()).plan():
+        config = AnyNetConfig(**run.config)
+        assert (config.num_classes, config.in_channels, config.stem.width) == (10, 1, 8)
+        assert config.digest == run.digest
+        assert complexity(config, 14).as_dict() == {
+            "flops": run.flops,
+            "params": run.params,
+            "activations": run.activations,
+        }
+        assert 20e3 <= run.flops <= 150e3
+
+
+def test_the_plan_depends_on_the_file_alone_and_a_longer_study_begins_with_the_shorter_one(study_file):
+    first, again = (Study.load(study_file()).plan() for _ in range(2))
+    longer = Study.load(study_file(n=5)).plan()
+    other = Study.load(study_file(seed=6)).plan()
+    assert first == again
+    assert longer[: len(first)] == first
+    assert not {run.seed for run in first} & {run.seed for run in other}
+    assert len({run.seed for run in longer}) == len(longer)
+
+
+def test_a_space_is_sampled_alike_whatever_other_spaces_are_in_the_study(study_file):
+    alone = Study.load(study_file(spaces=["RegNetX"])).plan()
+    beside = [run for run in Study.load(study_file()).plan() if run.space == "RegNetX"]
+    assert [(run.digest, run.seed) for run in alone] == [(run.digest, run.seed) for run in beside]
+
+
+def test_spaces_can_be_files_beside_the_study_or_written_in_place(study_file, tmp_path):
+    (tmp_path / "narrow.yaml").write_text("base: AnyNetXA\nparameters: {width: {log_uniform: [8, 64], step: 8}}\n")
+    in_place = {"name": "Shared", "base": "AnyNetXA", "constraints": [{"shared": "depth"}]}
+    study = Study.load(study_file(spaces=["narrow.yaml", in_place]))
+    assert [space.name for space in study.spaces] == ["narrow", "Shared"]
+    for run in study.plan():
+        stages = run.config["stages"]
+        assert max(stages["widths"]) <= 64 if run.space == "narrow" else len(set(stages["depths"])) == 1
+
+
+def test_two_spaces_of_one_name_are_refused(study_file):
+    with pytest.raises(StudyError, match="two spaces are called 'RegNetX'"):
+        Study.load(study_file(spaces=["RegNetX", {"name": "RegNetX", "base": "RegNetY"}])).plan()
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"n": 4}, r"n = 3 \(now 4\)"),
+        ({"seed": 6}, r"seed = 5 \(now 6\)"),
+        ({"flops": "20K:160K"}, r"flops\.1 = 150000\.0 \(now 160000\.0\)"),
+        ({"recipe": {"base": "quick", "epochs": 2, "augment": {"flip": False}}}, r"recipe\.epochs = 1 \(now 2\)"),
+        ({"spaces": ["AnyNetXA", "RegNetY"]}, r"spaces\.1\..* \(now "),
+        ({"spaces": ["AnyNetXA"]}, r"spaces = \[AnyNetXA, RegNetX\] \(now \[AnyNetXA\]\)"),
+        ({"data": {"source": "mnist-5k", "train": 256, "validation": 101}}, r"data\.validation = 100 \(now 101\)"),
+    ],
+)
+def test_a_study_that_changed_is_refused_with_what_changed(study_file, tmp_path, changes, what):
+    with Store.open(tmp_path / "s.db") as store:
+        started = Study.load(study_file()).open(store)
+        with pytest.raises(
+            StudyError, match=f"study 'small' was started with .*{what}.*Results are not mixed"
+        ) as caught:
+            Study.load(study_file(**changes)).open(store)
+        assert "\n" not in str(caught.value)
+        assert Study.load(study_file()).open(store) == started
+
+
+def test_what_does_not_decide_results_may_change(study_file, tmp_path):
+    with Store.open(tmp_path / "s.db") as store:
+        assert Study.load(study_file()).open(store) == Study.load(study_file(attempts=9)).open(store)

@@ -1,0 +1,67 @@
+"""The study file: what it accepts, and what it says of mistakes."""
+
+import pytest
+
+from netspace.errors import ConfigError, DataError, NetspaceError, UnknownNameError, WindowError
+from netspace.study import Study
+from netspace.train import RECIPES
+
+
+def test_a_study_file_is_read_with_its_defaults(study_file):
+    spec = Study.load(study_file(recipe="quick")).spec
+    assert spec.flops == (20e3, 150e3)
+    assert spec.windows == {"flops": (20e3, 150e3)}
+    assert spec.recipe == RECIPES["quick"]
+    assert spec.attempts == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ({"space": []}, ConfigError, r"study\.yaml: unknown key 'space'; valid: name, spaces, n, seed"),
+        ({"n": 0}, ConfigError, r"study\.yaml: n: .*greater than or equal to 1, got 0"),
+        ({"n": "many"}, ConfigError, r"study\.yaml: n: .*integer.*got 'many'"),
+        ({"spaces": []}, ConfigError, r"study\.yaml: spaces: .*at least 1"),
+        ({"spaces": ["RegNetX", "RegNetX"]}, ConfigError, "spaces must differ, got 'RegNetX' more than once"),
+        ({"flops": "3M:1M"}, ConfigError, r"study\.yaml: flops: LO <= HI must hold in a window, got 3e[+]06:1e[+]06"),
+        ({"flops": "a lot"}, ConfigError, r"study\.yaml: flops: "),
+        ({"name": "a/b"}, ConfigError, r"study\.yaml: name: "),
+        ({"data": {"sauce": "x"}}, ConfigError, r"study\.yaml: unknown key 'data\.sauce'; valid: source, train"),
+        ({"network": {"stem": {"kind": "big"}}}, ConfigError, r"network\.stem\.kind: input should be 'simple'"),
+        (
+            {"recipe": {"base": "quick", "epoch": 1}},
+            ConfigError,
+            r"study\.yaml: recipe: .*unknown key 'epoch'; valid: epochs",
+        ),
+        ({"recipe": "quik"}, UnknownNameError, r"study\.yaml: unknown recipe 'quik' \(did you mean 'quick'\?\)"),
+    ],
+)
+def test_a_mistake_in_the_file_is_one_line_that_names_file_and_key(study_file, changes, kind, message):
+    with pytest.raises(kind, match=message) as caught:
+        Study.load(study_file(**changes))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ({"spaces": ["AnyNetXQ"]}, UnknownNameError, "unknown design space 'AnyNetXQ'.*valid: .*AnyNetXA"),
+        ({"spaces": ["nowhere.yaml"]}, ConfigError, r"nowhere\.yaml: no such file"),
+        ({"data": {"source": "./nowhere"}}, DataError, r"\./nowhere: no such file or folder"),
+        ({"spaces": [{"base": "AnyNetXA", "paramaters": {}}]}, ConfigError, "unknown key 'paramaters'"),
+        ({"flops": "1:2"}, WindowError, "nearest"),
+    ],
+)
+def test_what_the_file_leads_to_is_checked_before_anything_is_trained(study_file, changes, kind, message):
+    with pytest.raises(kind, match=message) as caught:
+        Study.load(study_file(**changes)).plan()
+    assert isinstance(caught.value, NetspaceError)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_or_broken_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"nothing\.yaml: no such file"):
+        Study.load(tmp_path / "nothing.yaml")
+    (tmp_path / "broken.yaml").write_text("name: [unclosed\n")
+    with pytest.raises(ConfigError, match=r"broken\.yaml, line \d+, column \d+: not valid YAML"):
+        Study.load(tmp_path / "broken.yaml")
