@@ -1,0 +1,456 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const byId = (id) => document.getElementById(id);
+  const runs = data.space.length;
+  // a failed run has no error: it ranks last, as infinitely bad
+  const score = Float64Array.from(data.error, (e) => (e === null ? Infinity : e));
+  const order = Uint32Array.from(score.keys()).sort((a, b) => score[a] - score[b] || a - b);
+  const visible = data.spaces.map(() => true);
+  const brushes = new Map();
+  const selected = new Uint8Array(runs); // 0 hidden, 1 rest, 2 selected
+  let colours = {};
+
+  const element = (tag, properties = {}, ...children) => {
+    const made = Object.assign(document.createElement(tag), properties);
+    made.append(...children);
+    return made;
+  };
+  const number = (value, digits = 2) => (Number.isFinite(value) ? value.toFixed(digits) : "–");
+  const significant = (value) => Number(value.toPrecision(4));
+
+  function readColours() {
+    const style = getComputedStyle(document.documentElement);
+    const get = (name) => style.getPropertyValue(name).trim();
+    colours = { space: data.spaces.map((_, i) => get(`--c${i % 8}`)) };
+    for (const name of ["ink", "muted", "line", "accent", "alarm", "shade", "paper"]) colours[name] = get(`--${name}`);
+  }
+
+  // ---- selection and its statistics
+
+  function select() {
+    for (let i = 0; i < runs; i++) selected[i] = visible[data.space[i]] ? 2 : 0;
+    for (const [name, [low, high]] of brushes) {
+      const values = data.columns[name];
+      for (let i = 0; i < runs; i++) {
+        const x = values[i];
+        if (selected[i] === 2 && (x === null || x < low || x > high)) selected[i] = 1;
+      }
+    }
+  }
+
+  // one pass over the runs in order of error: theta by counting, means, and the corners of both curves
+  function summarise() {
+    const groups = { 1: { n: 0, sum: 0, failed: 0, min: Infinity }, 2: { n: 0, sum: 0, failed: 0, min: Infinity } };
+    let wins = 0, restSeen = 0;
+    for (const i of order) {
+      const group = groups[selected[i]];
+      if (!group) continue;
+      group.n++;
+      group.sum += score[i] === Infinity ? data.chance : score[i];
+      group.failed += score[i] === Infinity;
+      group.min = Math.min(group.min, score[i]);
+    }
+    for (let k = 0; k < runs; ) {
+      let end = k, tiedSelected = 0, tiedRest = 0;
+      for (; end < runs && score[order[end]] === score[order[k]]; end++) {
+        tiedSelected += selected[order[end]] === 2;
+        tiedRest += selected[order[end]] === 1;
+      }
+      wins += tiedSelected * (groups[1].n - restSeen - tiedRest + tiedRest / 2);
+      restSeen += tiedRest;
+      k = end;
+    }
+    const pairs = groups[1].n * groups[2].n;
+    return { rest: groups[1], chosen: groups[2], theta: pairs ? wins / pairs : NaN };
+  }
+
+  function corners(belongs) {
+    const xs = [];
+    let n = 0;
+    for (const i of order) {
+      if (!belongs(i)) continue;
+      n++;
+      if (score[i] !== Infinity) xs.push(score[i]);
+    }
+    return { xs, n };
+  }
+
+  // ---- drawing
+
+  function prepare(canvas) {
+    const ratio = window.devicePixelRatio || 1;
+    const { width, height } = canvas.getBoundingClientRect();
+    const w = Math.round(width * ratio), h = Math.round(height * ratio);
+    if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+    const pen = canvas.getContext("2d");
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    pen.font = "11px system-ui, 'DejaVu Sans', sans-serif";
+    return { pen, width, height };
+  }
+
+  function ticks(low, high, count) {
+    const rough = (high - low) / Math.max(count, 1) || 1;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
+    const found = [];
+    for (let t = Math.ceil(low / step) * step; t <= high + step * 1e-9; t += step) found.push(Number(t.toPrecision(12)));
+    return found;
+  }
+
+  const errors = Array.from(score).filter(Number.isFinite).sort((a, b) => a - b);
+  const quantile = (q) => errors[Math.min(errors.length - 1, Math.floor(q * errors.length))];
+  const [errorLow, errorHigh] = (() => {
+    if (!errors.length) return [0, 100];
+    // a few very bad models must not squeeze the rest: Tukey's far fence
+    const fence = quantile(0.75) + 3 * Math.max(quantile(0.75) - quantile(0.25), 0.5);
+    const top = Math.min(errors[errors.length - 1], fence), margin = 0.04 * (top - errors[0]) || 0.5;
+    return [errors[0] - margin, top + margin];
+  })();
+
+  function drawEdf() {
+    const { pen, width, height } = prepare(byId("edf"));
+    const left = 40, right = width - 8, top = 8, bottom = height - 34;
+    const px = (e) => left + ((Math.min(e, errorHigh) - errorLow) / (errorHigh - errorLow)) * (right - left);
+    const py = (share) => bottom - share * (bottom - top);
+    pen.lineWidth = 1;
+    pen.strokeStyle = colours.line;
+    pen.fillStyle = colours.muted;
+    pen.textAlign = "right";
+    pen.textBaseline = "middle";
+    for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+      pen.beginPath(); pen.moveTo(left, py(share)); pen.lineTo(right, py(share)); pen.stroke();
+      pen.fillText(String(share), left - 6, py(share));
+    }
+    pen.textAlign = "center";
+    pen.textBaseline = "top";
+    for (const e of ticks(errorLow, errorHigh, width / 90)) {
+      pen.beginPath(); pen.moveTo(px(e), top); pen.lineTo(px(e), bottom); pen.stroke();
+      pen.fillText(String(e), px(e), bottom + 4);
+    }
+    pen.fillText("error e (%); height: share of models with error < e", (left + right) / 2, bottom + 19);
+    const curve = ({ xs, n }, colour, lineWidth, dash = []) => {
+      if (!n) return;
+      pen.strokeStyle = colour; pen.lineWidth = lineWidth; pen.setLineDash(dash);
+      pen.beginPath(); pen.moveTo(left, py(0));
+      xs.forEach((x, k) => {
+        if (x > errorHigh) return;
+        pen.lineTo(px(x), py(k / n)); pen.lineTo(px(x), py((k + 1) / n));
+      });
+      let inside = 0;
+      while (inside < xs.length && xs[inside] <= errorHigh) inside++;
+      pen.lineTo(right, py(inside / n)); pen.stroke(); pen.setLineDash([]);
+    };
+    const dashes = [[], [8, 3], [8, 3, 2, 3], [2, 3], [10, 2, 2, 2, 2, 2], [4, 2], [14, 4], [6, 6]];
+    pen.globalAlpha = brushes.size ? 0.35 : 1;
+    data.spaces.forEach((_, s) => {
+      if (visible[s]) curve(corners((i) => data.space[i] === s), colours.space[s], 1.8, dashes[s % 8]);
+    });
+    pen.globalAlpha = 1;
+    if (!brushes.size) return;
+    curve(corners((i) => selected[i] === 1), colours.muted, 1.8, [5, 3]);
+    curve(corners((i) => selected[i] === 2), colours.ink, 2.6);
+    pen.textAlign = "left"; pen.textBaseline = "middle";
+    [["selected", colours.ink, []], ["rest", colours.muted, [5, 3]]].forEach(([text, colour, dash], k) => {
+      const y = top + 12 + 16 * k;
+      pen.strokeStyle = colour; pen.setLineDash(dash); pen.lineWidth = 2.4;
+      pen.beginPath(); pen.moveTo(left + 10, y); pen.lineTo(left + 36, y); pen.stroke(); pen.setLineDash([]);
+      pen.fillStyle = colours.ink; pen.fillText(text, left + 42, y);
+    });
+  }
+
+  class Panel {
+    constructor(property) {
+      this.property = property;
+      this.values = data.columns[property.name];
+      const present = this.values.filter((x) => x !== null);
+      this.low = Math.min(...present);
+      this.high = Math.max(...present);
+      this.log = property.log && this.low > 0 && this.high / this.low > 3;
+      this.canvas = element("canvas");
+      this.canvas.setAttribute("role", "img");
+      this.canvas.setAttribute("aria-label", `error against ${property.label}`);
+      this.inputs = ["from", "to"].map((word) => {
+        const input = element("input", { type: "text", inputMode: "decimal", name: `${property.name}-${word}` });
+        input.setAttribute("aria-label", `${property.label} ${word}`);
+        input.placeholder = word;
+        input.addEventListener("change", () => this.typed());
+        return input;
+      });
+      this.node = element("div", { className: "panel" },
+        element("h3", { textContent: property.label }), this.canvas,
+        element("div", { className: "bounds" }, this.inputs[0], "to", this.inputs[1]));
+      this.node.dataset.property = property.name;
+      this.listen();
+    }
+
+    place() {
+      const { pen, width, height } = prepare(this.canvas);
+      const left = 30, right = width - 6, top = 8, bottom = height - 18;
+      Object.assign(this, { pen, left, right, top, bottom });
+      const f = this.log ? Math.log2 : (x) => x;
+      const a = f(this.low), b = f(this.high), pad = 0.04 * (b - a) || 0.5;
+      this.toPixel = (x) => left + ((f(x) - a + pad) / (b - a + 2 * pad)) * (right - left);
+      this.toValue = (p) => {
+        const t = a - pad + ((p - left) / (right - left)) * (b - a + 2 * pad);
+        return this.log ? 2 ** t : t;
+      };
+      this.x = new Float32Array(runs).fill(NaN);
+      this.y = new Float32Array(runs);
+      for (let i = 0; i < runs; i++) {
+        if (this.values[i] !== null) this.x[i] = this.toPixel(this.values[i]);
+        this.y[i] = bottom - ((Math.min(score[i], errorHigh) - errorLow) / (errorHigh - errorLow)) * (bottom - top);
+      }
+    }
+
+    draw() {
+      this.place();
+      const { pen, left, right, top, bottom } = this;
+      const brush = brushes.get(this.property.name);
+      this.node.classList.toggle("active", Boolean(brush));
+      if (brush) {
+        const a = Math.max(left, this.toPixel(Math.max(brush[0], this.low)) - 3);
+        const b = Math.min(right, this.toPixel(Math.min(brush[1], this.high)) + 3);
+        pen.fillStyle = colours.shade;
+        pen.fillRect(a, top, Math.max(b - a, 2), bottom - top);
+      }
+      pen.lineWidth = 1; pen.strokeStyle = colours.line; pen.fillStyle = colours.muted;
+      pen.textAlign = "right"; pen.textBaseline = "middle";
+      for (const e of ticks(errorLow, errorHigh, 3)) {
+        const y = bottom - ((e - errorLow) / (errorHigh - errorLow)) * (bottom - top);
+        pen.beginPath(); pen.moveTo(left, y); pen.lineTo(right, y); pen.stroke();
+        pen.fillText(String(e), left - 4, y);
+      }
+      pen.textAlign = "center"; pen.textBaseline = "top";
+      let last = -Infinity;
+      for (const t of this.ticks()) {
+        const text = String(Number((t / this.property.unit).toPrecision(3)));
+        const x = this.toPixel(t), half = pen.measureText(text).width / 2;
+        if (x - half < last + 6 || x + half > right + 6) continue;
+        pen.fillText(text, x, bottom + 4);
+        last = x + half;
+      }
+      const size = runs > 600 ? 2.5 : 4;
+      for (const state of [1, 2]) {
+        pen.globalAlpha = state === 2 ? (runs > 600 ? 0.6 : 0.8) : 0.13;
+        for (let s = 0; s < data.spaces.length; s++) {
+          pen.fillStyle = colours.space[s];
+          for (let i = 0; i < runs; i++) {
+            if (selected[i] !== state || data.space[i] !== s || Number.isNaN(this.x[i])) continue;
+            if (score[i] === Infinity) this.cross(this.x[i], top, pen);
+            else pen.fillRect(this.x[i] - size / 2, this.y[i] - size / 2, size, size);
+          }
+        }
+      }
+      pen.globalAlpha = 1;
+    }
+
+    cross(x, y, pen) {
+      pen.strokeStyle = colours.alarm; pen.lineWidth = 1.2;
+      pen.beginPath(); pen.moveTo(x - 3, y - 3); pen.lineTo(x + 3, y + 3); pen.moveTo(x + 3, y - 3); pen.lineTo(x - 3, y + 3); pen.stroke();
+    }
+
+    ticks() {
+      const unit = this.property.unit;
+      if (!this.log) return ticks(this.low / unit, this.high / unit, 4).map((t) => t * unit);
+      const found = [], a = Math.ceil(Math.log2(this.low / unit)), b = Math.floor(Math.log2(this.high / unit));
+      const step = Math.max(1, Math.ceil((b - a) / 4));
+      for (let k = a; k <= b; k += step) found.push(2 ** k * unit);
+      return found;
+    }
+
+    listen() {
+      let start = null;
+      const position = (event) => event.clientX - this.canvas.getBoundingClientRect().left;
+      this.canvas.addEventListener("pointerdown", (event) => {
+        start = position(event);
+        this.canvas.setPointerCapture(event.pointerId);
+      });
+      this.canvas.addEventListener("pointermove", (event) => {
+        if (start === null) return hover(this, event);
+        const here = position(event);
+        if (Math.abs(here - start) < 4) return;
+        byId("tip").hidden = true;
+        this.brush(this.toValue(Math.min(start, here)), this.toValue(Math.max(start, here)));
+      });
+      this.canvas.addEventListener("pointerup", (event) => {
+        const moved = start !== null && Math.abs(position(event) - start) >= 4;
+        start = null;
+        if (moved) return;
+        const found = this.nearest(event);
+        if (found >= 0) return showNetwork(found);
+        brushes.delete(this.property.name);
+        update();
+      });
+      this.canvas.addEventListener("pointercancel", () => { start = null; });
+      this.canvas.addEventListener("pointerleave", () => { byId("tip").hidden = true; });
+    }
+
+    // the ends are rounded before they select, so that the YAML written says exactly what the page shows
+    brush(low, high) {
+      const whole = this.property.whole;
+      let a = low <= this.low ? -Infinity : whole ? Math.ceil(low) : significant(low);
+      let b = high >= this.high ? Infinity : whole ? Math.floor(high) : significant(high);
+      if (whole && a > b) a = b = Math.round((low + high) / 2);
+      if (a === -Infinity && b === Infinity) brushes.delete(this.property.name);
+      else brushes.set(this.property.name, [a, b]);
+      update();
+    }
+
+    typed() {
+      const [low, high] = this.inputs.map((input) => (input.value.trim() === "" ? NaN : Number(input.value) * this.property.unit));
+      const a = Number.isNaN(low) ? -Infinity : low, b = Number.isNaN(high) ? Infinity : high;
+      if (a === -Infinity && b === Infinity) brushes.delete(this.property.name);
+      else brushes.set(this.property.name, [a, b]);
+      update();
+    }
+
+    showBounds() {
+      const brush = brushes.get(this.property.name) || [-Infinity, Infinity];
+      this.inputs.forEach((input, k) => {
+        if (document.activeElement === input && brushes.has(this.property.name)) return;
+        input.value = Number.isFinite(brush[k]) ? String(Number((brush[k] / this.property.unit).toPrecision(6))) : "";
+      });
+    }
+
+    nearest(event) {
+      const box = this.canvas.getBoundingClientRect();
+      const x = event.clientX - box.left, y = event.clientY - box.top;
+      let found = -1, least = 81;
+      for (let i = 0; i < runs; i++) {
+        if (!selected[i] || Number.isNaN(this.x[i])) continue;
+        const distance = (this.x[i] - x) ** 2 + ((score[i] === Infinity ? this.top : this.y[i]) - y) ** 2;
+        if (distance < least || (distance === least && selected[i] > selected[found])) { least = distance; found = i; }
+      }
+      return found;
+    }
+  }
+
+  // ---- networks
+
+  const compact = (values) => (values.every((v) => v === values[0]) ? [values[0]] : values).join(",");
+
+  function structure(i) {
+    const [depths, widths, , ratios, groups] = data.stages[i];
+    return `d ${depths.join(",")}  w ${widths.join(",")}  g ${compact(groups)}  b ${compact(ratios)}`;
+  }
+
+  function yaml(i) {
+    // JSON is YAML: scalars and short mappings are written as JSON
+    const flow = (value) => JSON.stringify(value).replaceAll(",", ", ");
+    const { block, stem, ...others } = data.templates[data.template[i]];
+    const columns = ["depths", "widths", "strides", "bottleneck_ratios", "group_widths"];
+    return [`block: ${flow(block)}`, `stem: ${flow(stem)}`, "stages:",
+      ...columns.map((name, k) => `  ${name}: ${flow(data.stages[i][k])}`),
+      ...Object.entries(others).map(([name, value]) => `${name}: ${flow(value)}`), ""].join("\n");
+  }
+
+  const describe = (i) =>
+    `${data.spaces[data.space[i]]} #${data.index[i]}: ${score[i] === Infinity ? data.status[i] : `error ${number(score[i])} %`}\n${structure(i)}`;
+
+  function hover(panel, event) {
+    const tip = byId("tip"), found = panel.nearest(event);
+    tip.hidden = found < 0;
+    if (found < 0) return;
+    tip.textContent = describe(found);
+    tip.style.left = `${Math.max(8, Math.min(event.clientX + 12, window.innerWidth - tip.offsetWidth - 8))}px`;
+    tip.style.top = `${Math.max(8, event.clientY - tip.offsetHeight - 10)}px`;
+  }
+
+  function showNetwork(i) {
+    byId("network").textContent = `# ${describe(i).replaceAll(/[\r\n]+/g, "\n# ")}\n${yaml(i)}`;
+    copy(yaml(i), "The network's YAML is copied.");
+  }
+
+  async function copy(text, message) {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = element("textarea", { value: text, readOnly: true });
+      document.body.append(area);
+      area.select();
+      const copied = document.execCommand("copy");
+      area.remove();
+      if (!copied) message = "The browser refused to copy; the text is shown on the page.";
+    }
+    toast(message);
+  }
+
+  let toastTimer = 0;
+  function toast(message) {
+    const node = byId("toast");
+    node.textContent = message;
+    node.hidden = false;
+    clearTimeout(toastTimer);
+    toastTimer = setTimeout(() => { node.hidden = true; }, 2500);
+  }
+
+  // ---- what stands beside the plots
+
+  function restriction() {
+    const parts = [];
+    for (const [name, [low, high]] of brushes) {
+      if (low === high) parts.push(`${name} == ${low}`);
+      else {
+        if (Number.isFinite(low)) parts.push(`${name} >= ${low}`);
+        if (Number.isFinite(high)) parts.push(`${name} <= ${high}`);
+      }
+    }
+    return parts.length ? `constraints:\n  - where: "${parts.join(" and ")}"\n` : "";
+  }
+
+  function showSelection() {
+    const { rest, chosen, theta } = summarise();
+    const total = rest.n + chosen.n;
+    const meanOf = (group) => (group.n ? group.sum / group.n : NaN);
+    byId("count").textContent = `${chosen.n} of ${total}${chosen.failed ? ` (${chosen.failed} failed)` : ""}`;
+    byId("theta").textContent = number(theta, 3);
+    byId("minimum").textContent = `${number(chosen.min)} %`;
+    byId("mean").textContent = `${number(meanOf(chosen))} %${rest.n ? ` (rest ${number(meanOf(rest))} %)` : ""}`;
+    byId("reading").textContent = !brushes.size ? "Nothing is selected: all networks of the visible spaces are shown."
+      : Number.isNaN(theta) ? "One of the two groups is empty."
+      : `A selected network beats one of the rest in ${(100 * theta).toFixed(0)} % of pairs. This is a look, not a test: a range chosen after seeing the errors flatters itself. \`netspace refine\` corrects for that; fresh samples settle it.`;
+    byId("restriction").textContent = restriction() || "# drag across a property first";
+    byId("copy-restriction").disabled = !brushes.size;
+    byId("reset").disabled = !brushes.size;
+  }
+
+  function showLegend() {
+    const body = byId("legend").tBodies[0];
+    body.replaceChildren(...data.spaces.map((name, s) => {
+      const box = element("input", { type: "checkbox", checked: visible[s] });
+      box.addEventListener("change", () => { visible[s] = box.checked; update(); });
+      const swatch = element("span", { className: "swatch" });
+      swatch.style.background = colours.space[s];
+      const { n, failures, min, mean } = data.summary[s];
+      return element("tr", {}, element("td", {}, element("label", {}, box, swatch, element("span", { textContent: name }))),
+        ...[n, failures, number(min ?? NaN), number(mean ?? NaN)].map((value, k) =>
+          element("td", { textContent: String(value), className: k === 1 && value ? "bad" : "" })));
+    }));
+  }
+
+  const panels = data.properties.map((property) => new Panel(property));
+  let waiting = false;
+  function update() {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      select();
+      showSelection();
+      drawEdf();
+      for (const panel of panels) { panel.draw(); panel.showBounds(); }
+    });
+  }
+
+  byId("panels").append(...panels.map((panel) => panel.node));
+  byId("reset").addEventListener("click", () => { brushes.clear(); update(); });
+  byId("copy-restriction").addEventListener("click", () => copy(restriction(), "The restriction's YAML is copied."));
+  for (const button of document.querySelectorAll("button[data-copy]"))
+    button.addEventListener("click", () => copy(byId(button.dataset.copy).textContent, "Copied."));
+  window.addEventListener("resize", update);
+  const rethemed = () => { readColours(); showLegend(); update(); };
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", rethemed);
+  rethemed();
+})();

@@ -1,0 +1,328 @@
+"""Store and statistics to plot-ready tables: everything that figures, page and text show is computed here, once."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from netspace.arch import AnyNetConfig
+from netspace.documents import parse
+from netspace.errors import StatisticsError, StudyError, raise_unknown
+from netspace.report.runs import (
+    FAILED,
+    chance_error,
+    number_columns,
+    properties_of,
+    runs_table,
+    structure,
+)
+from netspace.report.verdicts import judge
+from netspace.stats.edf import EDF
+from netspace.stats.ranges import best_range
+from netspace.store import FINAL, STATUSES, RunRecord, Store, StudyRecord
+
+BEST = 10
+"""Networks in the table of the best."""
+PERMUTATIONS = 499
+"""Random pairings behind the p-value of each best range: there are many ranges and the value is only indicative."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StudyTables:
+    """A study as tables. Errors are top-1 in %, times in seconds; spaces stand in the order of their first launch.
+
+    Attributes:
+        study: name, specification, digest and time of the start.
+        store: where the results lie, for messages and commands.
+        runs: see `runs_table`.
+        configs: each run's network as plain data, by run id.
+        spaces: every space of the study, whether or not a run of it ended.
+        populations: errors of the runs that ended, failures as +inf, float64 (n,); only spaces with one.
+        properties: by space, the columns of `runs` that vary in it.
+        chance: error of guessing, with which failures enter means.
+        counts: one row a space, one column a status, and `total`.
+        summary: one row a space with runs that ended: `n`, `failures`, `min`, `mean`, `median`.
+        edf: the exact corners of F(e) = share of errors < e: `space`, `error`, `share`, and the simultaneous 95 % band
+            `lower`, `upper`; a share holds from its error to the next one.
+        ranges: the paper's best range: `space`, `property`, `low`, `median`, `high`, `width_p_value`, `n`; only where
+            8 models ended whose errors are not all equal.
+        best: the best networks: `space`, `run_id`, `error`, `flops`, `params`, `activations`, `structure`, `digest`,
+            `yaml`, `command`.
+        verdicts: see `verdict_table`.
+        failures: runs that ended without an error: `space`, `index`, `status`, `attempts`, `reason`, `message`.
+        curves: one row per epoch of each run: `run_id`, `epoch`, `train_loss`, `val_error`, `lr`, `seconds`.
+        environments: distinct devices and versions, with the number of `runs` of each.
+    """
+
+    study: StudyRecord
+    store: str
+    runs: pd.DataFrame
+    configs: Mapping[int, Mapping[str, Any]]
+    spaces: tuple[str, ...]
+    populations: Mapping[str, NDArray[np.float64]]
+    properties: Mapping[str, tuple[str, ...]]
+    chance: float
+    counts: pd.DataFrame
+    summary: pd.DataFrame
+    edf: pd.DataFrame
+    ranges: pd.DataFrame
+    best: pd.DataFrame
+    verdicts: pd.DataFrame
+    failures: pd.DataFrame
+    curves: pd.DataFrame
+    environments: pd.DataFrame
+
+    @property
+    def planned(self) -> int:
+        """Runs of the study, ended or not."""
+        return len(self.runs)
+
+    @property
+    def ended(self) -> int:
+        """Runs that ended, failed ones included."""
+        return int(self.runs["status"].isin(FINAL).sum())
+
+    @property
+    def complete(self) -> bool:
+        """Whether every run ended."""
+        return self.ended == self.planned
+
+    @property
+    def seconds(self) -> float:
+        """Training time over all runs, in seconds of one worker."""
+        return float(self.runs["seconds"].sum())
+
+    @property
+    def state(self) -> str:
+        """How far the study is, in words."""
+        if self.complete:
+            return f"complete: {self.planned} runs"
+        return f"PARTIAL: {self.ended} of {self.planned} runs ended; figures and verdicts are preliminary"
+
+
+def study_tables(store: Store, study_name: str) -> StudyTables:
+    """Compute every table of a study's report.
+
+    Args:
+        store: where the study lies.
+        study_name: its name there.
+
+    Raises:
+        UnknownNameError: the store holds no study of this name.
+        StudyError: no run of it has ended.
+    """
+    study = _find(store, study_name)
+    records = store.runs(study.id)
+    runs = runs_table(records) if records else pd.DataFrame()
+    if not records or not runs["status"].isin(FINAL).any():
+        raise StudyError(_nothing_yet(store, study_name, records))
+    configs = {run.id: run.config for run in records}
+    spaces = tuple(runs["space"].unique())
+    ended = runs[runs["status"].isin(FINAL)]
+    populations = _populations(runs)
+    chance = chance_error(records)
+    numbers = number_columns(runs)
+    properties = {space: properties_of(ended[ended["space"] == space], numbers) for space in populations}
+    curves = store.curves(study.id)
+    return StudyTables(
+        study=study,
+        store=store.where,
+        runs=runs,
+        configs=configs,
+        spaces=spaces,
+        populations=populations,
+        properties=properties,
+        chance=chance,
+        counts=_counts(runs, spaces),
+        summary=_summary(populations, chance),
+        edf=edf_table(populations),
+        ranges=_ranges(ended, properties),
+        best=_best(ended, configs, study.spec),
+        verdicts=judge(populations, chance, complete=len(ended) == len(runs)),
+        failures=_failures(runs),
+        curves=curves,
+        environments=_environments(records),
+    )
+
+
+def verdict_table(
+    store: Store,
+    study_name: str,
+    spaces: Sequence[str] | None = None,
+    *,
+    alpha: float = 0.05,
+    delta: float = 0.1,
+) -> pd.DataFrame:
+    """Compare the spaces of a study, each with the one before it, corrected over the whole chain.
+
+    Args:
+        store: where the study lies.
+        study_name: its name there.
+        spaces: which ones, in the order of the chain; None takes all, in the order of the study.
+        alpha: familywise level.
+        delta: theta within 1/2 +- delta counts as equivalent; fix it before looking.
+
+    Returns:
+        One row per pair; see `judge` for the columns. Empty for a study of one space.
+
+    Raises:
+        UnknownNameError: the store holds no study of this name, or the study no space of that name.
+        StudyError: no run of it has ended.
+        StatisticsError: a level outside its range, or fewer than two spaces asked for.
+    """
+    study = _find(store, study_name)
+    records = store.runs(study.id)
+    runs = runs_table(records) if records else pd.DataFrame()
+    if not records or not runs["status"].isin(FINAL).any():
+        raise StudyError(_nothing_yet(store, study_name, records))
+    known = tuple(runs["space"].unique())
+    for space in spaces or ():
+        if space not in known:
+            raise_unknown("space", space, known)
+    chosen = known if spaces is None else tuple(dict.fromkeys(spaces))
+    if spaces is not None and len(chosen) < 2:
+        raise StatisticsError(f"a comparison needs at least 2 different spaces, got {', '.join(spaces) or 'none'}")
+    found = _populations(runs)
+    populations = {space: found.get(space, np.empty(0)) for space in chosen}
+    complete = bool(runs.loc[runs["space"].isin(chosen), "status"].isin(FINAL).all())
+    return judge(populations, chance_error(records), complete=complete, alpha=alpha, delta=delta)
+
+
+def edf_table(
+    populations: Mapping[str, NDArray[np.float64]], alpha: float = 0.05, method: Literal["beta", "dkw"] = "beta"
+) -> pd.DataFrame:
+    """Return the corners of each population's EDF with its simultaneous band; see `StudyTables.edf`."""
+    parts = []
+    for space, errors in populations.items():
+        distribution = EDF(errors)
+        x, share = distribution.steps()
+        band = distribution.band(alpha, method)
+        parts.append(
+            pd.DataFrame({"space": space, "error": x, "share": share, "lower": band.lower, "upper": band.upper})
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _find(store: Store, name: str) -> StudyRecord:
+    study = store.find_study(name)
+    if study is None:
+        names = [known.name for known in store.studies()]
+        if not names:
+            raise StudyError(f"{store.where}: it holds no study yet, so no '{name}'; start it with `netspace run`")
+        raise_unknown("study", name, names)
+    return study
+
+
+def _nothing_yet(store: Store, name: str, records: Sequence[RunRecord]) -> str:
+    running = sum(run.status == "running" for run in records)
+    return (
+        f"{store.where}: no run of study '{name}' has ended yet ({len(records)} planned, {running} of them running); "
+        "there is nothing to report"
+    )
+
+
+def _populations(runs: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+    scores = runs.loc[runs["status"].isin(FINAL), ["space", "score"]]
+    found = {str(space): group["score"].to_numpy(np.float64) for space, group in scores.groupby("space", sort=False)}
+    return {space: found[space] for space in runs["space"].unique() if space in found}
+
+
+def _counts(runs: pd.DataFrame, spaces: Sequence[str]) -> pd.DataFrame:
+    table = pd.crosstab(runs["space"], runs["status"]).reindex(index=list(spaces), columns=list(STATUSES), fill_value=0)
+    table.columns.name = None
+    table["total"] = table.sum(axis=1)
+    return table
+
+
+def _summary(populations: Mapping[str, NDArray[np.float64]], chance: float) -> pd.DataFrame:
+    rows = {}
+    for space, errors in populations.items():
+        distribution = EDF(errors, chance=chance)
+        counted = np.where(np.isinf(errors), chance, errors)
+        rows[space] = {
+            "n": distribution.n,
+            "failures": distribution.failures,
+            "min": distribution.min,
+            "mean": distribution.mean,
+            "median": float(np.median(counted)),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("space").astype({"n": int, "failures": int})
+
+
+def _ranges(ended: pd.DataFrame, properties: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    rows = []
+    for space, names in properties.items():
+        models = ended[ended["space"] == space]
+        for name in names:
+            try:
+                found = best_range(models[name], models["score"], permutations=PERMUTATIONS)
+            except StatisticsError:
+                break  # too few models, or all errors equal: no property of this space has a range
+            rows.append((space, name, found.low, found.median, found.high, found.width_p_value, found.n))
+    return pd.DataFrame(rows, columns=["space", "property", "low", "median", "high", "width_p_value", "n"])
+
+
+def _best(ended: pd.DataFrame, configs: Mapping[int, Mapping[str, Any]], spec: Mapping[str, Any]) -> pd.DataFrame:
+    done = ended[ended["status"] == "done"].sort_values(["error", "launch"]).head(BEST)
+    columns = ["space", "error", "flops", "params", "activations", "digest"]
+    table = done[columns].reset_index()
+    table["structure"] = [structure(configs[run]) for run in table["run_id"]]
+    table["yaml"] = [network_yaml(configs[run]) for run in table["run_id"]]
+    table["command"] = [train_command(digest, spec) for digest in table["digest"]]
+    return table
+
+
+def network_yaml(config: Mapping[str, Any]) -> str:
+    """Return a stored network as the YAML that `netspace train` reads."""
+    return parse(AnyNetConfig, dict(config), "stored network").to_yaml()
+
+
+def network_file(digest: str) -> str:
+    """Return where, in a report's folder, the YAML of the network lies that is among the best."""
+    return f"networks/{''.join(c if c.isalnum() or c in '-_' else '_' for c in digest)}.yaml"
+
+
+def train_command(digest: str, spec: Mapping[str, Any]) -> str:
+    """Return the command that trains a network of the report, in the report's folder, on the study's data."""
+    words = ["netspace", "train", network_file(digest)]
+    data, recipe = spec.get("data"), spec.get("recipe")
+    if isinstance(data, Mapping):
+        data = data.get("path") or data.get("name") or data.get("source")
+    if isinstance(data, str):
+        words += ["--data", data]
+    if isinstance(recipe, str):
+        words += ["--recipe", recipe]
+    return shlex.join(words)
+
+
+def _failures(runs: pd.DataFrame) -> pd.DataFrame:
+    failed = runs.loc[runs["status"].isin(FAILED), ["space", "index", "status", "attempts", "message"]].copy()
+    failed["message"] = failed["message"].fillna("").astype(str)
+    failed.insert(
+        4,
+        "reason",
+        [
+            "the loss was not finite" if status == "diverged" and not message else _last_line(message)
+            for status, message in zip(failed["status"], failed["message"], strict=True)
+        ],
+    )
+    return failed
+
+
+def _last_line(message: str) -> str:
+    """Return the line of a message that names the error: the last one of a traceback."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return lines[-1] if lines else "no message"
+
+
+def _environments(records: Sequence[RunRecord]) -> pd.DataFrame:
+    seen: dict[tuple[tuple[str, str], ...], int] = {}
+    for run in records:
+        if run.environment:
+            key = tuple((str(name), str(value)) for name, value in run.environment.items())
+            seen[key] = seen.get(key, 0) + 1
+    return pd.DataFrame([{**dict(key), "runs": count} for key, count in seen.items()])

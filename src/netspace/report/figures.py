@@ -1,0 +1,213 @@
+"""The two figures of every comparison: error distributions, and properties of networks against error."""
+
+from math import ceil
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from numpy.typing import NDArray
+
+from netspace.errors import StatisticsError
+from netspace.report.runs import is_logarithmic, label, unit
+from netspace.report.style import (
+    ALARM,
+    COLOURS,
+    COLUMN_WIDTH,
+    MUTED,
+    PAGE_WIDTH,
+    SHADE,
+    colours,
+    dashes,
+    shown,
+    styled,
+)
+
+_FENCE = 3.0
+"""Errors above the third quartile by more than this many interquartile ranges are far out (Tukey 1977)."""
+
+
+def edf_figure(edf: pd.DataFrame, summary: pd.DataFrame, *, bands: bool = True, width: float = COLUMN_WIDTH) -> Figure:
+    """Draw the error distributions of populations, with n, failures, least and mean error of each below.
+
+    Args:
+        edf: see `StudyTables.edf`.
+        summary: see `StudyTables.summary`; its order is that of the legend.
+        bands: whether to shade the simultaneous 95 % bands.
+        width: of the figure, in inches.
+    """
+    spaces = list(summary.index)
+    colour, dash = colours(spaces), dashes(spaces)
+    plot_height, row_height, foot = 0.62 * width, 0.135, 0.36
+    height = plot_height + foot + row_height * (len(spaces) + 1) + 0.08
+    with styled():
+        figure = Figure(figsize=(width, height))
+        left, right = 0.42 / width, 1 - 0.08 / width
+        bottom = (height - plot_height) / height
+        axes = figure.add_axes((left, bottom, right - left, 1 - bottom - 0.06 / height))
+        low, high, beyond = visible_errors(edf["error"].to_numpy(np.float64))
+        alpha = 0.16 if len(spaces) <= 2 else 0.08
+        for space in spaces:
+            part = edf[edf["space"] == space]
+            if part.empty:
+                continue
+            x = np.concatenate([[low], part["error"], [high]])
+            if bands:
+                lower, upper = (_to_ends(part[column].to_numpy(np.float64)) for column in ("lower", "upper"))
+                axes.fill_between(x, lower, upper, step="post", color=colour[space], alpha=alpha, linewidth=0)
+            share = _to_ends(part["share"].to_numpy(np.float64))
+            axes.plot(x, share, drawstyle="steps-post", color=colour[space], linestyle=dash[space])
+        axes.set(xlim=(low, high), ylim=(0, 1.005), ylabel="share of models with error < e")
+        axes.set_xlabel(f"error e (%){f'; {beyond} models beyond the right edge' if beyond else ''}")
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        _legend(figure, summary, bottom - foot / height, row_height / height, colour, dash)
+    return figure
+
+
+def _to_ends(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the heights of a step function with those to the left of its first and at the right edge added."""
+    return np.concatenate([values[:1], values, values[-1:]])
+
+
+def _legend(
+    figure: Figure,
+    summary: pd.DataFrame,
+    top: float,
+    row: float,
+    colour: dict[str, str],
+    dash: dict[str, object],
+) -> None:
+    """Write the legend as a table: one line a space, numbers in columns."""
+    columns = {"n": 0.66, "failed": 0.77, "min": 0.88, "mean": 0.99}
+    for name, x in columns.items():
+        figure.text(x, top, name, ha="right", va="center", color=MUTED, fontsize=6)
+    for number, (space, values) in enumerate(summary.iterrows(), start=1):
+        y = top - number * row
+        name = str(space)
+        figure.add_artist(Line2D([0.02, 0.09], [y, y], color=colour[name], linestyle=dash[name]))  # type: ignore[arg-type]
+        figure.text(0.105, y, shown(name), ha="left", va="center", fontsize=6.5)
+        cells = {
+            "n": f"{values['n']:.0f}",
+            "failed": f"{values['failures']:.0f}",
+            "min": number_text(values["min"]),
+            "mean": number_text(values["mean"]),
+        }
+        for column, text in cells.items():
+            bad = column == "failed" and values["failures"] > 0
+            figure.text(columns[column], y, text, ha="right", va="center", fontsize=6.5, color=ALARM if bad else None)
+
+
+def property_figure(
+    runs: pd.DataFrame,
+    ranges: pd.DataFrame,
+    properties: tuple[str, ...],
+    *,
+    title: str = "",
+    columns: int = 4,
+    width: float = PAGE_WIDTH,
+) -> Figure:
+    """Draw error against each property of the networks of one space, the paper's best range shaded.
+
+    Failed networks are marked along the upper edge.
+
+    Args:
+        runs: rows of `runs_table` that ended, of one space.
+        ranges: rows of `StudyTables.ranges` of that space; a property without one is drawn without.
+        properties: columns of `runs`, one panel each.
+        title: the space's name.
+        columns: panels side by side.
+        width: of the figure, in inches.
+
+    Raises:
+        StatisticsError: no properties are given: all networks are alike.
+    """
+    if not properties:
+        raise StatisticsError(f"{title or 'this space'}: no property varies, so none can be drawn against the error")
+    columns = min(columns, len(properties))
+    rows = ceil(len(properties) / columns)
+    panel, top, bottom = width / max(columns, 3) * 0.66, 0.26, 0.12
+    height = rows * panel + top + bottom
+    with styled():
+        figure = Figure(figsize=(width, height))
+        figure.text(0.06, 1 - 0.09 / height, shown(title, 80), ha="left", va="center", fontsize=8, fontweight="bold")
+        grid = figure.add_gridspec(
+            rows,
+            columns,
+            left=0.42 / width,
+            right=1 - 0.06 / width,
+            top=1 - top / height - 0.12 / height,
+            bottom=0.34 / height,
+            wspace=0.12,
+            hspace=0.62,
+        )
+        limits = visible_errors(runs["score"].to_numpy(np.float64))
+        found = {row["property"]: row for _, row in ranges.iterrows()}
+        for place, name in enumerate(properties):
+            axes = figure.add_subplot(grid[place // columns, place % columns])
+            _property_panel(axes, runs, name, limits)
+            if name in found:
+                _shade_range(axes, found[name], name)
+            if place % columns:
+                axes.tick_params(labelleft=False)
+            else:
+                axes.set_ylabel("error (%)")
+    return figure
+
+
+def _property_panel(axes: Axes, runs: pd.DataFrame, name: str, limits: tuple[float, float, int]) -> None:
+    low, high, _ = limits
+    x = runs[name].to_numpy(np.float64) / unit(name)
+    score = runs["score"].to_numpy(np.float64)
+    failed = np.isinf(score)
+    far = ~failed & (score > high)
+    inside = ~failed & ~far
+    # markers of one path draw many times faster than a scatter, and SVG holds them as a picture
+    size, alpha = (4, 0.7) if len(x) <= 100 else (3, 0.45)
+    axes.plot(x[inside], score[inside], ".", markersize=size, alpha=alpha, color=COLOURS[0], mew=0, rasterized=True)
+    axes.plot(x[far], np.full(far.sum(), high), "^", markersize=2.5, color=MUTED, mew=0, clip_on=False)
+    axes.plot(x[failed], np.full(failed.sum(), high), "x", markersize=3, color=ALARM, mew=0.7, clip_on=False)
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.set_title(label(name), loc="left", pad=3)
+    scale_axis(axes, name, x)
+
+
+def _shade_range(axes: Axes, found: "pd.Series[Any]", name: str) -> None:
+    low, median, high = (found[column] / unit(name) for column in ("low", "median", "high"))
+    axes.axvspan(low, high, color=SHADE, alpha=0.25, linewidth=0, zorder=0)
+    axes.axvline(median, color=COLOURS[0], linewidth=0.8, linestyle="--")
+    text = f"{low:.3g} to {high:.3g}, p = {found['width_p_value']:.2g}"
+    axes.set_xlabel(text, color=MUTED, fontsize=6, labelpad=1)
+
+
+def scale_axis(axes: Axes, name: str, x: NDArray[np.float64]) -> None:
+    """Put a property on its axis: logarithmic with few plain numbers where it is sampled so, else linear."""
+    low, high = float(x.min()), float(x.max())
+    if is_logarithmic(name) and low > 0 and high / low > 3:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_locator(LogLocator(base=2, numticks=6))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+
+
+def visible_errors(errors: NDArray[np.float64]) -> tuple[float, float, int]:
+    """Return the ends of an error axis that a few very bad models do not squeeze, and how many lie beyond it."""
+    finite = errors[np.isfinite(errors)]
+    if not finite.size:
+        return 0.0, 100.0, 0
+    quarter, three_quarters = np.quantile(finite, [0.25, 0.75])
+    fence = three_quarters + _FENCE * max(three_quarters - quarter, 0.5)
+    high = min(float(finite.max()), float(fence))
+    low = float(finite.min())
+    margin = 0.04 * (high - low) or 0.5
+    return low - margin, high + margin, int((finite > high + margin).sum())
+
+
+def number_text(value: float) -> str:
+    """Return an error as legends print it; a dash where every model failed."""
+    return f"{value:.2f}" if np.isfinite(value) else "-"

@@ -1,0 +1,255 @@
+"""The page: one HTML file with everything in it, that opens from disk and loads nothing.
+
+Written by hand rather than with a plotting library, because of what it must do: thousands of networks in twenty linked
+panels, redrawn at every move of the pointer on one canvas each, with theta counted exactly beside them, in a few dozen
+kilobytes. Verdicts, tables and failures are plain HTML and need no script.
+
+Whatever a study holds is text here: HTML is escaped, the data stand in a JSON block that cannot end early, the script
+writes text nodes only, and the page's own policy forbids any script but that one and any address at all.
+"""
+
+import base64
+import hashlib
+import html
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from string import Template
+from time import gmtime, strftime
+from typing import Any
+
+from netspace.arch import MEASURES
+from netspace.documents import dump_yaml
+from netspace.report.data import StudyTables
+from netspace.report.runs import is_logarithmic, label, unit
+from netspace.report.text import duration, figure_text, percent, range_figures
+
+_STAGES = ("depths", "widths", "strides", "bottleneck_ratios", "group_widths")
+_MARKS = {"better": "better", "worse": "worse", "no difference detected": "none", "not judged": "none"}
+
+
+def page(tables: StudyTables) -> str:
+    """Return a study's page as one self-contained HTML document."""
+    assets = files("netspace.report") / "assets"
+    css, script = (assets.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    layout = Template(assets.joinpath("page.html").read_text(encoding="utf-8"))
+    return layout.substitute(
+        policy=f"default-src 'none'; img-src data:; style-src {_hash(css)}; script-src {_hash(script)}",
+        title=_text(f"{tables.study.name}: netspace study"),
+        css=css,
+        name=_text(tables.study.name),
+        state=_text(tables.state),
+        state_class="complete" if tables.complete else "partial",
+        facts=_facts(tables),
+        verdicts=_verdicts(tables),
+        best=_best(tables),
+        ranges=_ranges(tables),
+        failures=_failures(tables),
+        study=_study(tables),
+        chance=f"{tables.chance:g}",
+        data=_embedded(page_data(tables)),
+        js=script,
+    )
+
+
+def page_data(tables: StudyTables) -> dict[str, Any]:
+    """Return what the page's script draws, as plain values: one entry a run that ended, in columns."""
+    runs = tables.runs[tables.runs["score"].notna()]
+    spaces = [space for space in tables.spaces if space in tables.populations]
+    names = [name for name in _ordered(tables) if name in runs]
+    templates: dict[str, int] = {}
+    stages, template = [], []
+    for run_id in runs.index:
+        config = dict(tables.configs[run_id])
+        stages.append([config["stages"].get(column, []) for column in _STAGES])
+        shared = json.dumps({key: value for key, value in config.items() if key != "stages"})
+        template.append(templates.setdefault(shared, len(templates)))
+    return {
+        "spaces": spaces,
+        "summary": [
+            {key: _plain(value) for key, value in row.items()} for row in tables.summary.loc[spaces].to_dict("records")
+        ],
+        "chance": tables.chance,
+        "space": [spaces.index(space) for space in runs["space"]],
+        "index": runs["index"].tolist(),
+        "status": runs["status"].tolist(),
+        "error": [_plain(value) for value in runs["error"]],
+        "stages": stages,
+        "template": template,
+        "templates": [json.loads(text) for text in templates],
+        "properties": [
+            {
+                "name": name,
+                "label": label(name),
+                "unit": unit(name),
+                "log": is_logarithmic(name),
+                "whole": bool((runs[name].dropna() % 1 == 0).all()) and unit(name) == 1,
+            }
+            for name in names
+        ],
+        "columns": {name: [_plain(value) for value in runs[name]] for name in names},
+    }
+
+
+def _ordered(tables: StudyTables) -> list[str]:
+    """Return every property that varies in some space, in the order of the runs' columns."""
+    varying = {name for names in tables.properties.values() for name in names}
+    return [name for name in map(str, tables.runs.columns) if name in varying]
+
+
+def _plain(value: Any) -> Any:
+    """Return a number as JSON can hold it: whole ones as ints, infinite and missing ones as null."""
+    if not math.isfinite(value):
+        return None
+    return int(value) if float(value).is_integer() else round(float(value), 6)
+
+
+def _embedded(data: Mapping[str, Any]) -> str:
+    """Return JSON that no text in it can turn into markup."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _text(value: Any) -> str:
+    return html.escape(str(value), quote=True)
+
+
+def _facts(tables: StudyTables) -> str:
+    spec = tables.study.spec
+    shown = {
+        "spaces": f"{len(tables.spaces)}, {spec.get('n', '?')} networks each",
+        "data": _short(spec.get("data", "not recorded")),
+        "recipe": _short(spec.get("recipe", "not recorded")),
+        "training time": f"{duration(tables.seconds)} over all runs",
+        "started": strftime("%Y-%m-%d %H:%M UTC", gmtime(tables.study.created)),
+    }
+    return "".join(f"<dt>{name}</dt><dd>{_text(value)}</dd>" for name, value in shown.items())
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {item}" for key, item in value.items() if not isinstance(item, Mapping | list))
+    return str(value)
+
+
+def _verdicts(tables: StudyTables) -> str:
+    if tables.verdicts.empty:
+        return '<p class="lead">One space: there is nothing to compare it with.</p>'
+    parts = []
+    for row in tables.verdicts.to_dict("records"):
+        mark = _MARKS.get(row["verdict"], "equivalent")
+        notes = "; ".join(filter(None, [row["dominance"], row["notes"]]))
+        note = f'<p class="note">{_text(notes)}</p>' if notes else ""
+        parts.append(f'<div class="verdict {mark}"><p>{_text(row["sentence"])}</p>{note}</div>')
+    columns = {
+        "space": "space",
+        "against": "against",
+        "verdict": "verdict",
+        "theta": "θ",
+        "low": "from",
+        "high": "to",
+        "holm_p_value": "p (Holm)",
+        "equivalence_p_value": "p (equivalence)",
+        "mean_difference": "mean difference",
+        "median_difference": "median difference",
+    }
+    rows = [[row[name] for name in columns] for row in tables.verdicts.to_dict("records")]
+    return "".join(parts) + _details("The numbers behind the verdicts", _table(list(columns.values()), rows))
+
+
+def _best(tables: StudyTables) -> str:
+    if tables.best.empty:
+        return '<p class="lead">No network was trained to its end.</p>'
+    rows = []
+    for place, row in enumerate(tables.best.to_dict("records"), start=1):
+        yaml = f"yaml-{place}"
+        button = _Markup(f'<button type="button" data-copy="{yaml}">Copy YAML</button>')
+        shown = _Markup(
+            f'<details><summary>{_text(row["structure"])}</summary><pre id="{yaml}">{_text(row["yaml"])}</pre>'
+            f"<p><code>{_text(row['command'])}</code></p></details>"
+        )
+        cost = [_Figure(figure_text(row[name] / unit(name))) for name in MEASURES]
+        rows.append([place, _Figure(percent(row["error"])), row["space"], *cost, shown, button])
+    head = [
+        "",
+        "error %",
+        "space",
+        "MF",
+        "M params",
+        "M activations",
+        "structure, YAML and the command to train it",
+        "",
+    ]
+    return _table(head, rows)
+
+
+def _ranges(tables: StudyTables) -> str:
+    if tables.ranges.empty:
+        return '<p class="lead">Best ranges need 8 networks of a space that ended with different errors.</p>'
+    head = ["property", "from", "likely best", "to", "p of the width"]
+    parts = []
+    for space, found in tables.ranges.groupby("space", sort=False):
+        rows = [[label(row["property"]), *map(_Figure, range_figures(row))] for row in found.to_dict("records")]
+        parts.append(_details(str(space), _table(head, rows)))
+    return "".join(parts)
+
+
+def _failures(tables: StudyTables) -> str:
+    if tables.failures.empty:
+        return '<p class="lead">None.</p>'
+    rows = []
+    for row in tables.failures.to_dict("records"):
+        whole = _Markup(
+            f"<details><summary>{_text(row['reason'])}</summary><pre>{_text(row['message'])}</pre></details>"
+        )
+        reason = whole if row["message"].strip() != row["reason"] and row["message"] else row["reason"]
+        rows.append([row["space"], row["index"], row["status"], row["attempts"], reason])
+    return _table(["space", "network", "status", "attempts", "reason"], rows)
+
+
+def _study(tables: StudyTables) -> str:
+    counts = tables.counts.reset_index()
+    parts = [_table(list(counts.columns), counts.to_numpy().tolist())]
+    parts.append(_details("Specification", f"<pre>{_text(dump_yaml(dict(tables.study.spec)))}</pre>"))
+    if not tables.environments.empty:
+        environments = tables.environments.fillna("")
+        parts.append(_table(list(environments.columns), environments.to_numpy().tolist()))
+    identity = f"Digest of the specification {tables.study.digest}; results in {tables.store}"
+    return "".join(parts) + f'<p class="note">{_text(identity)}</p>'
+
+
+class _Markup(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+class _Figure(str):
+    """A number as it is shown."""
+
+    __slots__ = ()
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    titles = "".join(f"<th>{_text(title)}</th>" for title in head)
+    return f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, _Markup):
+        return f"<td>{value}</td>"
+    if isinstance(value, int | float):
+        value = _Figure(figure_text(value))
+    if isinstance(value, _Figure):
+        return f'<td class="number">{_text(value)}</td>'
+    return f'<td class="name">{_text(value)}</td>'
+
+
+def _details(summary: str, content: str) -> str:
+    return f"<details><summary>{_text(summary)}</summary>{content}</details>"

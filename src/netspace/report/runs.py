@@ -1,0 +1,129 @@
+"""The runs of a study as one table: what was drawn, what was built, what it cost and what it came to."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from netspace.arch import MEASURES
+from netspace.store import FINAL, RunRecord
+
+FAILED = tuple(status for status in FINAL if status != "done")
+"""The statuses of a run that ended without an error: it counts as +inf for ranks, as chance for means."""
+
+STAGE_COLUMNS = {
+    "depths": "depth",
+    "widths": "width",
+    "bottleneck_ratios": "bottleneck_ratio",
+    "group_widths": "group_width",
+}
+"""The columns of a configuration's `stages`, and what a stage's value of each is called in the tables."""
+
+_RUN_COLUMNS = ("space", "index", "launch", "digest", "status", "error", "seconds", "attempts", "message")
+_UNITS = {"flops": (1e6, "MF"), "params": (1e6, "M"), "activations": (1e6, "M")}
+_LINEAR = re.compile(r"depth(_\d+)?|w_m")
+
+
+def runs_table(runs: Sequence[RunRecord]) -> pd.DataFrame:
+    """Return one row per run in launch order, indexed by `run_id`.
+
+    Columns: `space`, `index`, `launch`, `digest`, `status`, `error` (top-1, %; NaN unless done), `score` (the error,
+    +inf where the run failed, NaN until it ended), `seconds`, `attempts`, `message`; the numbers drawn once for a
+    network (`w_0`, a shared `bottleneck_ratio`, ...); `depth`, the total; by stage from 1 `depth_1`, `width_1`,
+    `bottleneck_ratio_1`, `group_width_1` as built; `flops`, `params`, `activations`. NaN where a network has no such
+    number.
+    """
+    labels = pd.Index([run.id for run in runs], name="run_id", dtype="int64")
+    frame = pd.DataFrame([[getattr(run, name) for name in _RUN_COLUMNS] for run in runs], labels, list(_RUN_COLUMNS))
+    frame["error"] = frame["error"].astype("float64")
+    frame["seconds"] = frame["seconds"].astype("float64")
+    frame["score"] = frame["error"].mask(frame["status"].isin(FAILED), math.inf)
+    numbers = pd.DataFrame([_numbers(run) for run in runs], index=labels)
+    ordered = sorted(map(str, numbers.columns), key=_place)
+    return frame.join(numbers[ordered])
+
+
+def properties_of(runs: pd.DataFrame, names: Iterable[str]) -> tuple[str, ...]:
+    """Return which of the numeric columns `names` take more than one value over `runs`, a space's rows."""
+    return tuple(name for name in names if runs[name].notna().all() and runs[name].nunique() > 1)
+
+
+def number_columns(runs: pd.DataFrame) -> tuple[str, ...]:
+    """Return the columns of `runs_table` that describe the network, in order."""
+    return tuple(column for column in runs.columns if column not in (*_RUN_COLUMNS, "score"))
+
+
+def chance_error(runs: Sequence[RunRecord]) -> float:
+    """Return the error of guessing, in %: as a result recorded it, else 100 (1 - 1 / classes)."""
+    for run in runs:
+        recorded = (run.details or {}).get("chance_error")
+        if recorded is not None:
+            return float(recorded)
+    classes = max((int(run.config.get("num_classes", 1000)) for run in runs), default=1000)
+    return 100.0 * (1.0 - 1.0 / classes)
+
+
+def structure(config: Mapping[str, Any]) -> str:
+    """Return a network's body in one short line, as the paper's tables write it: "d 1,2,7 w 32,64,160 g 16 b 1"."""
+    stages = config["stages"]
+    parts = []
+    for column, letter in (("depths", "d"), ("widths", "w"), ("group_widths", "g"), ("bottleneck_ratios", "b")):
+        values = stages.get(column) or []
+        shown = values[:1] if len(set(values)) == 1 and letter in "gb" else values
+        if shown:
+            parts.append(f"{letter} " + ",".join(f"{value:g}" for value in shown))
+    return " ".join(parts)
+
+
+def label(name: str) -> str:
+    """Return how a property is written in pictures and tables, with its unit."""
+    stem, _, number = name.rpartition("_")
+    words = {"bottleneck_ratio": "bottleneck ratio", "group_width": "group width"}
+    if number.isdecimal() and stem in {*STAGE_COLUMNS.values()}:
+        return f"{words.get(stem, stem)}, stage {number}"
+    unit = f" ({_UNITS[name][1]})" if name in _UNITS else ""
+    return words.get(name, name) + unit
+
+
+def unit(name: str) -> float:
+    """Return what a property's values are divided by where they are shown."""
+    return _UNITS.get(name, (1.0, ""))[0]
+
+
+def is_logarithmic(name: str) -> bool:
+    """Return whether a property is drawn on a logarithmic axis: what is sampled log-uniformly, and complexities."""
+    return not _LINEAR.fullmatch(name)
+
+
+def _numbers(run: RunRecord) -> dict[str, float]:
+    """Return everything numeric about a network by column name."""
+    stages = run.config["stages"]
+    once = {
+        name: float(value)
+        for name, value in run.parameters.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and name not in _RUN_COLUMNS
+    }
+    built: dict[str, float] = {"depth": float(sum(stages["depths"]))}
+    for column, name in STAGE_COLUMNS.items():
+        if name in once and name != "depth":
+            continue  # shared: one column says it all
+        values = stages.get(column) or []
+        built |= {f"{name}_{stage}": float(value) for stage, value in enumerate(values, start=1)}
+    return once | built | {measure: float(getattr(run, measure)) for measure in MEASURES}
+
+
+def _place(name: str) -> tuple[int, int, int, str]:
+    """Order columns: total depth, what was drawn once, stage by stage, what the sampler drew, complexity."""
+    if name == "depth":
+        return 0, 0, 0, name
+    if name in MEASURES:
+        return 4, MEASURES.index(name), 0, name
+    stem, _, number = name.rpartition("_")
+    kinds = list(STAGE_COLUMNS.values())
+    if number.isdecimal() and stem in kinds:
+        return 2, kinds.index(stem), int(number), name
+    if name.startswith("drawn_"):
+        return 3, 0, 0, name
+    return 1, 0, 0, name

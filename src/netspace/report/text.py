@@ -1,0 +1,99 @@
+"""Numbers in words, and the report as Markdown."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from netspace.arch import MEASURES
+from netspace.documents import dump_yaml
+from netspace.report.data import StudyTables
+from netspace.report.runs import label, unit
+
+
+def percent(value: float) -> str:
+    """Return an error in % with two decimals; a dash where there is none."""
+    return f"{value:.2f}" if math.isfinite(value) else "-"
+
+
+def figure_text(value: float) -> str:
+    """Return a number with the digits that matter: counts whole, others with three significant ones."""
+    if not math.isfinite(value):
+        return "-"
+    return f"{value:.0f}" if float(value).is_integer() or abs(value) >= 1000 else f"{value:.3g}"
+
+
+def range_figures(row: Mapping[Any, Any]) -> list[str]:
+    """Return a row of `StudyTables.ranges` as text: from, likely best, to, p; in the unit that `label` names."""
+    scale = unit(row["property"])
+    return [*(figure_text(row[key] / scale) for key in ("low", "median", "high")), figure_text(row["width_p_value"])]
+
+
+def duration(seconds: float) -> str:
+    """Return a time as a reader says it: 43 s, 12 min, 5.2 h."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
+    """Return the report as Markdown: verdicts, tables, and links to `pictures` (paths relative to the text)."""
+    parts = [f"# {_escaped(tables.study.name)}", f"**{_escaped(tables.state)}**", "## Verdicts"]
+    if tables.verdicts.empty:
+        parts.append("One space: there is nothing to compare it with.")
+    for row in tables.verdicts.to_dict("records"):
+        notes = "; ".join(filter(None, [row["dominance"], row["notes"]]))
+        parts.append(f"- {_escaped(row['sentence'])}" + (f" ({_escaped(notes)})" if notes else ""))
+    parts.append("## Error distributions")
+    parts += [f"![{_escaped(path.stem)}]({path.as_posix()})" for path in pictures]
+    rows = [
+        [space, row["n"], row["failures"], percent(row["min"]), percent(row["mean"]), percent(row["median"])]
+        for space, row in tables.summary.iterrows()
+    ]
+    parts.append(_table(["space", "n", "failed", "min %", "mean %", "median %"], rows))
+    parts.append("## Best networks")
+    best = [
+        [
+            percent(row["error"]),
+            row["space"],
+            *(figure_text(row[name] / unit(name)) for name in MEASURES),
+            row["structure"],
+            row["command"],
+        ]
+        for row in tables.best.to_dict("records")
+    ]
+    parts.append(_table(["error %", "space", "MF", "M params", "M activations", "structure", "command"], best))
+    if not tables.ranges.empty:
+        parts.append("## Best ranges")
+        ranges = [
+            [row["space"], label(row["property"]), *range_figures(row)] for row in tables.ranges.to_dict("records")
+        ]
+        parts.append(_table(["space", "property", "from", "likely best", "to", "p of the width"], ranges))
+    parts.append("## Failures")
+    failed = [[row["space"], row["index"], row["status"], row["reason"]] for row in tables.failures.to_dict("records")]
+    parts.append(_table(["space", "network", "status", "reason"], failed) if failed else "None.")
+    parts += ["## Study", f"Training time {duration(tables.seconds)}; error of guessing {tables.chance:g} %."]
+    parts.append(_block(dump_yaml(dict(tables.study.spec))))
+    if not tables.environments.empty:
+        parts.append(_table(list(tables.environments.columns), tables.environments.fillna("").to_numpy().tolist()))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(head: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(_escaped(cell) for cell in line)} |" for line in lines)
+
+
+def _escaped(value: Any) -> str:
+    """Return text that Markdown shows as it is, on one line."""
+    text = re.sub(r"\s+", " ", figure_text(value) if isinstance(value, float) else str(value))
+    if text == "---":
+        return text
+    return re.sub(r"([\\`*_{}\[\]<>#|$&!~])", r"\\\1", text)
+
+
+def _block(text: str) -> str:
+    """Return a code block whose fence is longer than any run of backquotes in it."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}yaml\n{text.rstrip()}\n{fence}"

@@ -1,0 +1,130 @@
+"""Tables of a study, held against direct arithmetic on what was recorded."""
+
+import math
+
+import numpy as np
+import pytest
+import yaml
+from scipy.stats import mannwhitneyu
+
+from netspace.arch import AnyNetConfig
+from netspace.errors import StatisticsError, StudyError, UnknownNameError
+from netspace.report import study_tables, verdict_table
+
+
+def test_a_failed_run_is_plus_infinity_in_the_population_and_chance_in_the_mean(make_study):
+    store = make_study(n=12, failures={"AnyNetXA": 2})
+    tables = study_tables(store, "small")
+    runs = store.runs(tables.study.id, space="AnyNetXA")
+    errors = [run.error if run.status == "done" else math.inf for run in runs]
+    assert tables.populations["AnyNetXA"].tolist() == errors
+    done = [e for e in errors if math.isfinite(e)]
+    row = tables.summary.loc["AnyNetXA"]
+    assert row["n"] == 12
+    assert row["failures"] == 2
+    assert row["min"] == min(done)
+    assert row["mean"] == pytest.approx((sum(done) + 2 * 90.0) / 12)
+    assert tables.chance == 90.0
+
+
+def test_the_edf_counts_errors_strictly_below(make_study):
+    tables = study_tables(make_study(n=10, failures={"RegNetX": 1}), "small")
+    errors = tables.populations["RegNetX"]
+    steps = tables.edf[tables.edf["space"] == "RegNetX"]
+    for x in [0.0, *errors[np.isfinite(errors)], *(errors[np.isfinite(errors)] + 1e-9), 100.0]:
+        reached = steps.loc[steps["error"] < x, "share"]
+        assert (reached.iloc[-1] if len(reached) else 0.0) == pytest.approx(np.mean(errors < x))
+    assert (steps["lower"] <= steps["share"]).all()
+    assert (steps["share"] <= steps["upper"]).all()
+
+
+def test_chance_is_told_by_the_classes_where_no_result_recorded_it(make_study):
+    store = make_study(n=4, failures={"AnyNetXA": 4, "RegNetX": 4}, chance=None)
+    assert study_tables(store, "small").chance == 90.0
+
+
+def test_theta_agrees_with_mann_whitney_and_the_sentence_names_both_spaces(make_study):
+    store = make_study(("first", "second", "third"), n=15, failures={"second": 2})
+    table = verdict_table(store, "small")
+    populations = study_tables(store, "small").populations
+    assert list(zip(table["against"], table["space"], strict=True)) == [("first", "second"), ("second", "third")]
+    for row in table.to_dict("records"):
+        a, b = populations[row["against"]], populations[row["space"]]
+        assert row["theta"] == pytest.approx(mannwhitneyu(a, b).statistic / (len(a) * len(b)))
+        assert row["space"] in row["sentence"]
+        assert row["against"] in row["sentence"]
+    assert "2 of 15 models of second failed" in table["notes"][0]
+
+
+def test_chosen_spaces_are_compared_in_the_order_given(make_study):
+    store = make_study(("a", "b", "c"), n=5)
+    table = verdict_table(store, "small", ["c", "a"])
+    assert table[["against", "space"]].to_numpy().tolist() == [["c", "a"]]
+    with pytest.raises(UnknownNameError, match=r"unknown space 'd'.*a, b, c"):
+        verdict_table(store, "small", ["a", "d"])
+    with pytest.raises(StatisticsError, match="at least 2 different spaces, got a, a"):
+        verdict_table(store, "small", ["a", "a"])
+
+
+def test_a_single_space_has_no_verdict_and_a_single_run_is_not_judged(make_study):
+    alone = study_tables(make_study(("only",), n=3, name="alone"), "alone")
+    assert alone.verdicts.empty
+    single = study_tables(make_study(n=1, name="single"), "single")
+    assert single.verdicts["verdict"].tolist() == ["not judged"]
+    assert np.isnan(single.verdicts["theta"][0])
+    assert single.ranges.empty
+
+
+def test_equal_errors_are_no_difference_and_have_no_best_range(make_study):
+    tables = study_tables(make_study(n=10, equal_errors=True), "small")
+    assert tables.verdicts["theta"].tolist() == [0.5]
+    assert tables.verdicts["verdict"].tolist() == ["no difference detected"]
+    assert "all errors of both spaces are 50" in tables.verdicts["notes"][0]
+    assert tables.ranges.empty
+
+
+def test_a_partial_study_says_so(make_study):
+    tables = study_tables(make_study(n=10, finished=6), "small")
+    assert not tables.complete
+    assert tables.state == "PARTIAL: 12 of 20 runs ended; figures and verdicts are preliminary"
+    assert tables.verdicts["notes"][0].startswith("preliminary")
+    assert tables.counts.loc["RegNetX", ["planned", "done", "total"]].tolist() == [4, 6, 10]
+    assert tables.summary["n"].tolist() == [6, 6]
+
+
+def test_a_study_without_ended_runs_is_told_in_one_line(make_study):
+    store = make_study(n=3, finished=0)
+    for call in (study_tables, verdict_table):
+        with pytest.raises(StudyError, match=r"no run of study 'small' has ended yet \(6 planned, 0 of them running\)"):
+            call(store, "small")
+    with pytest.raises(UnknownNameError, match="did you mean 'small'"):
+        study_tables(store, "smal")
+
+
+def test_the_best_networks_are_the_least_errors_and_their_yaml_is_the_network(make_study):
+    store = make_study(n=12)
+    tables = study_tables(store, "small")
+    done = sorted(run.error for run in store.runs(tables.study.id))
+    assert tables.best["error"].tolist() == done[:10]
+    for row in tables.best.to_dict("records"):
+        assert AnyNetConfig(**yaml.safe_load(row["yaml"])).digest == row["digest"]
+        assert row["command"] == f"netspace train networks/{row['digest']}.yaml --data mnist --recipe quick"
+
+
+def test_properties_are_what_was_built_and_varies(make_study):
+    tables = study_tables(make_study(n=12), "small")
+    run = tables.runs.iloc[0]
+    stages = tables.configs[tables.runs.index[0]]["stages"]
+    assert run["depth"] == sum(stages["depths"])
+    assert [run[f"width_{i}"] for i in (1, 2, 3, 4)] == stages["widths"]
+    names = tables.properties["AnyNetXA"]
+    assert names[:3] == ("depth", "bottleneck_ratio", "group_width")
+    assert "bottleneck_ratio_1" not in names  # shared: one column says it all
+    assert names[-3:] == ("flops", "params", "activations")
+
+
+def test_failures_keep_their_message_and_show_its_last_line(make_study):
+    failures = study_tables(make_study(n=4, failures={"AnyNetXA": 2}), "small").failures
+    assert failures["status"].tolist() == ["diverged", "failed"]
+    assert failures["reason"].tolist() == ["the loss was not finite", "RuntimeError: <b>boom</b>"]
+    assert failures["message"].tolist()[1].startswith("Traceback")

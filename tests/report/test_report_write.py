@@ -1,0 +1,144 @@
+"""Reports as files: every format, every awkward study, and names that try to become markup."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from PIL import Image
+
+from netspace.arch import AnyNetConfig, read_network
+from netspace.errors import StudyError, UnknownNameError
+from netspace.report import FORMATS, study_tables, write_report
+from netspace.report.page import page
+
+
+class Reader(HTMLParser):
+    """Collects the tags, the addresses and the text of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.text = ""
+        self.data = ""
+        self._script = False
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.addresses += [value for name, value in attrs if name in {"src", "href", "action", "data", "poster"}]
+        self._script = tag == "script" and ("type", "application/json") in attrs
+        assert not any(name.startswith("on") for name, _ in attrs)
+
+    def handle_data(self, data):
+        if self._script:
+            self.data += data
+        else:
+            self.text += data
+
+    def handle_endtag(self, tag):  # noqa: ARG002 (the base's name)
+        self._script = False
+
+
+def read_page(text: str) -> Reader:
+    reader = Reader()
+    reader.feed(text)
+    return reader
+
+
+def test_every_format_is_written_and_readable(make_study, tmp_path):
+    paths = write_report(make_study(n=8, failures={"RegNetX": 1}), "small", tmp_path / "out", FORMATS)
+    names = [path.relative_to(tmp_path / "out").as_posix() for path in paths]
+    assert names[:2] == ["report.html", "report.md"]
+    assert {"edf.png", "edf.svg", "edf.pdf", "properties-1-AnyNetXA.png", "properties-2-RegNetX.svg"} <= set(names)
+    for path in paths:
+        if path.suffix == ".png":
+            with Image.open(path) as picture:
+                assert min(picture.size) > 300
+        elif path.suffix == ".svg":
+            assert ElementTree.parse(path).getroot().tag.endswith("svg")
+        elif path.suffix == ".pdf":
+            assert path.read_bytes().startswith(b"%PDF")
+    networks = [path for path in paths if path.parent.name == "networks"]
+    assert [read_network(path).digest for path in networks] == [path.stem for path in networks]
+    text = (tmp_path / "out" / "report.md").read_text()
+    for link in re.findall(r"\]\((.*?)\)", text):
+        assert (tmp_path / "out" / link).exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"spaces": ("only",), "n": 3},
+        {"n": 1},
+        {"n": 9, "equal_errors": True},
+        {"n": 9, "finished": 4},
+        {"n": 3, "failures": {"AnyNetXA": 3}},
+        {"n": 3, "failures": {"AnyNetXA": 3, "RegNetX": 3}},
+        {"n": 9, "epochs": 0},
+        {"spaces": tuple(f"space {i}" for i in range(9)), "n": 1},
+    ],
+    ids=["one space", "one run", "ties", "partial", "one space failed", "all failed", "no curves", "nine spaces"],
+)
+def test_awkward_studies_are_reported(make_study, tmp_path, options):
+    store = make_study(**options)
+    paths = write_report(store, "small", tmp_path / "out", ("html", "md", "png"))
+    assert all(path.stat().st_size > 0 for path in paths)
+    read_page(paths[0].read_text())
+    assert not re.search(r"\bnan\b", paths[1].read_text(), re.IGNORECASE)
+
+
+def test_hostile_names_are_text_in_every_format(make_study, tmp_path, hostile):
+    store = make_study((hostile, "_hidden"), n=9, name=hostile, message=hostile, failures={hostile: 2})
+    paths = write_report(store, hostile, tmp_path / "out", FORMATS)
+    assert all(path.is_relative_to(tmp_path / "out") for path in paths)
+    reader = read_page(paths[0].read_text())
+    assert reader.tags.count("script") == 2
+    assert hostile in reader.text
+    assert json.loads(reader.data)["spaces"][0] == hostile
+    assert "<script" not in reader.data.lower()
+    text = paths[1].read_text()
+    assert "<script>" not in re.sub(r"```+yaml.*?```+", "", text.replace(r"\<script\>", ""), flags=re.DOTALL)
+
+
+def test_the_page_loads_nothing_and_runs_no_script_but_its_own(make_study):
+    reader = read_page(text := page(study_tables(make_study(n=9), "small")))
+    assert reader.addresses == []
+    assert not re.search(r"(https?:)?//[a-z]", text.split("<style>")[0])
+    assert "@import" not in text
+    assert "url(" not in text
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert "unsafe" not in policy
+
+
+def test_the_page_holds_every_run_that_ended_and_its_whole_network(make_study):
+    store = make_study(n=6, finished=5, failures={"RegNetX": 2})
+    tables = study_tables(store, "small")
+    data = json.loads(read_page(page(tables)).data)
+    runs = [run for run in store.runs(tables.study.id) if run.index < 5]
+    assert data["error"] == [run.error if run.error is None else round(run.error, 6) for run in runs]
+    for place, run in enumerate(runs):
+        columns = ("depths", "widths", "strides", "bottleneck_ratios", "group_widths")
+        stages = dict(zip(columns, data["stages"][place], strict=True))
+        config = AnyNetConfig(**data["templates"][data["template"][place]], stages=stages)
+        assert config.digest == run.digest
+
+
+def test_an_unknown_format_and_an_unwritable_folder_are_told(make_study, tmp_path: Path):
+    store = make_study(n=2)
+    with pytest.raises(UnknownNameError, match=r"unknown report format 'htm'.*did you mean 'html'"):
+        write_report(store, "small", tmp_path, ("htm",))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StudyError, match=r"file.*the report cannot be written there"):
+        write_report(store, "small", tmp_path / "file" / "out")
+
+
+def test_the_same_study_gives_the_same_files(make_study, tmp_path):
+    store = make_study(("only",), n=9)
+    first = write_report(store, "small", tmp_path / "a", FORMATS)
+    second = write_report(store, "small", tmp_path / "b", FORMATS)
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
