@@ -59,8 +59,10 @@ def _summary(population: "Population") -> tuple[list[str], list[list[Any]]]:
         "group_widths": networks.group_widths,
     }
     rows = [
-        [*(" ".join(f"{value:g}" for value in array[i]) for array in columns.values())]
-        + [int(counts.flops[i]), int(counts.params[i]), int(counts.activations[i])]
+        [
+            *(" ".join(f"{value:g}" for value in array[i]) for array in columns.values()),
+            *(int(count[i]) for count in counts.as_dict().values()),
+        ]
         for i in range(len(population))
     ]
     return [*columns, *counts.as_dict()], rows
