@@ -1,5 +1,6 @@
 """Commands about studies: run, watch, compare, report."""
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Workers
-from netspace.commands.output import make_folder, print_json, print_records, print_table
+from netspace.commands.output import make_folder, print_json, print_table
 from netspace.errors import StudyError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from netspace.store import Store
     from netspace.study import Study
 
@@ -135,7 +138,20 @@ def compare(
     with open_store(loaded, store, create=False) as opened:
         started(loaded, opened)
         table = verdict_table(opened, loaded.spec.name, spaces or None)
-    print_records(table.to_dict("records"), as_json)
+    if as_json:
+        print_json(json.loads(table.to_json(orient="records")))
+    else:
+        _print_verdicts(table)
+
+
+def _print_verdicts(table: "pd.DataFrame") -> None:
+    """Print the figures of each pair as a table, and below it each verdict in a sentence."""
+    columns = ["space", "against", "verdict", "theta", "low", "high", "holm_p_value", "n", "n_against"]
+    failed = [f"{row.failures} / {row.failures_against}" for row in table.itertuples()]
+    rows = zip(*(table[column] for column in columns), failed, strict=True)
+    print_table([*columns, "failed"], rows)
+    for row in table.itertuples():
+        print("\n".join(f"  {line}" for line in (row.sentence, row.dominance, row.notes) if line) + "\n")
 
 
 def open_store(study: "Study", target: str | None, *, create: bool = True) -> "Store":
