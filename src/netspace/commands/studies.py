@@ -151,7 +151,8 @@ def _print_verdicts(table: "pd.DataFrame") -> None:
     rows = zip(*(table[column] for column in columns), failed, strict=True)
     print_table([*columns, "failed"], rows)
     for row in table.itertuples():
-        print("\n".join(f"  {line}" for line in (row.sentence, row.dominance, row.notes) if line) + "\n")
+        lines = [str(line) for line in (row.sentence, row.dominance, row.notes) if line]
+        print("\n".join(f"  {line}" for line in lines) + "\n")
 
 
 def open_store(study: "Study", target: str | None, *, create: bool = True) -> "Store":
