@@ -22,6 +22,9 @@ from netspace.models.pretrained import Library, peer
 TOLERANCE = 1e-5
 """Largest relative difference of float64 logits at which two networks count as the same."""
 
+COMPARE_UP_TO = 33e9
+"""Flops up to which logits are compared: the three larger networks need too much memory for every machine."""
+
 LIBRARIES: tuple[Library, ...] = get_args(Library)
 
 
@@ -81,12 +84,10 @@ def randomise_norms(model: nn.Module, generator: torch.Generator) -> None:
                 centred.copy_(0.1 * torch.randn(centred.shape, generator=generator))
 
 
-def measure(max_flops: float = float("inf"), compare_up_to: float = 33e9) -> Iterator[Row]:
-    """Yield a row for each network of the zoo up to `max_flops`, logits compared up to `compare_up_to` flops."""
+def measure(compare_up_to: float = COMPARE_UP_TO) -> Iterator[Row]:
+    """Yield a row for each network of the zoo, the logits of those up to `compare_up_to` flops compared."""
     for entry in zoo.ZOO:
         cost = complexity(entry.config, entry.resolution)
-        if cost.flops > max_flops:
-            continue
         libraries = [library for library in LIBRARIES if getattr(entry, library) and cost.flops <= compare_up_to]
         differences = {library: logit_difference(entry, library) for library in libraries}
         yield Row(entry=entry, complexity=cost, differences=differences)

@@ -1,0 +1,45 @@
+"""The page docs/zoo.md against the code that writes it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from netspace.arch import zoo
+from netspace.models.zoo_table import COMPARE_UP_TO, LIBRARIES, TOLERANCE, measure, page
+
+PAGE = Path(__file__).parents[2] / "docs" / "zoo.md"
+
+
+def table(text):
+    """Every row of the page's table by the network's name; the bar between depths and widths is escaped."""
+    lines = text.replace("\\|", "/").splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
+    return {row[0]: row[1:] for row in rows[2:]}
+
+
+def assert_up_to_date(rows):
+    written, measured = table(PAGE.read_text(encoding="utf-8")), table(page(rows))
+    assert list(written) == list(measured) == [entry.name for entry in zoo.ZOO]
+    for name, (*expected, difference) in measured.items():
+        *found, found_difference = written[name]
+        assert found == expected
+        # the last bits depend on the machine; whether they count does not
+        for shown in (difference, found_difference):
+            assert shown == "" or float(shown) < TOLERANCE
+
+
+def test_the_page_is_up_to_date_if_all_logits_are_equal():
+    # that they are is what test_convert.py shows, and the slow test below
+    rows = [
+        replace(row, differences={library: 0.0 for library in LIBRARIES if getattr(row.entry, library)})
+        if row.complexity.flops <= COMPARE_UP_TO
+        else row
+        for row in measure(compare_up_to=0)
+    ]
+    assert_up_to_date(rows)
+
+
+@pytest.mark.slow
+def test_the_page_is_up_to_date():
+    assert_up_to_date(list(measure()))
