@@ -7,7 +7,7 @@ report into one sentence that names the file, the key and what would be valid th
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -121,7 +121,8 @@ def _model_at(model: type[BaseModel], path: list[Any]) -> type[BaseModel] | None
         if not (isinstance(found, type) and issubclass(found, BaseModel)):
             return None
         if isinstance(part, str) and part in found.model_fields:
-            found = found.model_fields[part].annotation
+            annotation = found.model_fields[part].annotation
+            found = next((one for one in get_args(annotation) if one is not type(None)), annotation)
     return found if isinstance(found, type) and issubclass(found, BaseModel) else None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Workers
-from netspace.commands.output import make_folder, print_json, print_table
+from netspace.commands.output import make_folder, print_json, print_records, print_table
 from netspace.errors import StudyError
 
 if TYPE_CHECKING:
@@ -55,12 +55,20 @@ def run(
         hands = make_executor(loaded.context, workers=workers, device=device)
         with watch(loaded.spec.name) as observe:
             try:
-                end = run_study(record, opened, hands, attempts=loaded.spec.attempts, observe=observe)
+                end = run_study(
+                    record,
+                    opened,
+                    hands,
+                    attempts=loaded.spec.attempts,
+                    stop=None if loaded.spec.stop is None else loaded.spec.stop.rule,
+                    observe=observe,
+                )
             except KeyboardInterrupt:
                 print(
                     f"\nInterrupted; what is finished is recorded. Resume with: netspace run {study}", file=sys.stderr
                 )
                 raise
+        print_stopping(loaded, opened)
     failed = end.number("diverged", "failed", "lost")
     print(f"{end.number('done')} of {end.total} runs done, {failed} diverged, failed or lost.")
 
@@ -68,12 +76,14 @@ def run(
 def status(study: StudyFile, store: StoreTarget = None, as_json: AsJson = False) -> None:
     """Show where a study stands: counts by space and state, best so far, last failures."""
     from netspace.study import Study
+    from netspace.study.stopping import stopping_state, stopping_table
 
     loaded = Study.load(study)
     with open_store(loaded, store, create=False) as opened:
         record = started(loaded, opened)
         counts = opened.counts(record.id)
         runs = opened.runs(record.id)
+        stopping = [] if loaded.spec.stop is None else stopping_table(stopping_state(record, opened, loaded.spec.stop))
     best = min((run for run in runs if run.error is not None), key=lambda run: run.error or 0.0, default=None)
     failures = [run for run in runs if run.status in ("failed", "lost", "diverged")]
     if as_json:
@@ -86,6 +96,7 @@ def status(study: StudyFile, store: StoreTarget = None, as_json: AsJson = False)
                     {"space": run.space, "index": run.index, "status": run.status, "message": run.message}
                     for run in failures
                 ],
+                "stopping": stopping,
             }
         )
         return
@@ -93,6 +104,8 @@ def status(study: StudyFile, store: StoreTarget = None, as_json: AsJson = False)
     print_table(["space", *states], ([space, *numbers.values()] for space, numbers in counts.items()))
     if best is not None:
         print(f"best so far: {best.error:.2f} % ({best.space} {best.index})")
+    if stopping:
+        print_records(stopping, False)
     for run in failures[-5:]:
         reason = (run.message or "loss was not finite").splitlines()[0]
         print(f"{run.status}: {run.space} {run.index} after {run.attempts} attempts: {reason}")
@@ -142,6 +155,8 @@ def compare(
         print_json(json.loads(table.to_json(orient="records")))
     else:
         _print_verdicts(table)
+        with open_store(loaded, store, create=False) as opened:
+            print_stopping(loaded, opened)
 
 
 def _print_verdicts(table: "pd.DataFrame") -> None:
@@ -153,6 +168,16 @@ def _print_verdicts(table: "pd.DataFrame") -> None:
     for row in table.itertuples():
         lines = [str(line) for line in (row.sentence, row.dominance, row.notes) if line]
         print("\n".join(f"  {line}" for line in lines) + "\n")
+
+
+def print_stopping(study: "Study", store: "Store") -> None:
+    """Print what early stopping decided, where the study has it."""
+    from netspace.study.stopping import stopping_sentences
+
+    if study.spec.stop is not None:
+        print("Early stopping (these decisions hold however often one looks; verdicts for a fixed n do not):")
+        for sentence in stopping_sentences(started(study, store), store, study.spec.stop):
+            print(f"  {sentence}")
 
 
 def open_store(study: "Study", target: str | None, *, create: bool = True) -> "Store":

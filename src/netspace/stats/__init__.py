@@ -4,6 +4,7 @@ Errors are in %, lower is better; a failed model has error +inf and is never dro
 """
 
 from netspace.stats.best_of import BestOf
+from netspace.stats.chain import SequentialChain
 from netspace.stats.compare import Comparison, compare, compare_chain
 from netspace.stats.dominance import Dominance, dominance
 from netspace.stats.edf import EDF, Band, Steps
@@ -44,6 +45,7 @@ __all__ = [
     "OperatingCharacteristics",
     "Restriction",
     "Score",
+    "SequentialChain",
     "SequentialComparison",
     "Steps",
     "StoppingRule",

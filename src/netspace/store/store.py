@@ -10,6 +10,7 @@ A run is planned once, claimed by one worker at a time under a lease, and record
 Every method is one transaction; on a database error it raises `StoreError` and nothing has changed.
 """
 
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +24,7 @@ from netspace.errors import StoreError, StudyError
 from netspace.store import frames
 from netspace.store.database import Database
 from netspace.store.records import Outcome, PlannedRun, RunRecord, StudyRecord
-from netspace.store.schema import STATUSES, Now, Status, curves, runs, studies
+from netspace.store.schema import FINAL, STATUSES, Now, Status, curves, runs, studies
 from netspace.store.worker import Worker
 
 LEASE_SECONDS = 120.0
@@ -133,14 +134,28 @@ class Store:
         """Take a planned run for `worker`; False if it is not planned (any more). Starting counts as an attempt."""
         return len(self._update(_claim(worker, lease_seconds).where(runs.c.id == run_id))) == 1
 
-    def claim_next(self, study_id: int, worker: str, *, lease_seconds: float = LEASE_SECONDS) -> RunRecord | None:
+    def claim_next(
+        self,
+        study_id: int,
+        worker: str,
+        *,
+        spaces: Collection[str] | None = None,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> RunRecord | None:
         """Take the planned run that is first in launch order, or return None where none is planned.
 
         Any number of drivers may call this at once: each run goes to one of them.
+
+        Args:
+            study_id: the study.
+            worker: who takes it.
+            spaces: only a run of one of these; None for any.
+            lease_seconds: how long the claim holds without a heartbeat.
         """
+        wanted = [] if spaces is None else [runs.c.space.in_(spaces)]
         first = (
             select(runs.c.id)
-            .where(runs.c.study_id == study_id, runs.c.status == "planned")
+            .where(runs.c.study_id == study_id, runs.c.status == "planned", *wanted)
             .order_by(runs.c.launch, runs.c.id)
             .limit(1)
             # PostgreSQL passes over rows that another driver is claiming; SQLite has one writer and ignores this
@@ -274,6 +289,16 @@ class Store:
         for space, status, number in rows:
             counted[space][status] = number
         return counted
+
+    def errors(self, study_id: int) -> dict[str, dict[int, float]]:
+        """Return the errors of the runs that ended, in %, by space and index; +inf where one ended without an error."""
+        query = select(runs.c.space, runs.c.index, runs.c.error)
+        query = query.where(runs.c.study_id == study_id, runs.c.status.in_(FINAL))
+        found: dict[str, dict[int, float]] = {}
+        with self._database.read() as connection:
+            for space, index, error in connection.execute(query.order_by(runs.c.launch, runs.c.id)):
+                found.setdefault(space, {})[index] = math.inf if error is None else error
+        return found
 
     def frame(self, study_id: int) -> pd.DataFrame:
         """Return one row per run in launch order, whatever its status, indexed by `run_id`.

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Literal
 
-from netspace.store import Store, StudyRecord, Worker
+from netspace.stats import SequentialChain, StoppingRule
+from netspace.store import FINAL, Store, StudyRecord, Worker
 from netspace.store.schema import Status
 from netspace.study.executors.base import Executor
 from netspace.study.jobs import Event, Failed, Finished, Job, Lost
@@ -35,6 +36,7 @@ class Progress:
         seconds: since this driver started.
         best: lowest error so far, %; None before the first.
         last: what happened last, in a line; empty at first.
+        needed: spaces that early stopping still wants models of; None for all.
     """
 
     counts: dict[str, dict[Status, int]]
@@ -42,6 +44,7 @@ class Progress:
     seconds: float
     best: float | None
     last: str
+    needed: frozenset[str] | None = None
 
     def number(self, *statuses: Status) -> int:
         """Return how many runs have one of these statuses."""
@@ -49,13 +52,20 @@ class Progress:
 
     @property
     def total(self) -> int:
-        """Runs of the study."""
-        return sum(sum(counts.values()) for counts in self.counts.values())
+        """Runs of the study, without those that early stopping spared."""
+        return sum(sum(counts.values()) for counts in self.counts.values()) - self.spared
+
+    @property
+    def spared(self) -> int:
+        """Planned runs that early stopping made unnecessary."""
+        if self.needed is None:
+            return 0
+        return sum(counts["planned"] for space, counts in self.counts.items() if space not in self.needed)
 
     @property
     def ended(self) -> int:
         """Runs that came to an end, however."""
-        return self.total - self.number("planned", "running")
+        return self.number(*FINAL)
 
     @property
     def rate(self) -> float | None:
@@ -74,24 +84,29 @@ def run_study(
     executor: Executor,
     *,
     attempts: int = 3,
+    stop: StoppingRule | None = None,
     observe: Callable[[Progress], None] = lambda _: None,
 ) -> Progress:
     """Train every run of a study that is not at an end, and return where the study then stands.
 
-    Several drivers may work on one study: each run goes to one of them.
+    Several drivers may work on one study: each run goes to one of them. With early stopping, runs that are not needed
+    any more stay planned, and runs in hand are trained to their end; what decides is in the store alone, so all drivers
+    come to the same end.
 
     Args:
         record: the study, planned in `store`.
         store: where runs are claimed and recorded.
         executor: what trains them; it is closed at the end, whatever happens.
         attempts: how often a run is started at most that fails or whose worker vanishes.
+        stop: when a pair of neighbouring spaces is decided, so that a space without an undecided pair needs no more
+            runs; None trains them all.
         observe: called when something has happened, and every few seconds.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM; runs in hand are planned again, finished ones are recorded.
         StoreError: the store refuses a write.
     """
-    driver = _Driver(record, store, executor, attempts, observe)
+    driver = _Driver(record, store, executor, attempts, stop, observe)
     with executor, _signals_call(driver.stop):
         return driver.run()
 
@@ -103,12 +118,14 @@ class _Driver:
         store: Store,
         executor: Executor,
         attempts: int,
+        stop: StoppingRule | None,
         observe: Callable[[Progress], None],
     ) -> None:
         self._record = record
         self._store = store
         self._executor = executor
         self._attempts = attempts
+        self._chain = None if stop is None else SequentialChain(list(store.counts(record.id)), stop)
         self._observe = observe
         self._worker = str(Worker.current())
         self._in_hand: dict[int, str] = {}
@@ -148,8 +165,12 @@ class _Driver:
 
     def _fill(self) -> bool:
         """Claim and submit runs up to the executor's capacity; return whether any is in hand."""
+        if self._chain is not None:
+            self._chain.update(self._store.errors(self._record.id))
         while len(self._in_hand) < self._executor.capacity:
-            run = self._store.claim_next(self._record.id, self._worker, lease_seconds=LEASE_SECONDS)
+            run = self._store.claim_next(
+                self._record.id, self._worker, spaces=self._needed, lease_seconds=LEASE_SECONDS
+            )
             if run is None:
                 break
             self._in_hand[run.id] = f"{run.space} {run.index}"
@@ -158,7 +179,12 @@ class _Driver:
 
     def _others_are_running(self) -> bool:
         """Return whether another driver still holds runs: should it vanish, they are this driver's."""
-        return any(counts["running"] or counts["planned"] for counts in self._store.counts(self._record.id).values())
+        progress = self._progress()
+        return progress.ended < progress.total
+
+    @property
+    def _needed(self) -> frozenset[str] | None:
+        return None if self._chain is None else self._chain.needed
 
     def _idle(self) -> list[Event]:
         time.sleep(_POLL_SECONDS)
@@ -202,6 +228,7 @@ class _Driver:
             seconds=time.monotonic() - self._started,
             best=self._best,
             last=self._last,
+            needed=self._needed,
         )
 
 

@@ -9,6 +9,7 @@ from netspace.arch.complexity import MEASURES
 from netspace.arch.config import Activation, Block, Stem
 from netspace.documents import Document, parse, read_yaml
 from netspace.space import parse_window
+from netspace.study.stopping import Stop
 from netspace.train import DataSpec, Recipe, parse_recipe
 
 Window = tuple[float, float]
@@ -53,6 +54,7 @@ class StudySpec(Document):
         network: what all networks share, see `Network`.
         recipe: a recipe's name, or settings that may start from one with `base`, see `Recipe`.
         attempts: how often a run that fails or whose worker vanishes is started at most.
+        stop: early stopping of each pair of neighbouring spaces, see `Stop`; None trains all n models of each.
     """
 
     name: Annotated[str, Field(pattern=r"^[\w.+-]+$", max_length=100)]
@@ -67,12 +69,19 @@ class StudySpec(Document):
     network: Network = Network()
     recipe: Annotated[Recipe, BeforeValidator(_recipe)] = Recipe()
     attempts: Annotated[int, Field(ge=1)] = 3
+    stop: Stop | None = None
 
     @model_validator(mode="after")
     def _spaces_differ(self) -> Self:
         names = [space for space in self.spaces if isinstance(space, str)]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"spaces must differ, got '{twice}' more than once")
+        return self
+
+    @model_validator(mode="after")
+    def _stopping_compares(self) -> Self:
+        if self.stop is not None and len(self.spaces) < 2:
+            raise ValueError("stop compares neighbouring spaces: at least 2 spaces are needed, got 1")
         return self
 
     @property

@@ -127,7 +127,7 @@ class Study:
 
     def record(self) -> dict[str, Any]:
         """Return all that decides the results, as plain values: the store keeps it; a resumed study is held to it."""
-        spec = self.spec.model_dump(mode="json", exclude={"attempts"})
+        spec = self.spec.model_dump(mode="json", exclude={"attempts"} | ({"stop"} if self.spec.stop is None else set()))
         spec |= {
             "spaces": [space.to_dict() for space in self.spaces],
             "recipe": self.spec.recipe.resolved(),

@@ -1,0 +1,80 @@
+"""Early stopping of a chain of spaces: each is compared with the one before it while all of them train."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from netspace.errors import StatisticsError, raise_unknown
+from netspace.stats.sequential import SequentialComparison, StoppingRule
+
+
+class SequentialChain:
+    """The sequential comparisons of neighbours in a list of spaces, fed with errors as models end.
+
+    A space is needed while a pair that it belongs to is undecided. A decision is final, so a space that is no longer
+    needed never becomes so again. The state follows from the recorded errors alone, in whatever order they came: two
+    drivers that read the same store agree, and a resumed study stands where it stood.
+
+    Args:
+        spaces: at least two different names, in the order of the chain.
+        rule: of each pair; its alpha is shared by all of them (its `chain` becomes the number of pairs).
+
+    Raises:
+        StatisticsError: fewer than two spaces.
+
+    Attributes:
+        rule: the rule that each pair is held to.
+        pairs: the comparison of each (A, B), B being the space after A.
+    """
+
+    def __init__(self, spaces: Sequence[str], rule: StoppingRule | None = None) -> None:
+        self.spaces = tuple(dict.fromkeys(spaces))
+        if len(self.spaces) < 2:
+            raise StatisticsError(f"early stopping compares spaces: at least 2 are needed, got {len(self.spaces)}")
+        self.rule = replace(rule or StoppingRule(), chain=len(self.spaces) - 1)
+        self.pairs = {pair: SequentialComparison(self.rule) for pair in pairwise(self.spaces)}
+
+    @classmethod
+    def replay(
+        cls, errors: Mapping[str, Mapping[int, float]], spaces: Sequence[str], rule: StoppingRule | None = None
+    ) -> "SequentialChain":
+        """Rebuild the state from recorded errors in %, by space and launch index; +inf is a failed model.
+
+        Raises:
+            StatisticsError, UnknownNameError: as for `record`.
+        """
+        chain = cls(spaces, rule)
+        chain.update(errors)
+        return chain
+
+    def record(self, space: str, launch: int, error: float) -> None:
+        """Take in the error of one model; known ones may be given again.
+
+        Args:
+            space: one of the chain.
+            launch: its index in the launch order of the space, from 0.
+            error: in %; +inf for a failed model.
+
+        Raises:
+            UnknownNameError: the chain has no such space.
+            StatisticsError: a negative launch index, NaN, or another error for a known model.
+        """
+        if space not in self.spaces:
+            raise_unknown("space", space, self.spaces)
+        for (first, second), comparison in self.pairs.items():
+            if space == first:
+                comparison.record("a", launch, error)
+            elif space == second:
+                comparison.record("b", launch, error)
+
+    def update(self, errors: Mapping[str, Mapping[int, float]]) -> None:
+        """Take in all errors known, in %, by space and launch index; see `record`."""
+        for space, by_launch in errors.items():
+            for launch, error in by_launch.items():
+                self.record(space, launch, error)
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """The spaces of which more models are wanted: those in an undecided pair."""
+        undecided = (pair for pair, comparison in self.pairs.items() if comparison.decision == "continue")
+        return frozenset(space for pair in undecided for space in pair)

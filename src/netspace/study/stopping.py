@@ -1,0 +1,77 @@
+"""Early stopping of a study: what its file says, and where it stands."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from netspace.documents import Document
+from netspace.stats import SequentialChain, SequentialComparison, StoppingRule
+from netspace.store import FINAL, Store, StudyRecord
+
+PAPER_N = 500
+"""Models of each space in the RegNet paper: what early stopping is held against."""
+
+
+class Stop(Document):
+    """When neighbouring spaces are decided: the study then trains no more of them than it needs.
+
+    Attributes:
+        alpha: probability of any wrong "better" or "worse" in the whole study, however often one looks.
+        delta: P(a model of one space beats one of the other) within 1/2 +- delta counts as equivalent; None to stop
+            only for a difference. Fixed beforehand: it is part of the study's identity.
+    """
+
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    delta: Annotated[float, Field(gt=0, lt=0.5)] | None = 0.1
+
+    @property
+    def rule(self) -> StoppingRule:
+        """The rule of one pair; `SequentialChain` divides alpha among the pairs."""
+        return StoppingRule(alpha=self.alpha, delta=self.delta)
+
+
+def stopping_state(record: StudyRecord, store: Store, stop: Stop) -> SequentialChain:
+    """Return where the pairs of a study stand, from what `store` holds of its runs."""
+    return SequentialChain.replay(store.errors(record.id), list(store.counts(record.id)), stop.rule)
+
+
+def stopping_table(chain: SequentialChain) -> list[dict[str, Any]]:
+    """Return one row per pair: the spaces, the decision, the pairs counted, and the running p-value."""
+    return [
+        {
+            "space": second,
+            "against": first,
+            "decision": "undecided" if comparison.decision == "continue" else comparison.decision,
+            "pairs": comparison.pairs,
+            "wins": comparison.wins,
+            "losses": comparison.losses,
+            "ties": comparison.ties,
+            "p_value": comparison.p_value,
+        }
+        for (first, second), comparison in chain.pairs.items()
+    ]
+
+
+def stopping_sentences(record: StudyRecord, store: Store, stop: Stop) -> list[str]:
+    """Say what early stopping decided, and how many models it spent where fixed numbers would have spent how many."""
+    chain, counts = stopping_state(record, store, stop), store.counts(record.id)
+    spent = sum(numbers[status] for numbers in counts.values() for status in FINAL)
+    planned = [sum(numbers.values()) for numbers in counts.values()]
+    return [*(_sentence(pair, one) for pair, one in chain.pairs.items()), _cost(spent, planned)]
+
+
+def _sentence(pair: tuple[str, str], comparison: SequentialComparison) -> str:
+    first, second = pair
+    counted = f"{comparison.pairs} pairs ({comparison.wins} won, {comparison.losses} lost)"
+    if comparison.decision == "continue":
+        return f"{second} against {first}: undecided after {counted}"
+    margin = comparison.rule.delta
+    decision = f"equivalent within {margin:g}" if comparison.decision == "equivalent" else comparison.decision
+    return f"{second} against {first}: {decision}, decided after {counted}"
+
+
+def _cost(spent: int, planned: Sequence[int]) -> str:
+    fixed = PAPER_N * len(planned)
+    text = f"{spent} models spent; all {sum(planned)} of the study would have been the most"
+    return f"{text}, a fixed n = {PAPER_N} would have spent {fixed:,}"
