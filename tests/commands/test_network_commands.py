@@ -1,0 +1,51 @@
+"""`netspace complexity` and `netspace models`."""
+
+import json
+
+import pytest
+
+from netspace.arch import complexity, zoo
+
+
+@pytest.mark.parametrize("name", ["RegNetX-400MF", "regnetx_400mf", "x400mf"])
+def test_complexity_of_a_zoo_network_however_it_is_spelled(netspace, name):
+    done = netspace("complexity", name)
+    assert json.loads(done.out) == {"flops": 397678568, "params": 5157512, "activations": 3143272}
+
+
+def test_complexity_of_a_file_at_a_resolution(netspace, tmp_path):
+    path = tmp_path / "net.yaml"
+    config = zoo.get("RegNetY-200MF")
+    config.to_yaml(path)
+    done = netspace("complexity", path, "--resolution", 96)
+    assert json.loads(done.out) == complexity(config, 96).as_dict()
+
+
+def test_complexity_of_a_regnet_by_its_parameters(netspace, tmp_path):
+    path = tmp_path / "regnet.yaml"
+    path.write_text("{depth: 22, w_0: 24, w_a: 24.48, w_m: 2.54, group_width: 16}")
+    assert json.loads(netspace("complexity", path).out)["flops"] == 397678568
+
+
+def test_models_lists_every_network_with_its_complexity_and_error(netspace):
+    rows = {row["name"]: row for row in json.loads(netspace("models", "--json").out)}
+    assert set(rows) == {entry.name for entry in zoo.ZOO}
+    assert rows["RegNetY-4.0GF"]["params"] == complexity(zoo.get("RegNetY-4.0GF")).params
+    assert rows["RegNetY-4.0GF"]["top1_error"] == 20.64
+    table = netspace("models").out
+    assert all(name in table for name in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["complexity", "RegNetX-401MF"], "unknown network 'RegNetX-401MF' (did you mean 'RegNetX-400MF'?)"),
+        (["complexity", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["complexity", "x400mf", "--resolution", "0"], ""),
+    ],
+)
+def test_a_mistake_is_exit_code_2(netspace, arguments, message):
+    done = netspace(*arguments)
+    assert done.code == 2
+    assert message in done.err
+    assert "Traceback" not in done.err

@@ -1,0 +1,88 @@
+"""`netspace sample` and `netspace size`: what they print and write, and what they say of mistakes."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from netspace import space as spaces
+
+
+def test_size_prints_both_counts_and_the_dimensions(netspace):
+    done = netspace("size", "AnyNetXD")
+    assert done.code == 0
+    assert "13,821,510,942,720" in done.out
+    assert "13,194,139,533,312" in done.out
+    assert "10 dimensions" in done.out
+
+
+def test_size_as_json_holds_exact_integers(netspace):
+    counted = json.loads(netspace("size", "anynetxa", "--json").out)
+    assert counted == {
+        "space": "AnyNetXA",
+        "exact": 1846757322198614016,
+        "paper": 1846757322198614016,
+        "dimensions": 16,
+        "note": counted["note"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("ending", "read"),
+    [
+        (".csv", pd.read_csv),
+        (".parquet", pd.read_parquet),
+        (".jsonl", lambda path: pd.read_json(path, lines=True)),
+    ],
+)
+def test_sample_writes_the_population_that_python_gives(netspace, tmp_path, ending, read):
+    path = tmp_path / "new" / f"models{ending}"
+    done = netspace("sample", "RegNetX", "-n", 5, "--flops", "360M:400M", "--seed", 3, "-o", path)
+    assert done.code == 0, done.err
+    expected = spaces.RegNetX().sample(5, seed=3, flops=(360e6, 400e6)).frame()
+    pd.testing.assert_frame_equal(read(path), expected, check_dtype=False)
+    assert "5 models of" in done.out
+
+
+def test_sample_without_a_file_prints_a_row_for_each_model(netspace):
+    done = netspace("sample", "AnyNetXE", "-n", 4, "--flops", "1.5M:3M", "--resolution", 32)
+    assert done.code == 0
+    population = spaces.AnyNetXE().sample(4, flops=(1.5e6, 3e6), resolution=32)
+    for flops, widths in zip(population.complexity.flops, population.networks.widths, strict=True):
+        assert any(f"{flops:,}" in line and " ".join(map(str, widths)) in line for line in done.out.splitlines())
+
+
+def test_sample_as_json_holds_every_column(netspace):
+    rows = json.loads(netspace("sample", "RegNetX", "-n", 2, "--params", ":5M", "--json").out)
+    assert len(rows) == 2
+    assert {"w_0", "w_a", "w_m", "depth", "width_4", "flops", "digest"} <= set(rows[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["size", "AnyNetXQ"], "unknown design space 'AnyNetXQ'"),
+        (["size", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["sample", "AnyNetXA", "-n", 5, "--flops", "2M:1M"], "LO <= HI must hold"),
+        (["sample", "AnyNetXA", "-n", 5, "--flops", "lots"], "lots"),
+        (
+            ["sample", "AnyNetXA", "-n", 5, "-o", "models.xlsx"],
+            "models.xlsx: the file's ending must be one of .csv, .parquet",
+        ),
+        (["sample", "AnyNetXA", "-n", 1, "--flops", "1:2", "--resolution", 32], "nearest flops"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(netspace, arguments, message):
+    done = netspace(*arguments)
+    assert done.code == 2
+    assert done.err.startswith("error: ")
+    assert message in done.err
+    assert done.err.count("\n") == 1
+    assert done.out == ""
+
+
+@pytest.mark.parametrize("arguments", [["sample", "AnyNetXA", "-n", 0], ["sample", "AnyNetXA"], ["sampel"], ["size"]])
+def test_wrong_usage_is_exit_code_2_without_a_traceback(netspace, arguments):
+    done = netspace(*arguments)
+    assert done.code == 2
+    assert "Traceback" not in done.err
