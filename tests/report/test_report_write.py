@@ -51,7 +51,7 @@ def read_page(text: str) -> Reader:
 def test_every_format_is_written_and_readable(make_study, tmp_path):
     paths = write_report(make_study(n=8, failures={"RegNetX": 1}), "small", tmp_path / "out", FORMATS)
     names = [path.relative_to(tmp_path / "out").as_posix() for path in paths]
-    assert names[:2] == ["report.html", "report.md"]
+    assert names[:2] == ["index.html", "report.md"]
     assert {"edf.png", "edf.svg", "edf.pdf", "properties-1-AnyNetXA.png", "properties-2-RegNetX.svg"} <= set(names)
     for path in paths:
         if path.suffix == ".png":

@@ -1,17 +1,51 @@
-"""L5: a study's results as tables, figures, a page and text. Computed once in `data`, then drawn."""
+"""L5: a study's results as tables, figures, a page and text. Computed once in `data` and `analysis`, then drawn."""
 
-from netspace.report.data import StudyTables, study_tables, verdict_table
+from netspace.report.analysis import (
+    baseline_table,
+    chosen_curves,
+    complexity_fits,
+    e_fit_table,
+    e_process_table,
+    efficiency_table,
+    front_table,
+    thresholds,
+    trend_table,
+)
+from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
+from netspace.report.data import StudyTables, edf_table, study_tables, verdict_table
 from netspace.report.figures import edf_figure, property_figure
+from netspace.report.search_figures import curves_figure, e_process_figure, efficiency_figure
+from netspace.report.structure_figures import e_fit_figure, networks_figure, pairwise_figure
 from netspace.report.style import save
-from netspace.report.write import FORMATS, write_report
+from netspace.report.write import FORMATS, figures, write_report
 
 __all__ = [
     "FORMATS",
     "StudyTables",
+    "baseline_table",
+    "chosen_curves",
+    "complexity_figure",
+    "complexity_fits",
+    "curves_figure",
+    "e_fit_figure",
+    "e_fit_table",
+    "e_process_figure",
+    "e_process_table",
     "edf_figure",
+    "edf_table",
+    "efficiency_figure",
+    "efficiency_table",
+    "figures",
+    "front_figure",
+    "front_table",
+    "networks_figure",
+    "pairwise_figure",
     "property_figure",
     "save",
     "study_tables",
+    "thresholds",
+    "trend_table",
+    "trends_figure",
     "verdict_table",
     "write_report",
 ]

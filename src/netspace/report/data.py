@@ -27,6 +27,8 @@ from netspace.store import FINAL, STATUSES, RunRecord, Store, StudyRecord
 
 BEST = 10
 """Networks in the table of the best."""
+RECIPE_FILE = "networks/recipe.yaml"
+"""Where, in a report's folder, the recipe lies that a study spells out."""
 PERMUTATIONS = 499
 """Random pairings behind the p-value of each best range: there are many ranges and the value is only indicative."""
 
@@ -291,11 +293,11 @@ def train_command(digest: str, spec: Mapping[str, Any]) -> str:
     words = ["netspace", "train", network_file(digest)]
     data, recipe = spec.get("data"), spec.get("recipe")
     if isinstance(data, Mapping):
-        data = data.get("path") or data.get("name") or data.get("source")
+        data = data.get("source")
     if isinstance(data, str):
         words += ["--data", data]
-    if isinstance(recipe, str):
-        words += ["--recipe", recipe]
+    if recipe:
+        words += ["--recipe", recipe if isinstance(recipe, str) else RECIPE_FILE]
     return shlex.join(words)
 
 

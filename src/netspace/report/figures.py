@@ -8,11 +8,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from netspace.errors import StatisticsError
-from netspace.report.runs import is_logarithmic, label, unit
+from netspace.report.axes import heading, scale_axis, visible_errors
+from netspace.report.runs import label, unit
 from netspace.report.style import (
     ALARM,
     COLOURS,
@@ -25,9 +26,6 @@ from netspace.report.style import (
     shown,
     styled,
 )
-
-_FENCE = 3.0
-"""Errors above the third quartile by more than this many interquartile ranges are far out (Tukey 1977)."""
 
 
 def edf_figure(edf: pd.DataFrame, summary: pd.DataFrame, *, bands: bool = True, width: float = COLUMN_WIDTH) -> Figure:
@@ -132,7 +130,7 @@ def property_figure(
     height = rows * panel + top + bottom
     with styled():
         figure = Figure(figsize=(width, height))
-        figure.text(0.06, 1 - 0.09 / height, shown(title, 80), ha="left", va="center", fontsize=8, fontweight="bold")
+        heading(figure, title)
         grid = figure.add_gridspec(
             rows,
             columns,
@@ -181,31 +179,6 @@ def _shade_range(axes: Axes, found: "pd.Series[Any]", name: str) -> None:
     axes.axvline(median, color=COLOURS[0], linewidth=0.8, linestyle="--")
     text = f"{low:.3g} to {high:.3g}, p = {found['width_p_value']:.2g}"
     axes.set_xlabel(text, color=MUTED, fontsize=6, labelpad=1)
-
-
-def scale_axis(axes: Axes, name: str, x: NDArray[np.float64]) -> None:
-    """Put a property on its axis: logarithmic with few plain numbers where it is sampled so, else linear."""
-    low, high = float(x.min()), float(x.max())
-    if is_logarithmic(name) and low > 0 and high / low > 3:
-        axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_locator(LogLocator(base=2, numticks=6))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-
-
-def visible_errors(errors: NDArray[np.float64]) -> tuple[float, float, int]:
-    """Return the ends of an error axis that a few very bad models do not squeeze, and how many lie beyond it."""
-    finite = errors[np.isfinite(errors)]
-    if not finite.size:
-        return 0.0, 100.0, 0
-    quarter, three_quarters = np.quantile(finite, [0.25, 0.75])
-    fence = three_quarters + _FENCE * max(three_quarters - quarter, 0.5)
-    high = min(float(finite.max()), float(fence))
-    low = float(finite.min())
-    margin = 0.04 * (high - low) or 0.5
-    return low - margin, high + margin, int((finite > high + margin).sum())
 
 
 def number_text(value: float) -> str:

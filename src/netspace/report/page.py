@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from string import Template
 from time import gmtime, strftime
-from typing import Any
+from typing import Any, NamedTuple
 
 from netspace.arch import MEASURES
 from netspace.documents import dump_yaml
@@ -29,8 +29,21 @@ _STAGES = ("depths", "widths", "strides", "bottleneck_ratios", "group_widths")
 _MARKS = {"better": "better", "worse": "worse", "no difference detected": "none", "not judged": "none"}
 
 
-def page(tables: StudyTables) -> str:
-    """Return a study's page as one self-contained HTML document."""
+class Picture(NamedTuple):
+    """A figure for the page: what it shows, its PNG, and whether it is made for two columns."""
+
+    caption: str
+    png: bytes
+    wide: bool = False
+
+
+def page(tables: StudyTables, pictures: Sequence[Picture] = ()) -> str:
+    """Return a study's page as one self-contained HTML document.
+
+    Args:
+        tables: see `study_tables`.
+        pictures: figures to show in it, below the plots that can be brushed.
+    """
     assets = files("netspace.report") / "assets"
     css, script = (assets.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     layout = Template(assets.joinpath("page.html").read_text(encoding="utf-8"))
@@ -45,6 +58,7 @@ def page(tables: StudyTables) -> str:
         verdicts=_verdicts(tables),
         best=_best(tables),
         ranges=_ranges(tables),
+        figures=_figures(pictures),
         failures=_failures(tables),
         study=_study(tables),
         chance=f"{tables.chance:g}",
@@ -133,7 +147,8 @@ def _facts(tables: StudyTables) -> str:
 
 def _short(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {item}" for key, item in value.items() if not isinstance(item, Mapping | list))
+        told = {key: item for key, item in value.items() if item is not None and not isinstance(item, Mapping | list)}
+        return ", ".join(f"{key} {item}" for key, item in told.items())
     return str(value)
 
 
@@ -197,6 +212,18 @@ def _ranges(tables: StudyTables) -> str:
         rows = [[label(row["property"]), *map(_Figure, range_figures(row))] for row in found.to_dict("records")]
         parts.append(_details(str(space), _table(head, rows)))
     return "".join(parts)
+
+
+def _figures(pictures: Sequence[Picture]) -> str:
+    if not pictures:
+        return '<p class="lead">No figure was drawn.</p>'
+    parts = []
+    for picture in pictures:
+        source = f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
+        caption = _text(picture.caption)
+        wide = ' class="wide"' if picture.wide else ""
+        parts.append(f'<figure{wide}><img src="{source}" alt="{caption}"><figcaption>{caption}</figcaption></figure>')
+    return f'<div class="figures">{"".join(parts)}</div>'
 
 
 def _failures(tables: StudyTables) -> str:

@@ -23,6 +23,7 @@ STAGE_COLUMNS = {
 
 _RUN_COLUMNS = ("space", "index", "launch", "digest", "status", "error", "seconds", "attempts", "message")
 _UNITS = {"flops": (1e6, "MF"), "params": (1e6, "M"), "activations": (1e6, "M")}
+_OF_A_STAGE = re.compile(rf"(drawn_)?({'|'.join(STAGE_COLUMNS.values())})_\d+")
 _LINEAR = re.compile(r"depth(_\d+)?|w_m")
 
 
@@ -103,11 +104,12 @@ def _numbers(run: RunRecord) -> dict[str, float]:
     once = {
         name: float(value)
         for name, value in run.parameters.items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and name not in _RUN_COLUMNS
+        if isinstance(value, int | float) and not isinstance(value, bool) and not _OF_A_STAGE.fullmatch(name)
     }
+    once = {name: value for name, value in once.items() if name not in (*_RUN_COLUMNS, "depth", "score")}
     built: dict[str, float] = {"depth": float(sum(stages["depths"]))}
     for column, name in STAGE_COLUMNS.items():
-        if name in once and name != "depth":
+        if name in once:
             continue  # shared: one column says it all
         values = stages.get(column) or []
         built |= {f"{name}_{stage}": float(value) for stage, value in enumerate(values, start=1)}
@@ -115,15 +117,13 @@ def _numbers(run: RunRecord) -> dict[str, float]:
 
 
 def _place(name: str) -> tuple[int, int, int, str]:
-    """Order columns: total depth, what was drawn once, stage by stage, what the sampler drew, complexity."""
+    """Order columns: total depth, what was drawn once, stage by stage, complexity."""
     if name == "depth":
         return 0, 0, 0, name
     if name in MEASURES:
-        return 4, MEASURES.index(name), 0, name
+        return 3, MEASURES.index(name), 0, name
     stem, _, number = name.rpartition("_")
     kinds = list(STAGE_COLUMNS.values())
     if number.isdecimal() and stem in kinds:
         return 2, kinds.index(stem), int(number), name
-    if name.startswith("drawn_"):
-        return 3, 0, 0, name
     return 1, 0, 0, name

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from io import BytesIO
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -118,3 +119,11 @@ def save(figure: Figure, path_without_suffix: Path | str, formats: Sequence[str]
             figure.savefig(path, dpi=200, metadata=metadata)
         paths.append(path)
     return paths
+
+
+def png(figure: Figure, dpi: int = 130) -> bytes:
+    """Return a figure as PNG, for a page."""
+    target = BytesIO()
+    with styled():
+        figure.savefig(target, format="png", dpi=dpi)
+    return target.getvalue()

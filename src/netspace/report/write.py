@@ -3,18 +3,43 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pandas as pd
 from matplotlib.figure import Figure
 
+from netspace.documents import dump_yaml
 from netspace.errors import StudyError, raise_unknown
-from netspace.report.data import StudyTables, network_file, study_tables
+from netspace.report.analysis import (
+    baseline_table,
+    chosen_curves,
+    complexity_fits,
+    e_fit_table,
+    e_process_table,
+    efficiency_table,
+    front_table,
+    ranked,
+    thresholds,
+    trend_table,
+)
+from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
+from netspace.report.data import RECIPE_FILE, StudyTables, network_file, study_tables
 from netspace.report.figures import edf_figure, property_figure
-from netspace.report.page import page
-from netspace.report.style import IMAGE_FORMATS, save
+from netspace.report.page import Picture, page
+from netspace.report.search_figures import curves_figure, e_process_figure, efficiency_figure
+from netspace.report.structure_figures import e_fit_figure, networks_figure, pairwise_figure
+from netspace.report.style import COLUMN_WIDTH, IMAGE_FORMATS, png, save
 from netspace.report.text import markdown
 from netspace.store import Store
 
 FORMATS = ("html", "md", *IMAGE_FORMATS)
 """What a report can be written as: the page, the text, and pictures."""
+PROPERTIES = "properties"
+"""How the files of the property figures begin; the page has its own, which can be brushed."""
+EXTREMES = 6
+"""Networks drawn at each end."""
+PANELS = 12
+"""Properties of a space up to which all are drawn; of more, those of single stages are left to page and table."""
+MAPPED = 5
+"""Properties in the map of two properties each."""
 
 
 def write_report(
@@ -22,7 +47,7 @@ def write_report(
 ) -> list[Path]:
     """Write the report of a study, whether or not all its runs ended.
 
-    `report.html` is the page and `report.md` the text; pictures lie beside them, and `networks/` holds the YAML of the
+    `index.html` is the page and `report.md` the text; pictures lie beside them, and `networks/` holds the YAML of the
     best networks. What is already there under these names is overwritten.
 
     Args:
@@ -53,27 +78,99 @@ def write_report(
 
 def _write(tables: StudyTables, folder: Path, formats: Sequence[str]) -> list[Path]:
     images = [format_ for format_ in IMAGE_FORMATS if format_ in formats]
-    pictures = []
-    for name, figure in figures(tables):
-        pictures += save(figure, folder / name, images) if images else []
+    pictures: list[Path] = []
+    shown: list[Picture] = []
+    for name, caption, figure in figures(tables):
+        saved = save(figure, folder / name, images)
+        pictures += saved
+        if "html" in formats and not name.startswith(PROPERTIES):
+            ready = next((path for path in saved if path.suffix == ".png"), None)
+            image = png(figure) if ready is None else ready.read_bytes()
+            shown.append(Picture(caption, image, wide=figure.get_figwidth() > COLUMN_WIDTH))
     texts = []
     if "html" in formats:
-        texts.append(_text(folder / "report.html", page(tables)))
+        texts.append(_text(folder / "index.html", page(tables, shown)))
     if "md" in formats:
-        shown = [path.relative_to(folder) for path in pictures if path.suffix == f".{images[0]}"] if images else []
-        texts.append(_text(folder / "report.md", markdown(tables, shown)))
+        links = [path.relative_to(folder) for path in pictures if path.suffix == f".{images[0]}"] if images else []
+        texts.append(_text(folder / "report.md", markdown(tables, links)))
+    recipe = tables.study.spec.get("recipe")
+    if isinstance(recipe, dict):
+        settings = {key: value for key, value in recipe.items() if key != "peak_lr"}
+        texts.append(_text(folder / RECIPE_FILE, dump_yaml(settings)))
     networks = [_text(folder / network_file(row["digest"]), row["yaml"]) for row in tables.best.to_dict("records")]
     return texts + pictures + networks
 
 
-def figures(tables: StudyTables) -> Iterator[tuple[str, Figure]]:
-    """Yield every figure of a study's report with its file name, drawn when asked for."""
-    yield "edf", edf_figure(tables.edf, tables.summary)
+def figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
+    """Yield every figure of a study's report, drawn when asked for: file name, caption, figure.
+
+    Property figures are drawn for every space; the map, the trends over flops and the best and worst networks for the
+    space with the least mean error. Figures that the study has too little for are left out.
+    """
+    runs = tables.runs[tables.runs["score"].notna()]
+    yield "edf", "Error distributions with simultaneous 95 % bands.", edf_figure(tables.edf, tables.summary)
+    yield (
+        "efficiency",
+        "Best error among m random networks: median, with its exact 95 % interval where n supports one.",
+        efficiency_figure(efficiency_table(tables.populations, tables.chance)),
+    )
+    if len(evidence := e_process_table(runs, tables.spaces)):
+        limits = thresholds(len(tables.spaces) - 1)
+        yield "evidence", "Evidence pair by pair in launch order (e-process).", e_process_figure(evidence, limits)
+    if len(curves := chosen_curves(runs, tables.curves)):
+        yield "curves", "Training curves of each space's best, median and worst network.", curves_figure(curves)
+    if len(front := front_table(runs)):
+        caption = "Error against cost, with the networks that no other one beats in both."
+        yield "front", caption, front_figure(front, _baselines(tables), spaces=tables.spaces)
+        caption = "Params and activations against flops, with the paper's laws fitted to the best quarter."
+        yield "complexity", caption, complexity_figure(runs, complexity_fits(runs))
+        fits = e_fit_table(runs, tables.configs)
+        yield "e-fit", "Quantized linear fits to the widths of networks.", e_fit_figure(fits, tables.configs)
+    yield from _leader_figures(tables, runs)
     for number, (space, properties) in enumerate(tables.properties.items(), start=1):
-        if properties:
-            runs = tables.runs[(tables.runs["space"] == space) & tables.runs["score"].notna()]
+        if drawn := _drawn(properties):
             ranges = tables.ranges[tables.ranges["space"] == space]
-            yield f"properties-{number}-{_file_name(space)}", property_figure(runs, ranges, properties, title=space)
+            figure = property_figure(runs[runs["space"] == space], ranges, drawn, title=space)
+            yield f"{PROPERTIES}-{number}-{_file_name(space)}", f"Error against each property of {space}.", figure
+
+
+def _drawn(properties: Sequence[str]) -> tuple[str, ...]:
+    """Return the properties that a space's figure has panels for: all, or of many stages only the widths."""
+    if len(properties) <= PANELS:
+        return tuple(properties)
+    numbered = ("depth_", "bottleneck_ratio_", "group_width_")
+    return tuple(name for name in properties if not name.startswith(numbered))
+
+
+def _leader_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[tuple[str, str, Figure]]:
+    """Yield the figures that are drawn for the space with the least mean error alone."""
+    leader = str(tables.summary["mean"].idxmin())
+    models = runs[runs["space"] == leader]
+    order = ranked(models).get(leader, models[:0])
+    networks = [(error, tables.configs[run]) for run, error in zip(order.index, order["error"], strict=True)]
+    if networks:
+        best, worst = networks[:EXTREMES], networks[EXTREMES:][-EXTREMES:][::-1]
+        figure = networks_figure(best, worst, title=leader)
+        yield "networks", f"The best and the worst networks of {leader}: width per block.", figure
+    properties = tables.properties[leader]
+    if len(trends := trend_table(models, [name for name in properties if name != "flops"])):
+        yield "trends", f"Best ranges of {leader} over flops.", trends_figure(trends, title=leader)
+    if len(properties) >= 2:
+        ranges = tables.ranges[tables.ranges["space"] == leader].sort_values("width_p_value")
+        telling = list(ranges["property"][:MAPPED]) or list(properties[:MAPPED])
+        chosen = [name for name in properties if name in telling]
+        if len(chosen) >= 2:
+            figure = pairwise_figure(models, chosen, title=leader)
+            yield "map", f"{leader}: networks by two properties each, the ones with the narrowest best ranges.", figure
+
+
+def _baselines(tables: StudyTables) -> pd.DataFrame | None:
+    """Return published networks to stand beside the study's, where its data are ImageNet's or CIFAR-10's."""
+    data = str(tables.study.spec.get("data", "")).lower()
+    classes = {"imagenet": 1000, "cifar10": 10, "cifar-10": 10}
+    found = next((number for name, number in classes.items() if name in data), None)
+    recorded = {config.get("num_classes") for config in tables.configs.values()}
+    return baseline_table(found) if found in recorded and found is not None else None
 
 
 def _file_name(name: str) -> str:

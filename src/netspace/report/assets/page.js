@@ -412,6 +412,8 @@
       : Number.isNaN(theta) ? "One of the two groups is empty."
       : `A selected network beats one of the rest in ${(100 * theta).toFixed(0)} % of pairs. This is a look, not a test: a range chosen after seeing the errors flatters itself. \`netspace refine\` corrects for that; fresh samples settle it.`;
     byId("restriction").textContent = restriction() || "# drag across a property first";
+    byId("bar").hidden = !brushes.size;
+    byId("bar").textContent = `${byId("count").textContent} selected, θ ${number(theta, 3)} against the rest, mean ${number(meanOf(chosen))} %`;
     byId("copy-restriction").disabled = !brushes.size;
     byId("reset").disabled = !brushes.size;
   }

@@ -1,0 +1,270 @@
+"""Tables behind the paper's further figures: search efficiency, structure, cost, curves and evidence over pairs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from netspace.arch import MEASURES, complexity
+from netspace.arch.zoo import ZOO
+from netspace.errors import StatisticsError
+from netspace.stats.best_of import BestOf
+from netspace.stats.fit import fit_widths
+from netspace.stats.ranges import MIN_MODELS, best_range
+from netspace.stats.sequential import StoppingRule, log_e_value
+from netspace.store import FINAL
+
+FITTED = 24
+"""Networks of a space whose widths are fitted: a fit takes some 10 ms, and so many show the trend."""
+LARGEST = 35e9
+"""Flops up to which published networks stand beside ours: the paper's figures end at 32 GF."""
+REGIMES = 4
+"""Groups of equal size, by flops, that a study's networks are split into to see trends."""
+
+
+def ranked(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return each space's networks that have an error, the best first; spaces in the order of `runs`."""
+    done = runs[runs["status"] == "done"].sort_values(["error", "launch"])
+    spaces = (str(space) for space in runs["space"].unique())
+    return {space: models for space in spaces if len(models := done[done["space"] == space])}
+
+
+def efficiency_table(populations: Mapping[str, NDArray[np.float64]], chance: float) -> pd.DataFrame:
+    """Return the best error among m random networks of each space (RegNet paper, figure 9 right), exactly.
+
+    Args:
+        populations: errors in % by space, +inf for failures.
+        chance: error of guessing, with which failures enter.
+
+    Returns:
+        Columns `space`, `m` (powers of two, and n), `mean`, `median`, and `low`, `high`: the 95 % interval of the
+        median over new networks of the space; NaN where m > n / 5, which n networks cannot support.
+    """
+    rows = []
+    for space, errors in populations.items():
+        n = len(errors)
+        sizes = sorted({*(2 ** np.arange(int(np.log2(n)) + 1)).tolist(), n})
+        for m in sizes:
+            best = BestOf(errors, m, chance=chance)
+            try:
+                low, high = best.interval()
+            except StatisticsError:
+                low = high = np.nan
+            rows.append((space, m, best.mean, best.quantile(0.5), low, high))
+    return pd.DataFrame(rows, columns=["space", "m", "mean", "median", "low", "high"])
+
+
+def block_widths(config: Mapping[str, Any]) -> list[int]:
+    """Return the width of every block of a stored network, in order."""
+    stages = config["stages"]
+    return [width for depth, width in zip(stages["depths"], stages["widths"], strict=True) for _ in range(depth)]
+
+
+def e_fit_table(runs: pd.DataFrame, configs: Mapping[int, Mapping[str, Any]], limit: int = FITTED) -> pd.DataFrame:
+    """Fit the quantized linear rule to networks of each space (RegNet paper, figure 8).
+
+    Args:
+        runs: see `runs_table`.
+        configs: networks by run id.
+        limit: networks of a space at most, evenly over its ranks.
+
+    Returns:
+        One row a network, the best first within its space: `run_id`, `space`, `error` (%), `e_fit`, `w_0`, `w_a`,
+        `w_m`.
+    """
+    rows = []
+    for space, models in ranked(runs).items():
+        chosen = np.unique(np.linspace(0, len(models) - 1, min(limit, len(models))).round().astype(int))
+        for run_id, error in models["error"].iloc[chosen].items():
+            fit = fit_widths(block_widths(configs[int(str(run_id))]))
+            rows.append((run_id, space, error, fit.error, fit.w_0, fit.w_a, fit.w_m))
+    return pd.DataFrame(rows, columns=["run_id", "space", "error", "e_fit", "w_0", "w_a", "w_m"])
+
+
+def trend_table(runs: pd.DataFrame, properties: Sequence[str], regimes: int = REGIMES) -> pd.DataFrame:
+    """Return the best range of properties in each flop regime (RegNet paper, figure 11).
+
+    Args:
+        runs: rows of `runs_table` that ended, of one space or of several flop regimes of it.
+        properties: columns of `runs`.
+        regimes: groups of equal size by flops; fewer where they would hold less than 8 networks.
+
+    Returns:
+        Columns `property`, `flops` (median of the regime), `low`, `median`, `high`, `n`.
+    """
+    groups = min(regimes, len(runs) // MIN_MODELS)
+    if groups < 2:
+        return pd.DataFrame(columns=["property", "flops", "low", "median", "high", "n"])
+    regime = np.floor(runs["flops"].rank(method="first").sub(1) * groups / len(runs))
+    rows = []
+    for _, models in runs.groupby(regime):
+        for name in properties:
+            try:
+                found = best_range(models[name], models["score"], permutations=1)
+            except StatisticsError:
+                continue  # all errors of this regime are equal
+            rows.append((name, models["flops"].median(), found.low, found.median, found.high, found.n))
+    return pd.DataFrame(rows, columns=["property", "flops", "low", "median", "high", "n"])
+
+
+def front_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return which networks no other one beats in both error and a measure of complexity.
+
+    Returns:
+        One row per measure and network with an error: `measure`, `run_id`, `space`, `value`, `error`, `on_front`;
+        sorted by measure and value.
+    """
+    done = runs[runs["status"] == "done"]
+    parts = []
+    for measure in MEASURES:
+        ordered = done.sort_values([measure, "error"])
+        best_before = ordered["error"].cummin().shift(fill_value=np.inf)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "measure": measure,
+                    "run_id": ordered.index,
+                    "space": ordered["space"].to_numpy(),
+                    "value": ordered[measure].to_numpy(),
+                    "error": ordered["error"].to_numpy(),
+                    "on_front": (ordered["error"] < best_before).to_numpy(),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def baseline_table(num_classes: int) -> pd.DataFrame:
+    """Return the zoo's networks of that many classes, up to `LARGEST`, with their published errors.
+
+    Returns:
+        Columns `name`, `family`, `error` (top-1, %), `flops`, `params`, `activations` at the resolution published for.
+    """
+    rows = []
+    for entry in ZOO:
+        if entry.top1_error is None or entry.config.num_classes != num_classes:
+            continue
+        cost = complexity(entry.config, entry.resolution)
+        if cost.flops <= LARGEST:
+            family = entry.name.partition("-")[0]
+            rows.append((entry.name, family, entry.top1_error, cost.flops, cost.params, cost.activations))
+    return pd.DataFrame(rows, columns=["name", "family", "error", *MEASURES])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComplexityFit:
+    """How params or activations of the best networks grow with flops (RegNet paper, figure 12).
+
+    Attributes:
+        measure: `params` or `activations`.
+        law: "a + b f" (params) or "b sqrt(f)" (activations), as the paper finds; f is flops.
+        a, b: its coefficients, in units of the measure and flops.
+        r_squared: share of the variance that the law explains; negative where it does worse than the mean.
+    """
+
+    measure: str
+    law: str
+    a: float
+    b: float
+    r_squared: float
+
+    def __call__(self, flops: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the fitted measure at `flops`."""
+        return self.a + self.b * (np.sqrt(flops) if self.measure == "activations" else flops)
+
+
+def complexity_fits(runs: pd.DataFrame, best: float = 0.25) -> tuple[ComplexityFit, ...]:
+    """Fit params linearly and activations with the square root of flops, over the best networks.
+
+    Args:
+        runs: see `runs_table`.
+        best: share of the networks with an error that enter, the best ones.
+
+    Returns:
+        One fit a measure; none where fewer than 3 networks or a single flop count enter.
+    """
+    done = runs[runs["status"] == "done"].sort_values("error")
+    chosen = done.head(max(3, int(best * len(done))))
+    if len(chosen) < 3 or chosen["flops"].nunique() < 2:
+        return ()
+    flops = chosen["flops"].to_numpy(np.float64)
+    fits = []
+    for measure, law in (("params", "a + b f"), ("activations", "b sqrt(f)")):
+        y = chosen[measure].to_numpy(np.float64)
+        if measure == "params":
+            b, a = np.polyfit(flops, y, 1)
+        else:
+            a, b = 0.0, float((np.sqrt(flops) @ y) / flops.sum())
+        fit = ComplexityFit(measure=measure, law=law, a=float(a), b=float(b), r_squared=float("nan"))
+        spread = float(((y - y.mean()) ** 2).sum())
+        unexplained = float(((y - fit(flops)) ** 2).sum())
+        r_squared = 1 - unexplained / spread if spread else float("nan")
+        fits.append(ComplexityFit(measure=measure, law=law, a=fit.a, b=fit.b, r_squared=r_squared))
+    return tuple(fits)
+
+
+def chosen_curves(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the validation curves of each space's best, median and worst network.
+
+    Returns:
+        Columns `space`, `role` ("best", "median", "worst"), `run_id`, `epoch`, `val_error` (%).
+    """
+    parts = []
+    measured = curves.dropna(subset=["val_error"])
+    for space, models in ranked(runs).items():
+        places = {"best": 0, "median": (len(models) - 1) // 2, "worst": len(models) - 1}
+        for role, place in places.items():
+            run_id = models.index[place]
+            part = measured.loc[measured["run_id"] == run_id, ["run_id", "epoch", "val_error"]]
+            parts.append(part.assign(space=space, role=role))
+    columns = ["space", "role", "run_id", "epoch", "val_error"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def e_process_table(runs: pd.DataFrame, spaces: Sequence[str]) -> pd.DataFrame:
+    """Return the evidence for and against each space, pair by pair in launch order, against the one before it.
+
+    The t-th network of a space is paired with the t-th of the other; the first pair that is not complete holds all
+    later ones. See `netspace.stats.sequential`.
+
+    Returns:
+        Columns `against`, `space`, `pair` (from 1), `better`, `worse`: log10 of the e-values; 0 before
+        any decided pair.
+    """
+    parts = []
+    ended = runs[runs["status"].isin(FINAL)]
+    scores = {space: models.set_index("index")["score"] for space, models in ended.groupby("space", sort=False)}
+    for first, second in pairwise(spaces):
+        if first not in scores or second not in scores:
+            continue
+        both = pd.concat([scores[first], scores[second]], axis=1, keys=["a", "b"], join="inner").sort_index()
+        complete = both[both.index == np.arange(len(both))]
+        wins = (complete["b"] < complete["a"]).cumsum().to_numpy()
+        losses = (complete["b"] > complete["a"]).cumsum().to_numpy()
+        parts.append(
+            pd.DataFrame(
+                {
+                    "against": first,
+                    "space": second,
+                    "pair": np.arange(1, len(complete) + 1),
+                    "better": log_e_value(wins, losses) / np.log(10),
+                    "worse": log_e_value(losses, wins) / np.log(10),
+                }
+            )
+        )
+    columns = ["against", "space", "pair", "better", "worse"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def thresholds(pairs: int, alpha: float = 0.05) -> dict[str, float]:
+    """Return log10 of the e-values at which a two-sided decision falls: for one pair of spaces, and for a chain."""
+    single = StoppingRule(alpha=alpha)
+    found = {f"one comparison: {single.threshold:g}": float(np.log10(single.threshold))}
+    if pairs > 1:
+        chain = StoppingRule(alpha=alpha, chain=pairs)
+        found[f"chain of {pairs}: {chain.threshold:g}"] = float(np.log10(chain.threshold))
+    return found

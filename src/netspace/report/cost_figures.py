@@ -1,0 +1,182 @@
+"""Figures of cost: trends over flops, growth of params and activations, and error against complexity."""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from netspace.arch import MEASURES
+from netspace.errors import StatisticsError
+from netspace.report.analysis import ComplexityFit
+from netspace.report.axes import heading, legend_below, legend_height, scale_axis, visible_errors
+from netspace.report.runs import label, unit
+from netspace.report.style import COLOURS, INK, MUTED, PAGE_WIDTH, SHADE, colours, shown, styled
+
+
+def trends_figure(trends: pd.DataFrame, *, title: str = "", columns: int = 4, width: float = PAGE_WIDTH) -> Figure:
+    """Draw the best value of each property, with its range, over flop regimes (RegNet paper, figure 11).
+
+    Args:
+        trends: see `trend_table`.
+        title: the space's name.
+        columns: panels side by side.
+        width: of the figure, in inches.
+
+    Raises:
+        StatisticsError: the table is empty: too few networks for two regimes.
+    """
+    if trends.empty:
+        raise StatisticsError(f"{title or 'this space'}: trends over flops need 16 networks that ended")
+    names = list(dict.fromkeys(trends["property"]))
+    columns = min(columns, len(names))
+    rows = ceil(len(names) / columns)
+    panel = width / max(columns, 3) * 0.62
+    height = rows * panel + 0.4
+    with styled():
+        figure = Figure(figsize=(width, height))
+        heading(figure, title)
+        grid = figure.add_gridspec(
+            rows,
+            columns,
+            left=0.42 / width,
+            right=1 - 0.08 / width,
+            top=1 - 0.38 / height,
+            bottom=0.36 / height,
+            wspace=0.24,
+            hspace=0.6,
+        )
+        for place, name in enumerate(names):
+            axes = figure.add_subplot(grid[place // columns, place % columns])
+            part = trends[trends["property"] == name].sort_values("flops")
+            flops = part["flops"].to_numpy(np.float64) / unit("flops")
+            low, median, high = (part[key].to_numpy(np.float64) / unit(name) for key in ("low", "median", "high"))
+            axes.fill_between(flops, low, high, color=SHADE, alpha=0.3, lw=0)
+            axes.plot(flops, median, "o-", ms=3, color=COLOURS[0])
+            axes.set_title(label(name), loc="left", pad=3)
+            scale_axis(axes, "flops", flops)
+            axes.yaxis.set_major_locator(MaxNLocator(4))
+            if place + columns >= len(names):
+                axes.set_xlabel(label("flops"))
+    return figure
+
+
+def complexity_figure(runs: pd.DataFrame, fits: Sequence[ComplexityFit], *, width: float = PAGE_WIDTH) -> Figure:
+    """Draw params and activations against flops with the laws fitted to the best networks (RegNet paper, figure 12).
+
+    Args:
+        runs: see `runs_table`; networks without an error are left out.
+        fits: see `complexity_fits`.
+        width: of the figure, in inches.
+
+    Raises:
+        StatisticsError: no network has an error.
+    """
+    done = runs[runs["status"] == "done"].sort_values("error", ascending=False)
+    if done.empty:
+        raise StatisticsError("no network has an error, so there is no complexity to draw")
+    by_measure = {fit.measure: fit for fit in fits}
+    flops = done["flops"].to_numpy(np.float64)
+    height = 2.3
+    with styled():
+        figure = Figure(figsize=(width, height))
+        grid = figure.add_gridspec(
+            1, 2, left=0.42 / width, right=1 - 0.08 / width, top=1 - 0.24 / height, bottom=0.36 / height, wspace=0.2
+        )
+        for place, measure in enumerate(("params", "activations")):
+            axes = figure.add_subplot(grid[0, place])
+            y = done[measure].to_numpy(np.float64) / unit(measure)
+            rank = done["error"].rank(pct=True)
+            axes.scatter(flops / unit("flops"), y, c=rank, cmap="cividis", s=6, lw=0, rasterized=True)
+            title = label(measure)
+            if fit := by_measure.get(measure):
+                line = np.linspace(flops.min(), flops.max(), 100)
+                axes.plot(line / unit("flops"), fit(line) / unit(measure), color=COLOURS[1], lw=1.2)
+                title += f"; best quarter: {_law(fit)}"
+            axes.set_title(title, loc="left")
+            axes.set_xlabel(label("flops") + "; dark: low error")
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+            axes.yaxis.set_major_locator(MaxNLocator(5))
+            axes.set_ylim(0, None)
+    return figure
+
+
+def _law(fit: ComplexityFit) -> str:
+    if fit.measure == "activations":
+        return f"{fit.b * np.sqrt(unit('flops')) / unit(fit.measure):.3g} sqrt(MF), R² = {fit.r_squared:.2f}"
+    slope = fit.b * unit("flops") / unit(fit.measure)
+    return f"{fit.a / unit(fit.measure):.3g} + {slope:.3g} MF, R² = {fit.r_squared:.2f}"
+
+
+def front_figure(
+    front: pd.DataFrame,
+    baselines: pd.DataFrame | None = None,
+    *,
+    spaces: Sequence[str] | None = None,
+    width: float = PAGE_WIDTH,
+) -> Figure:
+    """Draw error against flops, params and activations with the networks that no other one beats in both.
+
+    Args:
+        front: see `front_table`.
+        baselines: see `baseline_table`: published networks beside ours; None for none.
+        spaces: the order that decides their colours; None for that of the table.
+        width: of the figure, in inches.
+
+    Raises:
+        StatisticsError: there is neither a network with an error nor a baseline.
+    """
+    published = pd.DataFrame({"family": [], "error": []}) if baselines is None else baselines
+    if front.empty and published.empty:
+        raise StatisticsError("no network has an error, so there is no front to draw")
+    order = list(dict.fromkeys(front["space"])) if spaces is None else list(spaces)
+    colour = colours(order)
+    marks = dict(zip(dict.fromkeys(published["family"]), "sD^v<>p*", strict=False))
+    entries: dict[str, dict[str, Any]] = {shown(space): {"color": colour[space]} for space in order}
+    entries["best at its cost"] = {"color": INK, "marker": "o", "ms": 3, "mfc": "none", "lw": 0.9}
+    entries |= {f"{shown(name)} (published)": _published_look(mark) for name, mark in marks.items()}
+    columns = 4
+    below = legend_height(entries, columns)
+    height = 2.45 + below
+    low, high, _ = visible_errors(np.concatenate([front["error"], published["error"]]).astype(np.float64))
+    with styled():
+        figure = Figure(figsize=(width, height))
+        grid = figure.add_gridspec(
+            1,
+            3,
+            left=0.42 / width,
+            right=1 - 0.06 / width,
+            top=1 - 0.08 / height,
+            bottom=(0.36 + below) / height,
+            wspace=0.08,
+        )
+        for place, measure in enumerate(MEASURES):
+            axes = figure.add_subplot(grid[0, place])
+            part = front[(front["measure"] == measure) & (front["error"] <= high)]
+            for space in order:
+                ours = part[part["space"] == space]
+                axes.plot(
+                    ours["value"] / unit(measure), ours["error"], ".", ms=3, mew=0, alpha=0.5, color=colour[space]
+                )
+            best = part[part["on_front"]]
+            x = best["value"] / unit(measure)
+            axes.plot(x, best["error"], "o-", ms=3, lw=0.9, color=INK, mfc="none", mew=0.8, drawstyle="steps-post")
+            for family, mark in marks.items():
+                theirs = published[published["family"] == family].sort_values(measure)
+                axes.plot(theirs[measure] / unit(measure), theirs["error"], **_published_look(mark))
+            values = np.concatenate([part["value"], published[measure] if marks else []])
+            scale_axis(axes, measure, values.astype(np.float64) / unit(measure))
+            axes.set(ylim=(low, high), xlabel=label(measure))
+            axes.yaxis.set_major_locator(MaxNLocator(5))
+            axes.tick_params(labelleft=place == 0)
+            if place == 0:
+                axes.set_ylabel("error (%)")
+        legend_below(figure, entries, columns)
+    return figure
+
+
+def _published_look(mark: str) -> dict[str, Any]:
+    return {"marker": mark, "ls": "-", "ms": 2.5, "lw": 0.6, "color": MUTED, "alpha": 0.8}

@@ -1,0 +1,131 @@
+"""Figures of the search: the best of m networks, training curves, and evidence pair by pair."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from netspace.errors import StatisticsError
+from netspace.report.axes import legend_below, legend_height, logarithmic
+from netspace.report.style import ALARM, COLUMN_WIDTH, MUTED, colours, dashes, shown, styled
+
+_SIDES = {1: "better", -1: "worse"}
+
+
+def efficiency_figure(efficiency: pd.DataFrame, *, width: float = COLUMN_WIDTH) -> Figure:
+    """Draw the best error among m random networks, with the interval of its median (RegNet paper, figure 9).
+
+    Args:
+        efficiency: see `efficiency_table`.
+        width: of the figure, in inches.
+
+    Raises:
+        StatisticsError: the table is empty.
+    """
+    if efficiency.empty:
+        raise StatisticsError("no network ended, so there is no best of m to draw")
+    spaces = list(dict.fromkeys(efficiency["space"]))
+    colour, dash = colours(spaces), dashes(spaces)
+    with styled():
+        figure, axes = _single(width, spaces)
+        for space in spaces:
+            part = efficiency[efficiency["space"] == space]
+            axes.plot(part["m"], part["median"], ls=dash[space], marker="o", ms=2.5, color=colour[space])
+            known = part.dropna(subset=["low"])
+            axes.fill_between(known["m"], known["low"], known["high"], color=colour[space], alpha=0.13, lw=0)
+        logarithmic(axes, ticks=10)
+        axes.set(xlabel="networks drawn at random, m", ylabel="best error of m (%): median")
+        legend_below(figure, {shown(space): {"color": colour[space], "ls": dash[space]} for space in spaces}, 2)
+    return figure
+
+
+def curves_figure(curves: pd.DataFrame, *, width: float = COLUMN_WIDTH) -> Figure:
+    """Draw the validation error of chosen runs over epochs: thick the best, thin the median, dotted the worst.
+
+    Args:
+        curves: see `chosen_curves`.
+        width: of the figure, in inches.
+
+    Raises:
+        StatisticsError: no run recorded a validation error.
+    """
+    if curves.empty:
+        raise StatisticsError("no run recorded a validation error during training, so there is no curve to draw")
+    spaces = list(dict.fromkeys(curves["space"]))
+    colour = colours(spaces)
+    looks: dict[str, tuple[float, str]] = {"best": (1.6, "-"), "median": (0.9, "-"), "worst": (0.9, ":")}
+    with styled():
+        figure, axes = _single(width, spaces)
+        for role, (line_width, dash) in looks.items():
+            for space in spaces:
+                part = curves[(curves["space"] == space) & (curves["role"] == role)]
+                axes.plot(
+                    part["epoch"],
+                    part["val_error"],
+                    lw=line_width,
+                    ls=dash,
+                    marker="o" if part["epoch"].nunique() == 1 else None,
+                    ms=2.5,
+                    color=colour[space],
+                )
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set(xlabel="epoch (thick: best, thin: median, dotted: worst network)", ylabel="validation error (%)")
+        legend_below(figure, {shown(space): {"color": colour[space]} for space in spaces}, 2)
+    return figure
+
+
+def e_process_figure(evidence: pd.DataFrame, thresholds: Mapping[str, float], *, width: float = COLUMN_WIDTH) -> Figure:
+    """Draw the e-process of each comparison over pairs in launch order, with the e-values that decide.
+
+    Above the upper threshold a space is better than the one before it; the mirrored lower half holds the evidence that
+    it is worse; 0 is evidence for neither.
+
+    Args:
+        evidence: see `e_process_table`.
+        thresholds: log10 of the deciding e-values by name, see `thresholds`.
+        width: of the figure, in inches.
+
+    Raises:
+        StatisticsError: no pair of networks is complete.
+    """
+    if evidence.empty:
+        raise StatisticsError("no pair of networks is complete, so there is no evidence to draw")
+    pairs = list(dict.fromkeys(zip(evidence["against"], evidence["space"], strict=True)))
+    names = [f"{shown(second, 20)} against {shown(first, 20)}" for first, second in pairs]
+    colour, dash = colours(names), dashes(names)
+    with styled():
+        figure, axes = _single(width, names, 1)
+        for name, (first, second) in zip(names, pairs, strict=True):
+            part = evidence[(evidence["against"] == first) & (evidence["space"] == second)]
+            stronger = part["better"].clip(lower=0) - part["worse"].clip(lower=0)
+            axes.plot(part["pair"], stronger, color=colour[name], ls=dash[name], lw=1)
+        for place, (name, height) in enumerate(thresholds.items()):
+            for sign in (1, -1):
+                axes.axhline(sign * height, color=ALARM, lw=0.7, ls=("--", ":")[place % 2])
+            axes.annotate(
+                name,
+                (1, height),
+                xycoords=("axes fraction", "data"),
+                ha="right",
+                va="bottom",
+                fontsize=5.5,
+                color=MUTED,
+            )
+        largest = max([*(abs(height) for height in thresholds.values()), 1.0])
+        ends = {sign: min(max(evidence[side].max(), 1.35 * largest), 4 * largest) for sign, side in _SIDES.items()}
+        axes.set_ylim(-ends[-1], ends[1])
+        axes.set(xlabel="pairs of networks, in launch order", ylabel="log10 E: better (up), worse (down)")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        legend_below(figure, {name: {"color": colour[name], "ls": dash[name]} for name in names})
+    return figure
+
+
+def _single(width: float, names: Sequence[str], columns: int = 2) -> tuple[Figure, Axes]:
+    """Return a figure of one plot with room for a legend of `names` below, in so many columns."""
+    below = legend_height(names, columns)
+    height = 0.68 * width + below
+    figure = Figure(figsize=(width, height))
+    bottom = (0.36 + below) / height
+    return figure, figure.add_axes((0.44 / width, bottom, 1 - 0.52 / width, 1 - bottom - 0.08 / height))

@@ -1,0 +1,122 @@
+"""Figures hold the numbers of their tables, whatever the names; pictures were looked at by eye."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import rcParams
+from matplotlib.colors import to_hex
+
+from netspace.errors import StatisticsError, UnknownNameError
+from netspace.report import (
+    baseline_table,
+    complexity_figure,
+    curves_figure,
+    e_fit_figure,
+    e_process_figure,
+    edf_figure,
+    efficiency_figure,
+    figures,
+    front_figure,
+    front_table,
+    networks_figure,
+    pairwise_figure,
+    property_figure,
+    save,
+    study_tables,
+    trends_figure,
+)
+from netspace.report.axes import plain_number, visible_errors
+from netspace.report.style import colours, shown
+
+
+@pytest.fixture
+def tables(make_study):
+    return study_tables(make_study(("AnyNetXA", "_RegNetX"), n=12, failures={"AnyNetXA": 3}), "small")
+
+
+def texts(figure) -> list[str]:
+    return [text.get_text() for text in figure.texts]
+
+
+def test_the_edf_curve_is_the_table_and_the_legend_the_summary(tables):
+    figure = edf_figure(tables.edf, tables.summary)
+    (axes,) = figure.axes
+    for line, (space, row) in zip(axes.get_lines(), tables.summary.iterrows(), strict=True):
+        steps = tables.edf[tables.edf["space"] == space]
+        x, y = line.get_data()
+        assert x[1:-1].tolist() == steps["error"].tolist()
+        assert y[1:-1].tolist() == steps["share"].tolist()
+        assert y[-1] == pytest.approx(1 - row["failures"] / row["n"])
+        assert {space, f"{row['min']:.2f}", f"{row['mean']:.2f}"} <= set(texts(figure))
+    assert texts(figure).count("3") == 1
+
+
+def test_the_best_range_is_shaded_in_the_unit_of_the_axis(tables):
+    runs = tables.runs[tables.runs["space"] == "_RegNetX"]
+    ranges = tables.ranges[tables.ranges["space"] == "_RegNetX"]
+    figure = property_figure(runs, ranges, ("depth", "flops"), title="_RegNetX")
+    for axes, name, scale in zip(figure.axes, ("depth", "flops"), (1, 1e6), strict=True):
+        row = ranges.set_index("property").loc[name]
+        shade = axes.patches[0].get_extents().transformed(axes.transData.inverted())
+        assert (shade.x0, shade.x1) == pytest.approx((row["low"] / scale, row["high"] / scale))
+
+
+def test_a_space_has_one_colour_in_every_figure(tables):
+    expected = colours(tables.spaces)
+    for name, _, figure in figures(tables):
+        if name in {"edf", "efficiency", "front", "curves"}:
+            drawn = [to_hex(line.get_color()).upper() for line in figure.axes[0].get_lines()]
+            assert drawn[: len(expected)] == list(expected.values()), name
+
+
+def test_figures_leave_matplotlibs_settings_as_they_were(tables, tmp_path):
+    before = {name: value for name, value in rcParams.items() if name != "backend"}  # settled at its first reading
+    save(edf_figure(tables.edf, tables.summary), tmp_path / "edf", ("png",))
+    assert {name: rcParams[name] for name in before} == before
+
+
+def test_too_little_to_draw_is_told(tables):
+    empty = pd.DataFrame(columns=["space", "error", "family"])
+    calls = [
+        lambda: property_figure(tables.runs, tables.ranges, ()),
+        lambda: pairwise_figure(tables.runs, ("depth",)),
+        lambda: networks_figure([], []),
+        lambda: e_fit_figure(empty, {}),
+        lambda: trends_figure(empty),
+        lambda: complexity_figure(tables.runs[tables.runs["status"] == "failed"], ()),
+        lambda: front_figure(empty),
+        lambda: efficiency_figure(empty),
+        lambda: curves_figure(empty),
+        lambda: e_process_figure(empty, {}),
+    ]
+    for call in calls:
+        with pytest.raises(StatisticsError):
+            call()
+    with pytest.raises(UnknownNameError, match="png, svg"):
+        save(edf_figure(tables.edf, tables.summary), "edf", ("gif",))
+
+
+def test_published_networks_stand_beside_ours(tables):
+    figure = front_figure(front_table(tables.runs), baseline_table(1000))
+    drawn = {tuple(np.round(y, 3)) for line in figure.axes[0].get_lines() if len(y := line.get_ydata()) == 3}
+    assert (23.19, 21.414, 20.87) in drawn  # ResNet-50, -101, -152
+
+
+def test_a_few_very_bad_models_do_not_squeeze_the_axis():
+    errors = np.array([*np.linspace(40, 50, 50), 89.0, 90.0, np.inf])
+    low, high, beyond = visible_errors(errors)
+    assert 39 < low < 40
+    assert 50 < high < 80
+    assert beyond == 2
+    assert visible_errors(np.array([np.inf])) == (0.0, 100.0, 0)
+
+
+def test_names_are_one_short_line_of_signs_the_font_has(hostile):
+    assert "\n" not in shown(hostile)
+    assert len(shown("x" * 500)) == 28
+    assert shown("a\x00b\u2028c") == "a b c"
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.03125, "0.0312"), (128, "128"), (16384, "16.4k"), (2.5e6, "2.5M")])
+def test_ticks_have_no_exponents(value, text):
+    assert plain_number(value) == text

@@ -1,0 +1,276 @@
+"""The page in a real browser, opened from disk with the network off: Chromium over its debugging pipe."""
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from netspace.arch import AnyNetConfig
+from netspace.report import study_tables, write_report
+from netspace.space.expressions import Expression
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (apt-get install chromium)"),
+]
+
+
+class Browser:
+    """One tab of headless Chromium, driven by the DevTools protocol over two pipes: messages are JSON, ended by NUL."""
+
+    def __init__(self, profile: Path) -> None:
+        (reads, self._out), (self._in, writes) = os.pipe(), os.pipe()
+        options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-pipe"]
+        options += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+        # the browser reads commands from descriptor 3 and writes answers to descriptor 4
+        command = ["bash", "-c", f'exec "$0" "$@" 3<&{reads} 4>&{writes}', str(CHROMIUM), *options]
+        self._process = subprocess.Popen(
+            [*command, f"--user-data-dir={profile}", "about:blank"],
+            pass_fds=(reads, writes),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(reads)
+        os.close(writes)
+        self._numbers = itertools.count(1)
+        self._buffer = b""
+        self._session: str | None = None
+        self.events: list[dict[str, Any]] = []
+        targets = self.call("Target.getTargets")["targetInfos"]
+        page = next(target for target in targets if target["type"] == "page")
+        attached = self.call("Target.attachToTarget", targetId=page["targetId"], flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+        self.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        number = next(self._numbers)
+        message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        while (answer := self._next()).get("id") != number:
+            self.events.append(answer)
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._buffer:
+            received = os.read(self._in, 1 << 16)
+            assert received, "the browser ended"
+            self._buffer += received
+        message, _, self._buffer = self._buffer.partition(b"\0")
+        return json.loads(message)
+
+    def open(self, path: Path) -> None:
+        self.call("Page.navigate", url=path.as_uri())
+        self.wait("document.readyState === 'complete'")
+
+    def evaluate(self, expression: str) -> Any:
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def wait(self, condition: str, seconds: float = 20) -> None:
+        end = time.monotonic() + seconds
+        while not self.evaluate(condition):
+            assert time.monotonic() < end, f"not within {seconds} s: {condition}"
+            time.sleep(0.02)
+
+    def settle(self) -> None:
+        """Wait until the page has drawn what the last input asked for."""
+        self.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
+
+    def mouse(self, kind: str, x: float, y: float) -> None:
+        held = {"button": "left", "clickCount": 1} if kind != "mouseMoved" else {}
+        self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **held)
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        self.mouse("mouseMoved", *start)
+        self.mouse("mousePressed", *start)
+        for share in (0.3, 0.6, 1.0):
+            self.mouse("mouseMoved", start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1]))
+        self.mouse("mouseReleased", *end)
+        self.settle()
+
+    def click(self, x: float, y: float) -> None:
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            self.mouse(kind, x, y)
+        self.settle()
+
+    @property
+    def complaints(self) -> list[Any]:
+        """Console errors, exceptions and everything the browser logged."""
+        loud = {"Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled"}
+        return [event for event in self.events if event.get("method") in loud]
+
+    @property
+    def requested(self) -> set[str]:
+        requests = (
+            e["params"]["request"]["url"] for e in self.events if e.get("method") == "Network.requestWillBeSent"
+        )
+        return {url.partition(":")[0] for url in requests}
+
+    def close(self) -> None:
+        os.close(self._out)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        os.close(self._in)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    opened = Browser(tmp_path_factory.mktemp("profile"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def show(browser: Browser, tmp_path: Path) -> Callable[..., Browser]:
+    """Return a function that writes a study's page, opens it at a size and theme, and gives the browser."""
+
+    def open_page(store, name: str = "small", *, width: int = 1400, dark: bool = False) -> Browser:
+        browser.events.clear()
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        browser.call("Emulation.setDeviceMetricsOverride", **size)
+        theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        browser.call("Emulation.setEmulatedMedia", features=[theme])
+        path = write_report(store, name, tmp_path / "out", ("html",))[0]
+        browser.open(path)
+        browser.settle()
+        return browser
+
+    return open_page
+
+
+def panel_box(browser: Browser, name: str) -> dict[str, float]:
+    find = f"document.querySelector('[data-property={name}] canvas')"
+    browser.evaluate(f"{find}.scrollIntoView({{block: 'center'}})")
+    browser.settle()
+    return browser.evaluate(f"(({{x, y, width, height}}) => ({{x, y, width, height}}))({find}.getBoundingClientRect())")
+
+
+def text(browser: Browser, identity: str) -> str:
+    return browser.evaluate(f"document.getElementById('{identity}').textContent")
+
+
+def picture_of(browser: Browser, identity: str) -> str:
+    return browser.evaluate(f"document.getElementById('{identity}').toDataURL()")
+
+
+@pytest.mark.parametrize("width", [1400, 420])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_page_opens_offline_without_complaint_and_fits_its_window(make_study, show, width, dark):
+    browser = show(make_study(n=9, failures={"RegNetX": 1}), width=width, dark=dark)
+    assert browser.complaints == []
+    assert browser.requested <= {"file", "data"}
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    assert text(browser, "count") == "18 of 18 (1 failed)"
+
+
+def test_brushing_updates_the_count_the_edf_and_theta(make_study, show):
+    store = make_study(n=20, failures={"AnyNetXA": 2})
+    browser = show(store)
+    before = picture_of(browser, "edf")
+    box = panel_box(browser, "depth")
+    middle = box["y"] + box["height"] / 2
+    browser.drag((box["x"] + 0.35 * box["width"], middle), (box["x"] + 0.65 * box["width"], middle))
+
+    condition = yaml.safe_load(text(browser, "restriction"))["constraints"][0]["where"]
+    runs = study_tables(store, "small").runs
+    chosen = Expression(condition)({"depth": runs["depth"].to_numpy()})
+    assert 0 < chosen.sum() < len(runs)
+    assert text(browser, "count").startswith(f"{chosen.sum()} of {len(runs)}")
+    a, b = runs["score"].to_numpy()[~chosen], runs["score"].to_numpy()[chosen]
+    theta = np.mean([(y < x) + (y == x) / 2 for x in a for y in b])
+    assert text(browser, "theta") == f"{theta:.3f}"
+    counted = np.where(np.isinf(b), 90.0, b)
+    assert text(browser, "mean").startswith(f"{counted.mean():.2f} %")
+    assert picture_of(browser, "edf") != before
+
+    browser.evaluate("document.getElementById('reset').click()")
+    browser.settle()
+    assert text(browser, "count").startswith("40 of 40")
+    assert picture_of(browser, "edf") == before
+    assert browser.complaints == []
+
+
+def test_typed_bounds_select_too_and_a_hidden_space_leaves_the_counts(make_study, show):
+    store = make_study(n=10)
+    browser = show(store)
+    browser.evaluate(
+        "(() => { const input = document.querySelector('[name=depth-from]');"
+        " input.value = '15'; input.dispatchEvent(new Event('change')); })()"
+    )
+    browser.settle()
+    runs = study_tables(store, "small").runs
+    assert text(browser, "restriction") == 'constraints:\n  - where: "depth >= 15"\n'
+    assert text(browser, "count") == f"{(runs['depth'] >= 15).sum()} of 20"
+    browser.evaluate("document.querySelector('#legend input').click()")
+    browser.settle()
+    kept = runs[runs["space"] == "RegNetX"]
+    assert text(browser, "count") == f"{(kept['depth'] >= 15).sum()} of 10"
+
+
+def test_a_click_copies_the_networks_yaml(make_study, show):
+    store = make_study(("only",), n=1)
+    browser = show(store)
+    run = store.runs(store.find_study("small").id)[0]
+    # a single network varies in nothing: its YAML is behind the button of the best networks
+    browser.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    browser.evaluate("document.querySelector('button[data-copy]').click()")
+    assert AnyNetConfig(**yaml.safe_load(browser.evaluate("window.copied"))).digest == run.digest
+
+    store = make_study(n=6, name="more")
+    browser = show(store, "more")
+    browser.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    box = panel_box(browser, "flops")
+    digests = {run.digest for run in store.runs(store.find_study("more").id)}
+    x, y = point_of_the_first_run(browser, box)
+    browser.mouse("mouseMoved", x, y)
+    browser.settle()
+    assert browser.evaluate("document.getElementById('tip').hidden") is False
+    assert text(browser, "tip").split("\n")[1].startswith("d ")
+    browser.click(x, y)
+    copied = browser.evaluate("window.copied")
+    assert AnyNetConfig(**yaml.safe_load(copied)).digest in digests
+    assert text(browser, "network").endswith(copied)
+    assert text(browser, "toast") == "The network's YAML is copied."
+    assert browser.complaints == []
+
+
+def point_of_the_first_run(browser: Browser, box: dict[str, float]) -> tuple[float, float]:
+    """Return where some network is drawn in a panel: the first coloured pixel that is no axis or text."""
+    x, y = browser.evaluate(
+        "(() => { const c = document.querySelector('[data-property=flops] canvas');"
+        " const {width, height} = c; const p = c.getContext('2d').getImageData(0, 0, width, height).data;"
+        " for (let y = 10; y < height - 22; y++) for (let x = 34; x < width - 8; x++) {"
+        " const k = 4 * (y * width + x); if (p[k + 3] > 150 && Math.max(p[k], p[k+1], p[k+2])"
+        " - Math.min(p[k], p[k+1], p[k+2]) > 80) return [x, y]; } })()"
+    )
+    return box["x"] + x + 1, box["y"] + y + 1
+
+
+def test_hostile_names_show_as_text(make_study, show, hostile):
+    store = make_study((hostile, "AnyNetXA"), n=9, name=hostile, message=hostile, failures={hostile: 2})
+    browser = show(store, hostile)
+    assert browser.complaints == []
+    assert browser.evaluate("document.querySelector('h1').textContent") == hostile
+    assert browser.evaluate("document.querySelector('#legend label span:last-child').textContent") == hostile
+    assert browser.evaluate("document.scripts.length") == 2
+    assert hostile in browser.evaluate("document.getElementById('failures').textContent")
