@@ -1,0 +1,88 @@
+"""Reading YAML and telling mistakes in one line."""
+
+import pytest
+
+from netspace.documents import Document, digest, dump_yaml, parse, read_yaml
+from netspace.errors import ConfigError, MissingExtraError, UnknownNameError, raise_unknown
+
+
+class Inner(Document):
+    size: int = 1
+
+
+class Outer(Document):
+    name: str
+    inner: Inner = Inner()
+
+
+def test_an_unknown_key_is_told_before_the_key_it_replaces_is_missed():
+    with pytest.raises(ConfigError, match=r"^f\.yaml: unknown key 'nmae'; valid: name, inner \(and 1 more\)$"):
+        parse(Outer, {"nmae": "x"}, "f.yaml")
+
+
+def test_a_nested_key_is_told_with_its_path_and_the_keys_valid_there():
+    with pytest.raises(ConfigError, match=r"^f\.yaml: unknown key 'inner\.sise'; valid: size$"):
+        parse(Outer, {"name": "x", "inner": {"sise": 2}}, "f.yaml")
+    with pytest.raises(ConfigError, match=r"^f\.yaml: inner\.size: input should be a valid integer.*, got 'big'$"):
+        parse(Outer, {"name": "x", "inner": {"size": "big"}}, "f.yaml")
+
+
+def test_a_missing_key_and_a_document_that_is_no_mapping():
+    with pytest.raises(ConfigError, match=r"^f\.yaml: the key 'name' is missing$"):
+        parse(Outer, {}, "f.yaml")
+    with pytest.raises(ConfigError, match=r"^f\.yaml: must be a mapping with the keys name, inner, got \[1\]$"):
+        parse(Outer, [1], "f.yaml")
+
+
+def test_construction_in_python_raises_the_same_error():
+    with pytest.raises(ConfigError, match=r"^Outer: the key 'name' is missing$"):
+        Outer()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a: [1\nb: 2\n", r"x\.yaml, line 2, column \d+: not valid YAML"),
+        (b"\xff\xfe\x00\x01", r"x\.yaml: cannot be read as text"),
+        (b"a: !!python/object/apply:os.system ['true']\n", r"x\.yaml, line 1, column 4: not valid YAML"),
+    ],
+)
+def test_files_that_are_not_plain_yaml_are_refused(tmp_path, content, message):
+    path = tmp_path / "x.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        read_yaml(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: no such file"):
+        read_yaml(tmp_path / "nowhere.yaml")
+
+
+def test_dumped_documents_are_read_back_in_their_order(tmp_path):
+    data = {"b": [1, 2, 3], "a": {"y": 0.5, "x": None}}
+    path = tmp_path / "x.yaml"
+    path.write_text(dump_yaml(data))
+    assert read_yaml(path) == data
+    assert list(read_yaml(path)) == ["b", "a"]
+
+
+def test_a_digest_depends_on_values_not_on_order():
+    assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        digest({"a": float("nan")})
+
+
+def test_an_unknown_name_is_told_with_the_nearest_and_all_valid_ones():
+    with pytest.raises(
+        UnknownNameError, match=r"^unknown block 'Vnilla' \(did you mean 'vanilla'\?\); valid: basic, vanilla$"
+    ):
+        raise_unknown("block", "Vnilla", ["vanilla", "basic"])
+    with pytest.raises(UnknownNameError, match=r"^unknown block 'zzz'; valid: basic$"):
+        raise_unknown("block", "zzz", ["basic"])
+
+
+def test_a_missing_extra_says_how_to_get_it():
+    assert "uv sync --extra ray" in str(MissingExtraError("ray", "the executor 'ray'"))
