@@ -5,11 +5,13 @@ Errors are in %, lower is better; a failed model has error +inf and is never dro
 
 from netspace.stats.best_of import BestOf
 from netspace.stats.chain import SequentialChain
+from netspace.stats.claims import Claim, parse_claim, resolve_claim
 from netspace.stats.compare import Comparison, compare, compare_chain
 from netspace.stats.dominance import Dominance, dominance
 from netspace.stats.edf import EDF, Band, Steps
 from netspace.stats.fit import WidthFit, e_fit, fit_widths
 from netspace.stats.frames import populations_from_frame
+from netspace.stats.judging import JudgedClaim, judge
 from netspace.stats.normalized import (
     NormalizedComparison,
     compare_normalized,
@@ -39,8 +41,10 @@ __all__ = [
     "Band",
     "BestOf",
     "BestRange",
+    "Claim",
     "Comparison",
     "Dominance",
+    "JudgedClaim",
     "NormalizedComparison",
     "OperatingCharacteristics",
     "Restriction",
@@ -64,14 +68,17 @@ __all__ = [
     "equal_width_edges",
     "equivalence_e_value",
     "fit_widths",
+    "judge",
     "max_t",
     "models_needed",
     "normalization_weights",
     "normalized_band",
     "operating_characteristics",
+    "parse_claim",
     "populations_from_frame",
     "quantile_ranks",
     "refine",
+    "resolve_claim",
     "smallest_delta",
     "van_elteren",
 ]

@@ -1,0 +1,237 @@
+"""Claims held against results: confirmed, refuted or undecided, each with its evidence."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy.stats import kendalltau, rankdata
+
+from netspace.errors import StatisticsError
+from netspace.stats import ranges
+from netspace.stats.chain import SequentialChain
+from netspace.stats.claims import DELTA, BestBetween, Claim, Equivalent, Order, Trend, parse_claim, resolve_claim
+from netspace.stats.compare import MIN_MODELS, Comparison, compare_chain
+from netspace.stats.fit import e_fit
+from netspace.stats.frames import populations_from_frame
+from netspace.stats.ranges import best_range
+from netspace.stats.samples import Floats, as_finite, require_variety
+from netspace.stats.superiority import superiority
+
+Judgement = Literal["confirmed", "refuted", "undecided"]
+FITTED = "e_fit"
+"""The property that is computed, where the table has no such column, from those of the stages' depths and widths."""
+MIN_MODELS_OF_PROPERTY = ranges.MIN_MODELS
+"""Models below which nothing is said about a property."""
+Finding = tuple[Judgement, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedClaim:
+    """One claim and what the results say to it.
+
+    Attributes:
+        claim: as it was written.
+        judgement: "undecided" where the results support neither the claim nor its contrary.
+        evidence: why, in a sentence with the figures.
+    """
+
+    claim: str
+    judgement: Judgement
+    evidence: str
+
+
+def judge(
+    claims: Sequence[str | Claim],
+    frame: pd.DataFrame,
+    *,
+    spaces: Sequence[str] | None = None,
+    chain: SequentialChain | None = None,
+    alpha: float = 0.05,
+    space: str = "space",
+    error: str = "error",
+    status: str | None = None,
+) -> list[JudgedClaim]:
+    """Judge claims about the models in a table.
+
+    "better" is confirmed by a significant difference, corrected by Holm over all such claims, and refuted by one the
+    other way or by equivalence within 0.1. "equivalent" is confirmed by two one-sided tests and refuted by an interval
+    wholly outside the margin. "best ... between" is confirmed by a best range inside, and refuted by one outside the
+    bounds, provided that the range is narrower than chance gives (permutation p-value). "rise" and "fall" are judged
+    by Kendall's rank correlation.
+
+    Args:
+        claims: as text or parsed.
+        frame: one row per model that ended, with a column per property (`depth`, `w_m`, `width_1`, ...); e_fit is
+            computed from `depth_1`, `width_1`, ... where it is asked for.
+        spaces: names in their order; None takes those of the table in order of appearance.
+        chain: of a study with early stopping: a pair that it holds is judged by its decision, for a test meant for a
+            fixed number of models does not hold where the results decided that number.
+        alpha: level of every judgement.
+        space, error, status: columns, see `populations_from_frame`.
+
+    Returns:
+        One judgement per claim, in their order.
+
+    Raises:
+        StatisticsError: a claim that cannot be read, or a table that `populations_from_frame` refuses.
+        UnknownNameError: a claim names a space or property that there is not, or a column is missing.
+    """
+    populations = populations_from_frame(frame, space=space, error=error, status=status)
+    names = list(populations) if spaces is None else list(spaces)
+    models = {name: frame[frame[space].astype(str) == name] for name in names}
+    errors = {name: populations.get(name, np.empty(0)) for name in names}
+    read = [
+        resolve_claim(
+            parse_claim(claim) if isinstance(claim, str) else claim,
+            names,
+            lambda name: _properties(models[name].drop(columns=error)),
+        )
+        for claim in claims
+    ]
+    # Holm's correction runs over all claims that one space is better than another
+    pairs = dict.fromkeys((claim.worse, claim.better) for claim in read if isinstance(claim, Order))
+    enough = [pair for pair in pairs if all(errors[name].size >= MIN_MODELS for name in pair)]
+    # a bootstrap of means takes no part in the judgement: it is kept short
+    compared = compare_chain(errors, enough, alpha=alpha, delta=DELTA, resamples=100) if enough else {}
+    judged = []
+    for claim in read:
+        match claim:
+            case Order(better=better, worse=worse):
+                found = _sequential(claim, chain) or _order(claim, compared.get((worse, better)), errors)
+            case Equivalent():
+                found = _sequential(claim, chain) or _equivalent(claim, errors, alpha)
+            case BestBetween() | Trend():
+                place = claim.space or names[-1]
+                found = _by_property(claim, place, models[place], errors[place], alpha)
+        judged.append(JudgedClaim(claim=claim.text, judgement=found[0], evidence=found[1]))
+    return judged
+
+
+def property_values(models: pd.DataFrame, name: str) -> Floats:
+    """Return a property of each model, float64 (n,): a column, or e_fit from the stages' depths and widths.
+
+    Raises:
+        StatisticsError: a value is missing or not finite.
+    """
+    if name == FITTED and FITTED not in models.columns:
+        depths, widths = (models[_stages(models, kind)].to_numpy(dtype=np.int64) for kind in ("depth", "width"))
+        return np.array([e_fit(np.repeat(width, depth)) for width, depth in zip(widths, depths, strict=True)])
+    return as_finite(models[name].to_numpy(dtype=np.float64), name, like=len(models))
+
+
+def _properties(models: pd.DataFrame) -> list[str]:
+    """Return what a claim may say of these models: their numeric columns without gaps, and e_fit."""
+    columns = [str(c) for c in models.columns if pd.api.types.is_numeric_dtype(models[c]) and models[c].notna().all()]
+    fitted = _stages(models, "depth") and len(_stages(models, "depth")) == len(_stages(models, "width"))
+    return [*columns, FITTED] if fitted and FITTED not in columns else columns
+
+
+def _stages(models: pd.DataFrame, kind: str) -> list[str]:
+    return [str(column) for column in models.columns if re.fullmatch(rf"{kind}_\d+", str(column))]
+
+
+def _sequential(claim: Order | Equivalent, chain: SequentialChain | None) -> Finding | None:
+    """Judge a claim about two neighbours of a study with early stopping by what the study decided."""
+    first, second = (claim.worse, claim.better) if isinstance(claim, Order) else (claim.other, claim.space)
+    pairs = {} if chain is None else chain.pairs
+    if (first, second) in pairs:
+        comparison, favoured = pairs[first, second], "better"
+    elif (second, first) in pairs:
+        comparison, favoured = pairs[second, first], "worse"
+    else:
+        return None
+    decision, margin = comparison.decision, comparison.rule.delta
+    counted = f"after {comparison.pairs} pairs (early stopping, {comparison.wins} won and {comparison.losses} lost)"
+    if decision == "continue":
+        return "undecided", f"not decided {counted}"
+    better = second if decision == favoured else first
+    words = f"equivalent within {margin:g}" if decision == "equivalent" else f"{better} is better"
+    evidence = f"decided {counted}: {words}"
+    if isinstance(claim, Order):
+        return ("confirmed" if decision == favoured else "refuted"), evidence
+    if decision == "equivalent" and margin is not None and margin <= claim.delta:
+        return "confirmed", evidence
+    return "undecided", f"{evidence}; that says nothing about a margin of {claim.delta:g}"
+
+
+def _order(claim: Order, found: Comparison | None, errors: Mapping[str, Floats]) -> Finding:
+    if found is None:
+        return "undecided", _too_few(MIN_MODELS, claim.better, claim.worse, errors=errors)
+    low, high = found.interval
+    evidence = (
+        f"P({claim.better} beats {claim.worse}) = {found.theta:.3f}, {100 * (1 - found.level):.3g} % interval "
+        f"{low:.3f} to {high:.3f}, p = {found.adjusted_p_value:.2g} after Holm's correction, "
+        f"n = {found.n_b} and {found.n_a}"
+    )
+    if found.different:
+        return ("confirmed" if found.theta > 0.5 else "refuted"), evidence
+    if found.equivalent:
+        return "refuted", f"{evidence}; equivalent within {found.delta:g}"
+    return "undecided", evidence
+
+
+def _equivalent(claim: Equivalent, errors: Mapping[str, Floats], alpha: float) -> Finding:
+    a, b = errors[claim.other], errors[claim.space]
+    if min(a.size, b.size) < MIN_MODELS:
+        return "undecided", _too_few(MIN_MODELS, claim.space, claim.other, errors=errors)
+    estimate = superiority(a, b)
+    p_value = estimate.tost_p_value(claim.delta)
+    low, high = estimate.interval(alpha)
+    evidence = (
+        f"P({claim.space} beats {claim.other}) = {estimate.theta:.3f}, {100 * (1 - alpha):.3g} % interval "
+        f"{low:.3f} to {high:.3f}, p = {p_value:.2g} of a difference of {claim.delta:g} or more, "
+        f"n = {b.size} and {a.size}"
+    )
+    if p_value <= alpha:
+        return "confirmed", evidence
+    outside = low >= 0.5 + claim.delta or high <= 0.5 - claim.delta
+    return ("refuted" if outside else "undecided"), evidence
+
+
+def _by_property(claim: BestBetween | Trend, space: str, models: pd.DataFrame, errors: Floats, alpha: float) -> Finding:
+    if errors.size < MIN_MODELS_OF_PROPERTY:
+        return "undecided", _too_few(MIN_MODELS_OF_PROPERTY, space, errors={space: errors})
+    try:
+        values = property_values(models, claim.property)
+        if isinstance(claim, BestBetween):
+            return _best_between(claim, space, values, errors, alpha)
+        return _trend(claim, values, errors, alpha)
+    except StatisticsError as error:
+        return "undecided", str(error)
+
+
+def _best_between(claim: BestBetween, space: str, values: Floats, errors: Floats, alpha: float) -> Finding:
+    found = best_range(values, errors)
+    evidence = (
+        f"the best of {found.n} models of {space} have {claim.property} from {found.low:g} to {found.high:g} "
+        f"(likely {found.median:g}); a range as narrow comes by chance with p = {found.width_p_value:.2g}"
+    )
+    if found.width_p_value > alpha:
+        return "undecided", evidence
+    if claim.low <= found.low and found.high <= claim.high:
+        return "confirmed", evidence
+    return ("refuted" if found.high < claim.low or claim.high < found.low else "undecided"), evidence
+
+
+def _trend(claim: Trend, values: Floats, errors: Floats, alpha: float) -> Finding:
+    if np.ptp(values) == 0:
+        return "undecided", f"every model has {claim.property} = {values[0]:g}"
+    require_variety(errors, "a trend")
+    # ranks, so that failed models (+inf) count as the worst
+    result = kendalltau(values, rankdata(errors))
+    tau, p_value = float(result.statistic), float(result.pvalue)
+    moves = "rise" if tau > 0 else "fall"
+    evidence = (
+        f"errors {moves} as {claim.property} grows: Kendall's tau = {tau:+.3f}, p = {p_value:.2g}, n = {errors.size}"
+    )
+    if p_value > alpha:
+        return "undecided", evidence
+    return ("confirmed" if moves == claim.direction else "refuted"), evidence
+
+
+def _too_few(needed: int, *spaces: str, errors: Mapping[str, Floats]) -> str:
+    have = " and ".join(f"{space} has {errors[space].size}" for space in spaces if errors[space].size < needed)
+    return f"{needed} models that ended are needed of each space, {have}"
