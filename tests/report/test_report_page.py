@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
+from netspace import space as spaces
 from netspace.arch import AnyNetConfig
 from netspace.report import study_tables, write_report
 from netspace.space.expressions import Expression
@@ -225,6 +226,24 @@ def test_typed_bounds_select_too_and_a_hidden_space_leaves_the_counts(make_study
     browser.settle()
     kept = runs[runs["space"] == "RegNetX"]
     assert text(browser, "count") == f"{(kept['depth'] >= 15).sum()} of 10"
+
+
+def test_the_restriction_of_a_single_space_is_a_space_that_can_be_sampled(make_study, show):
+    described = [spaces.AnyNetXE().refine(spaces.window("flops", "1M:400M"), name="AnyNetXE").to_dict()]
+    store = make_study(("AnyNetXE",), n=10, spec={"spaces": described})
+    browser = show(store)
+    browser.evaluate(
+        "(() => { const input = document.querySelector('[name=depth-to]');"
+        " input.value = '15'; input.dispatchEvent(new Event('change')); })()"
+    )
+    browser.settle()
+    space = spaces.space_from_dict(yaml.safe_load(text(browser, "restriction")), "page")
+    assert space.name == "AnyNetXE-restricted"
+    assert [constraint.spec() for constraint in space.constraints] == [
+        *described[0]["constraints"],
+        {"where": "depth <= 15"},
+    ]
+    assert space.sample(5, seed=0).frame()["depth"].max() <= 15
 
 
 def test_a_click_copies_the_networks_yaml(make_study, show):

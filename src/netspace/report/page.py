@@ -13,7 +13,7 @@ import hashlib
 import html
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from string import Template
 from time import gmtime, strftime
@@ -85,6 +85,7 @@ def page_data(tables: StudyTables) -> dict[str, Any]:
             {key: _plain(value) for key, value in row.items()} for row in tables.summary.loc[spaces].to_dict("records")
         ],
         "chance": tables.chance,
+        "definitions": [_definition(tables, space) for space in spaces],
         "space": [spaces.index(space) for space in runs["space"]],
         "index": runs["index"].tolist(),
         "status": runs["status"].tolist(),
@@ -104,6 +105,19 @@ def page_data(tables: StudyTables) -> dict[str, Any]:
         ],
         "columns": {name: [_plain(value) for value in runs[name]] for name in names},
     }
+
+
+def _definition(tables: StudyTables, name: str) -> dict[str, Any] | None:
+    """Return what the study's specification says of a space, if a file can say it too: a Python predicate it cannot."""
+    described = tables.study.spec.get("spaces") or []
+    for space in described:
+        if isinstance(space, dict) and space.get("name") == name:
+            constraints = space.get("constraints") or []
+            if any("python" in constraint for constraint in constraints):
+                return None
+            kept = {key: value for key, value in space.items() if value is not None and key != "description"}
+            return {**kept, "constraints": constraints}
+    return None
 
 
 def _ordered(tables: StudyTables) -> list[str]:
@@ -262,9 +276,11 @@ class _Figure(str):
     __slots__ = ()
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    numeric = [all(isinstance(row[place], int | float | _Figure) for row in rows) for place in range(len(head))]
+    tags = ['<th class="number">' if number else "<th>" for number in numeric]
+    titles = "".join(f"{tag}{_text(title)}</th>" for tag, title in zip(tags, head, strict=True))
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    titles = "".join(f"<th>{_text(title)}</th>" for title in head)
     return f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
 
 

@@ -3,9 +3,11 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const byId = (id) => document.getElementById(id);
   const runs = data.space.length;
+  const TURNS = 8;
   // a failed run has no error: it ranks last, as infinitely bad
   const score = Float64Array.from(data.error, (e) => (e === null ? Infinity : e));
   const order = Uint32Array.from(score.keys()).sort((a, b) => score[a] - score[b] || a - b);
+  const members = data.spaces.map((_, s) => Uint32Array.from(data.space.keys()).filter((i) => data.space[i] === s));
   const visible = data.spaces.map(() => true);
   const brushes = new Map();
   const selected = new Uint8Array(runs); // 0 hidden, 1 rest, 2 selected
@@ -76,6 +78,8 @@
     return { xs, n };
   }
 
+  const whole = data.spaces.map((_, s) => corners((i) => data.space[i] === s));
+
   // ---- drawing
 
   function prepare(canvas) {
@@ -145,7 +149,7 @@
     const dashes = [[], [8, 3], [8, 3, 2, 3], [2, 3], [10, 2, 2, 2, 2, 2], [4, 2], [14, 4], [6, 6]];
     pen.globalAlpha = brushes.size ? 0.35 : 1;
     data.spaces.forEach((_, s) => {
-      if (visible[s]) curve(corners((i) => data.space[i] === s), colours.space[s], 1.8, dashes[s % 8]);
+      if (visible[s]) curve(whole[s], colours.space[s], 1.8, dashes[s % 8]);
     });
     pen.globalAlpha = 1;
     if (!brushes.size) return;
@@ -187,6 +191,8 @@
 
     place() {
       const { pen, width, height } = prepare(this.canvas);
+      if (this.placed === `${width} ${height}`) return;
+      this.placed = `${width} ${height}`;
       const left = 30, right = width - 6, top = 8, bottom = height - 18;
       Object.assign(this, { pen, left, right, top, bottom });
       const f = this.log ? Math.log2 : (x) => x;
@@ -234,12 +240,16 @@
       const size = runs > 600 ? 2.5 : 4;
       for (const state of [1, 2]) {
         pen.globalAlpha = state === 2 ? (runs > 600 ? 0.6 : 0.8) : 0.13;
-        for (let s = 0; s < data.spaces.length; s++) {
-          pen.fillStyle = colours.space[s];
-          for (let i = 0; i < runs; i++) {
-            if (selected[i] !== state || data.space[i] !== s || Number.isNaN(this.x[i])) continue;
-            if (score[i] === Infinity) this.cross(this.x[i], top, pen);
-            else pen.fillRect(this.x[i] - size / 2, this.y[i] - size / 2, size, size);
+        // in turns, so that no space covers the others
+        for (let turn = 0; turn < TURNS; turn++) {
+          for (let s = 0; s < data.spaces.length; s++) {
+            pen.fillStyle = colours.space[s];
+            for (let k = turn; k < members[s].length; k += TURNS) {
+              const i = members[s][k];
+              if (selected[i] !== state || Number.isNaN(this.x[i])) continue;
+              if (score[i] === Infinity) this.cross(this.x[i], top, pen);
+              else pen.fillRect(this.x[i] - size / 2, this.y[i] - size / 2, size, size);
+            }
           }
         }
       }
@@ -337,8 +347,6 @@
   }
 
   function yaml(i) {
-    // JSON is YAML: scalars and short mappings are written as JSON
-    const flow = (value) => JSON.stringify(value).replaceAll(",", ", ");
     const { block, stem, ...others } = data.templates[data.template[i]];
     const columns = ["depths", "widths", "strides", "bottleneck_ratios", "group_widths"];
     return [`block: ${flow(block)}`, `stem: ${flow(stem)}`, "stages:",
@@ -388,7 +396,10 @@
 
   // ---- what stands beside the plots
 
-  function restriction() {
+  // JSON is YAML: scalars and short collections are written as JSON
+  const flow = (value) => JSON.stringify(value).replaceAll(/("(?:[^"\\]|\\.)*")|,/g, (found, text) => text ?? ", ").replaceAll(/("(?:[^"\\]|\\.)*"):/g, "$1: ");
+
+  function condition() {
     const parts = [];
     for (const [name, [low, high]] of brushes) {
       if (low === high) parts.push(`${name} == ${low}`);
@@ -397,7 +408,20 @@
         if (Number.isFinite(high)) parts.push(`${name} <= ${high}`);
       }
     }
-    return parts.length ? `constraints:\n  - where: "${parts.join(" and ")}"\n` : "";
+    return parts.join(" and ");
+  }
+
+  // one visible space gives its whole description, ready for the next study; several share only the condition
+  function restriction() {
+    if (!brushes.size) return "";
+    const added = `  - where: "${condition()}"\n`;
+    const alone = data.spaces.flatMap((_, s) => (visible[s] ? [s] : []));
+    const known = alone.length === 1 ? data.definitions[alone[0]] : null;
+    if (!known) return `constraints:\n${added}`;
+    const { name, constraints, ...others } = known;
+    const lines = Object.entries(others).map(([key, value]) => `${key}: ${flow(value)}\n`);
+    const before = constraints.map((constraint) => `  - ${flow(constraint)}\n`);
+    return `name: ${flow(`${name}-restricted`)}\n${lines.join("")}constraints:\n${before.join("")}${added}`;
   }
 
   function showSelection() {
@@ -410,7 +434,7 @@
     byId("mean").textContent = `${number(meanOf(chosen))} %${rest.n ? ` (rest ${number(meanOf(rest))} %)` : ""}`;
     byId("reading").textContent = !brushes.size ? "Nothing is selected: all networks of the visible spaces are shown."
       : Number.isNaN(theta) ? "One of the two groups is empty."
-      : `A selected network beats one of the rest in ${(100 * theta).toFixed(0)} % of pairs. This is a look, not a test: a range chosen after seeing the errors flatters itself. \`netspace refine\` corrects for that; fresh samples settle it.`;
+      : `A selected network beats one of the rest in ${(100 * theta).toFixed(0)} % of pairs. This is a look, not a test: a range chosen after seeing the errors flatters itself. The command netspace refine corrects for that; fresh samples settle it.`;
     byId("restriction").textContent = restriction() || "# drag across a property first";
     byId("bar").hidden = !brushes.size;
     byId("bar").textContent = `${byId("count").textContent} selected, θ ${number(theta, 3)} against the rest, mean ${number(meanOf(chosen))} %`;
