@@ -95,7 +95,7 @@ def refine(
             another length.
     """
     check_probability(alpha, "alpha")
-    values = as_errors(errors)
+    values = as_errors(errors, at_least=2 * MIN_SIDE)
     held_out = values.size >= HOLDOUT_FROM if hold_out is None else hold_out
     needed = 4 * MIN_SIDE if held_out else 2 * MIN_SIDE
     values = as_errors(values, at_least=needed)

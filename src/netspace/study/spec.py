@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from netspace.arch.complexity import MEASURES
 from netspace.arch.config import Activation, Block, Stem
 from netspace.documents import Document, parse, read_yaml
 from netspace.space import parse_window
+from netspace.stats import parse_claim
 from netspace.study.stopping import Stop
 from netspace.train import DataSpec, Recipe, parse_recipe
 
@@ -54,6 +55,7 @@ class StudySpec(Document):
         network: what all networks share, see `Network`.
         recipe: a recipe's name, or settings that may start from one with `base`, see `Recipe`.
         attempts: how often a run that fails or whose worker vanishes is started at most.
+        claims: what the study is to confirm or refute, in the forms of `netspace.stats.claims.FORMS`.
         stop: early stopping of each pair of neighbouring spaces, see `Stop`; None trains all n models of each.
     """
 
@@ -70,6 +72,14 @@ class StudySpec(Document):
     recipe: Annotated[Recipe, BeforeValidator(_recipe)] = Recipe()
     attempts: Annotated[int, Field(ge=1)] = 3
     stop: Stop | None = None
+    claims: tuple[str, ...] = ()
+
+    @field_validator("claims")
+    @classmethod
+    def _claims_can_be_read(cls, claims: tuple[str, ...]) -> tuple[str, ...]:
+        for claim in claims:
+            parse_claim(claim)
+        return claims
 
     @model_validator(mode="after")
     def _spaces_differ(self) -> Self:

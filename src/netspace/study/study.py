@@ -10,8 +10,10 @@ from typing import Any, Self
 import numpy as np
 
 from netspace.documents import digest
-from netspace.errors import StudyError
+from netspace.errors import StudyError, UnknownNameError
 from netspace.space import DesignSpace, Population, load, space_from_dict
+from netspace.stats import Claim, parse_claim, resolve_claim
+from netspace.stats.judging import FITTED
 from netspace.store import PlannedRun, Store, StudyRecord
 from netspace.study.jobs import JobContext
 from netspace.study.spec import StudySpec
@@ -37,7 +39,12 @@ class Study:
         Raises:
             ConfigError, UnknownNameError: the file is missing or breaks a rule; the message names file and key.
         """
-        return cls(spec=StudySpec.from_yaml(path), root=Path(path).parent)
+        study = cls(spec=StudySpec.from_yaml(path), root=Path(path).parent)
+        try:
+            _ = study.claims
+        except UnknownNameError as error:
+            raise UnknownNameError(f"{path}: {error}") from None
+        return study
 
     @property
     def default_store(self) -> Path:
@@ -71,11 +78,32 @@ class Study:
             "num_classes": self.data.num_classes,
             "in_channels": self.data.channels,
         }
-        spaces = tuple(self._space(entry).with_template(**changes) for entry in self.spec.spaces)
+        return tuple(space.with_template(**changes) for space in self.declared_spaces)
+
+    @cached_property
+    def declared_spaces(self) -> tuple[DesignSpace, ...]:
+        """The design spaces as the study file declares them, not yet fitted to the data.
+
+        Raises:
+            ConfigError, UnknownNameError: a space is unknown or breaks a rule, or two have one name.
+        """
+        spaces = tuple(self._space(entry) for entry in self.spec.spaces)
         names = [space.name for space in spaces]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise StudyError(f"study '{self.spec.name}': two spaces are called '{twice}'; give one another name")
         return spaces
+
+    @cached_property
+    def claims(self) -> tuple[Claim, ...]:
+        """The claims of the study file, with the full names of its spaces.
+
+        Raises:
+            UnknownNameError: a claim names a space or a property that there is not.
+        """
+        if not self.spec.claims:
+            return ()
+        columns = {space.name: [*space.column_names, FITTED] for space in self.declared_spaces}
+        return tuple(resolve_claim(parse_claim(text), list(columns), columns.__getitem__) for text in self.spec.claims)
 
     def _space(self, entry: str | dict[str, Any]) -> DesignSpace:
         if isinstance(entry, dict):
@@ -127,7 +155,9 @@ class Study:
 
     def record(self) -> dict[str, Any]:
         """Return all that decides the results, as plain values: the store keeps it; a resumed study is held to it."""
-        spec = self.spec.model_dump(mode="json", exclude={"attempts"} | ({"stop"} if self.spec.stop is None else set()))
+        spec = self.spec.model_dump(mode="json", exclude={"attempts", "claims"})
+        if self.spec.stop is None:
+            del spec["stop"]
         spec |= {
             "spaces": [space.to_dict() for space in self.spaces],
             "recipe": self.spec.recipe.resolved(),

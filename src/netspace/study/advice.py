@@ -1,0 +1,249 @@
+"""Refinement advice: which restriction of a space the results support, and the study that would test it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from netspace.documents import dump_yaml, parse, read_yaml
+from netspace.errors import StudyError, raise_unknown
+from netspace.space import DesignSpace, fix, ordered, restrict, shared, where
+from netspace.space.constraints import Constraint
+from netspace.space.laws import Once
+from netspace.stats import Advice, Restriction, Score, candidate_restrictions
+from netspace.stats import refine as score_restrictions
+from netspace.stats.refine import MIN_KEPT
+from netspace.store import FINAL, Store, StudyRecord
+from netspace.study.spec import StudySpec
+from netspace.study.study import Study
+
+TOTAL_DEPTH = "total_depth"
+"""What the blocks of all stages are called among the candidates, where stages have depths of their own."""
+STAGE_PARAMETERS = ("depth", "width", "bottleneck_ratio", "group_width")
+MOST_ADVISED = 3
+"""Advised restrictions that a next study takes up, each of another parameter."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Proposal:
+    """A restriction and the space it gives.
+
+    Attributes:
+        restriction: what is restricted.
+        constraint: the same as a space takes it.
+        space: the restricted space.
+        score: how the population at hand judges it; None where only fresh samples can.
+        claim: what a study of both spaces should confirm.
+    """
+
+    restriction: Restriction
+    constraint: Constraint
+    space: DesignSpace
+    score: Score | None
+    claim: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SpaceAdvice:
+    """The advice for one space of a study.
+
+    Attributes:
+        space: as the study declares it.
+        advice: every candidate's score.
+        scored: the candidates with their spaces, best first.
+        fresh: shared parameters, orders and fixed values that too few models met by chance.
+    """
+
+    space: DesignSpace
+    advice: Advice
+    scored: tuple[Proposal, ...]
+    fresh: tuple[Proposal, ...]
+
+    @property
+    def advised(self) -> tuple[Proposal, ...]:
+        """The restrictions that the population supports, best first."""
+        return tuple(one for one in self.scored if one.score is not None and one.score.advised)
+
+    @property
+    def next(self) -> tuple[Proposal, ...]:
+        """What the next study should sample: the best advised restriction of each parameter, and the fresh ones."""
+        by_parameter: dict[str, Proposal] = {}
+        for proposal in self.advised:
+            by_parameter.setdefault(proposal.restriction.parameter, proposal)
+        return (*list(by_parameter.values())[:MOST_ADVISED], *self.fresh)
+
+
+def advise(study: Study, record: StudyRecord, store: Store, space_name: str, *, alpha: float = 0.05) -> SpaceAdvice:
+    """Score the restrictions of one space of a study by the runs that ended.
+
+    Args:
+        study: as its file says.
+        record: the study in `store`.
+        store: where the runs are.
+        space_name: a space of the study.
+        alpha: probability of advising anything at all where no parameter matters.
+
+    Raises:
+        UnknownNameError: the study has no such space.
+        StatisticsError: fewer than 60 models ended, or their errors are all equal.
+    """
+    spaces = {space.name: space for space in study.declared_spaces}
+    if space_name not in spaces:
+        raise_unknown(f"space of study '{study.spec.name}'", space_name, spaces)
+    runs = store.frame(record.id)
+    runs = runs[(runs["space"] == space_name) & runs["status"].isin(FINAL)]
+    return advise_population(spaces[space_name], runs, runs["error"].fillna(np.inf).to_numpy(), alpha=alpha)
+
+
+def advise_population(
+    space: DesignSpace, parameters: pd.DataFrame, errors: Any, *, alpha: float = 0.05, seed: int = 0
+) -> SpaceAdvice:
+    """Score the restrictions of a space by a population of it.
+
+    Args:
+        space: what was sampled.
+        parameters: one row per model with the columns of `Population.frame()`; others do not matter.
+        errors: (n,), in %; +inf is a failed model.
+        alpha: see `advise`.
+        seed: of the halves and permutations.
+
+    Raises:
+        StatisticsError: fewer than 60 models, or errors that are all equal.
+    """
+    candidates = candidate_restrictions(_own_parameters(space, parameters)) if len(parameters) else []
+    advice = score_restrictions(candidates, errors, alpha=alpha, seed=seed)
+    scored = tuple(_proposal(space, score.restriction, score) for score in advice.scores)
+    fresh = tuple(_proposal(space, one, None) for one in advice.unsettled if _needs_fresh_samples(one))
+    return SpaceAdvice(space=space, advice=advice, scored=scored, fresh=fresh)
+
+
+def next_study(study: Path, advice: SpaceAdvice, target: Path) -> str:
+    """Return the study file that samples a space afresh beside its proposed restrictions.
+
+    It keeps the data, windows, recipe and n of `study`, takes the next seed, so that no model is one that gave the
+    advice, and claims of each restriction what the advice expects.
+
+    Args:
+        study: the file of the study that gave the advice.
+        advice: for one of its spaces.
+        target: where the file will lie; relative paths in it are made relative to that folder.
+
+    Raises:
+        StudyError: the advice proposes nothing, so that there is nothing to study.
+    """
+    if not advice.next:
+        raise StudyError(f"{study}: nothing is advised for {advice.space.name}, so there is no next study to write")
+    document: dict[str, Any] = dict(read_yaml(study))
+    names = [space.name for space in Study.load(study).declared_spaces]
+    entry = document["spaces"][names.index(advice.space.name)]
+    named = isinstance(entry, str) and not (study.parent / entry).is_file()
+    document |= {
+        "name": f"{document['name']}-refine-{advice.space.name}",
+        "spaces": [
+            entry if named else advice.space.to_dict(),
+            *(_based_on(entry, one) if named else one.space.to_dict() for one in advice.next),
+        ],
+        "seed": int(document.get("seed", 0)) + 1,
+        "claims": [proposal.claim for proposal in advice.next],
+    }
+    data = document.get("data")
+    if isinstance(data, Mapping) and (study.parent / str(data.get("source"))).exists():
+        source = (study.parent / str(data["source"])).resolve()
+        document["data"] = {**data, "source": os.path.relpath(source, target.parent.resolve())}
+    parse(StudySpec, document, str(target))
+    return f"# Restrictions of {advice.space.name}, proposed by `netspace refine`.\n{dump_yaml(document)}"
+
+
+def _based_on(name: str, proposal: Proposal) -> dict[str, Any]:
+    """Return a restriction of a catalogue space as a study file writes it in few words."""
+    return {
+        "name": proposal.space.name,
+        "description": proposal.space.description,
+        "base": name,
+        "constraints": [proposal.constraint.spec()],
+    }
+
+
+def _own_parameters(space: DesignSpace, models: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns on which restrictions are sought: what the space draws, once or for each stage."""
+    if space.kind == "regnet":
+        return models[list(space.laws)]
+    once = [name for name, law in space.laws.items() if isinstance(law, Once) and name != "depth"]
+    stages = [
+        f"{name}_{stage}"
+        for name in STAGE_PARAMETERS
+        if name in space.laws and name not in once
+        for stage in range(1, space.stages + 1)
+    ]
+    return models[["depth", *once, *stages]].rename(columns={"depth": TOTAL_DEPTH})
+
+
+def _needs_fresh_samples(restriction: Restriction) -> bool:
+    """Return whether a restriction is a step worth sampling for, not a mere cut, that chance rarely meets."""
+    structural = restriction.kind != "range" or restriction.low == restriction.high
+    return structural and float(restriction.keep.mean()) < MIN_KEPT
+
+
+def _proposal(space: DesignSpace, restriction: Restriction, score: Score | None) -> Proposal:
+    constraint = _constraint(space, restriction)
+    refined = space.refine(
+        constraint,
+        name=f"{space.name}-{_slug(restriction)}",
+        description=f"{space.name} with {restriction.name}",
+    )
+    # a shared parameter simplifies the space: it is to lose nothing
+    relation = "equivalent to" if restriction.kind == "shared" else "better than"
+    claim = f"{refined.name} {relation} {space.name}"
+    return Proposal(restriction=restriction, constraint=constraint, space=refined, score=score, claim=claim)
+
+
+def _constraint(space: DesignSpace, restriction: Restriction) -> Constraint:
+    parameter, low, high = restriction.parameter, _plain(restriction.low), _plain(restriction.high)
+    if restriction.kind == "shared":
+        return shared(parameter)
+    if restriction.kind == "non-decreasing":
+        return ordered(parameter, "non_decreasing")
+    if parameter in space.laws:
+        return fix(parameter, low) if low is not None and low == high else restrict(parameter, low=low, high=high)
+    column = "depth" if parameter == TOTAL_DEPTH else parameter
+    bounds = [f"{column} >= {low}"] * (low is not None) + [f"{column} <= {high}"] * (high is not None)
+    return where(" and ".join(bounds))
+
+
+def _slug(restriction: Restriction) -> str:
+    if restriction.kind == "shared":
+        return f"shared-{restriction.parameter}"
+    if restriction.kind == "non-decreasing":
+        return f"rising-{restriction.parameter}"
+    low, high = _plain(restriction.low), _plain(restriction.high)
+    if low == high:
+        return f"{restriction.parameter}-{low}"
+    bounds = [f"min-{low}"] * (low is not None) + [f"max-{high}"] * (high is not None)
+    return "-".join([restriction.parameter, *bounds])
+
+
+def _plain(value: float | None) -> int | float | None:
+    return int(value) if value is not None and float(value).is_integer() else value
+
+
+def advice_rows(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:
+    """Return one plain row per scored proposal: the restriction, its score, and the space as YAML."""
+    return [
+        {
+            "restriction": one.restriction.name,
+            "kept": one.score.fraction,
+            "theta": one.score.theta,
+            "gain": one.score.gain,
+            "z": one.score.z,
+            "p_value": one.score.p_value,
+            "advised": one.score.advised,
+            "space": one.space.name,
+            "yaml": one.space.to_yaml(),
+        }
+        for one in proposals
+        if one.score is not None
+    ]
