@@ -36,12 +36,25 @@ def test_models_lists_every_network_with_its_complexity_and_error(netspace):
     assert all(name in table for name in rows)
 
 
+def test_scale_reports_and_writes_the_scaled_network(netspace, tmp_path):
+    path = tmp_path / "scaled.yaml"
+    done = netspace("scale", "RegNetX-400MF", "--factor", 4, "--strategy", "w", "-o", path)
+    scaled = json.loads(done.out)
+    assert scaled["resolution"] == 224
+    assert scaled["stages"]["depths"] == [1, 2, 7, 12]
+    assert scaled["flops"] == pytest.approx(4 * 397678568, rel=0.15)
+    again = json.loads(netspace("complexity", path).out)
+    assert {name: scaled[name] for name in again} == again
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["complexity", "RegNetX-401MF"], "unknown network 'RegNetX-401MF' (did you mean 'RegNetX-400MF'?)"),
         (["complexity", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["complexity", "x400mf", "--resolution", "0"], ""),
+        (["scale", "x400mf", "--factor", "0"], "factor"),
+        (["scale", "x400mf", "--factor", "2", "--strategy", "q9"], "q9"),
     ],
 )
 def test_a_mistake_is_exit_code_2(netspace, arguments, message):
@@ -49,3 +62,16 @@ def test_a_mistake_is_exit_code_2(netspace, arguments, message):
     assert done.code == 2
     assert message in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.slow
+def test_models_with_baselines_adds_the_papers_comparison_and_plots_it(netspace, tmp_path):
+    done = netspace("models", "--with-baselines", "-o", tmp_path, "--json")
+    rows = {row["name"]: row for row in json.loads(done.out)}
+    assert rows["EfficientNet-B0"]["params"] == 5288548
+    assert rows["DARTS"]["top1_error"] == 26.7
+    assert "no library ships it" in rows["DARTS"]["source"]
+    svg = (tmp_path / "published.svg").read_text()
+    for family in ("RegNetX", "RegNetY", "ResNet", "EfficientNet", "MobileNetV2"):
+        assert family in svg
+    assert (tmp_path / "published.png").stat().st_size > 10_000

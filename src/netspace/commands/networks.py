@@ -1,10 +1,13 @@
-"""Commands about single networks: what they cost, which ones are known."""
+"""Commands about single networks: what they cost, which ones are known, and how the published ones compare."""
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from netspace.commands.options import AsJson, NetworkName, Resolution
-from netspace.commands.output import print_json, print_records
+from netspace.commands.output import make_folder, print_json, print_records
 
 if TYPE_CHECKING:
     from netspace.arch import AnyNetConfig
@@ -17,23 +20,91 @@ def complexity(network: NetworkName, resolution: Resolution = 224) -> None:
     print_json(count(find_network(network), resolution).as_dict())
 
 
-def models(as_json: AsJson = False) -> None:
+def scale(
+    network: NetworkName,
+    factor: Annotated[float, typer.Option(help="By how much the flops should grow, for example 2 or 0.5.")],
+    strategy: Annotated[
+        str, typer.Option(help="Which dimensions grow: d1_w8_g8_r1 (fast compound scaling), dwr, w, d, r, ...")
+    ] = "d1_w8_g8_r1",
+    resolution: Resolution = 224,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .yaml file.")] = None,
+) -> None:
+    """Scale a network ("Fast and Accurate Model Scaling"); print its new resolution and complexity as JSON."""
+    from netspace.arch import scaling
+
+    scaled = scaling.scale(find_network(network), factor, strategy, resolution=resolution)
+    if output is not None:
+        scaled.config.to_yaml(output)
+    stages = scaled.config.to_dict()["stages"]
+    print_json({"resolution": scaled.resolution, **scaled.complexity.as_dict(), "stages": stages})
+
+
+def models(
+    with_baselines: Annotated[
+        bool,
+        typer.Option("--with-baselines", help="Add the networks the paper compares with, and plot them all."),
+    ] = False,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the plot of --with-baselines.")
+    ] = Path("report"),
+    as_json: AsJson = False,
+) -> None:
     """List the zoo: every published network with its complexity and its published error."""
+    rows = _zoo_rows() + (_baseline_rows() if with_baselines else [])
+    if with_baselines:
+        _plot(rows, output)
+    print_records(rows, as_json)
+
+
+def _zoo_rows() -> list[dict[str, Any]]:
     from netspace.arch import complexity as count
     from netspace.arch import zoo
 
-    print_records(
-        [
-            {
-                "name": entry.name,
-                **count(entry.config).as_dict(),
-                "top1_error": entry.top1_error,
-                "source": entry.source,
-            }
-            for entry in zoo.ZOO
-        ],
-        as_json,
-    )
+    return [
+        {
+            "name": entry.name,
+            **count(entry.config, entry.resolution).as_dict(),
+            "top1_error": entry.top1_error,
+            "images": "ImageNet" if entry.config.num_classes == 1000 else "CIFAR-10",
+            "source": entry.source,
+        }
+        for entry in zoo.ZOO
+    ]
+
+
+def _baseline_rows() -> list[dict[str, Any]]:
+    """Return the paper's comparison networks: measured by hooks where a library ships them, else as the paper says."""
+    from netspace.baselines import BASELINES, measure
+
+    rows = []
+    for baseline in BASELINES:
+        measured = measure(baseline)
+        paper = {"flops": (baseline.flops, 1e9), "params": (baseline.params, 1e6)}
+        paper["activations"] = (baseline.activations, 1e6)
+        said = {name: None if value is None else round(value * unit) for name, (value, unit) in paper.items()}
+        source = "RegNet paper" + (f"; {baseline.note}" if baseline.note else "")
+        counts = measured.as_dict() if measured else said
+        rows.append(
+            {"name": baseline.name, **counts, "top1_error": baseline.error, "images": "ImageNet", "source": source}
+        )
+    return rows
+
+
+def _plot(rows: list[dict[str, Any]], folder: Path) -> None:
+    """Draw the networks whose ImageNet errors the paper sets side by side, and say where the picture is."""
+    import pandas as pd
+
+    from netspace.report.published_figure import published_figure
+    from netspace.report.style import save
+
+    table = pd.DataFrame(rows).rename(columns={"top1_error": "error"})
+    table["family"] = table["name"].str.replace(r"(V\d)?-.*$", lambda found: found[1] or "", regex=True)
+    # errors of RegNetZ and the largest RegNetY come from longer trainings on more data
+    table = table[table["error"].notna() & table["source"].str.startswith(("pycls", "RegNet paper"))]
+    numbers = table[["error", "flops", "params", "activations"]].astype(float)
+    make_folder(folder)
+    for path in save(published_figure(table[["family"]].join(numbers)), folder / "published"):
+        print(path, file=sys.stderr)
 
 
 def find_network(name: str) -> "AnyNetConfig":
