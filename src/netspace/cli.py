@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from netspace.commands import networks, spaces, studies
+from netspace.commands import advice, networks, spaces, studies
 from netspace.errors import NetspaceError
 
 app = typer.Typer(
@@ -20,9 +20,13 @@ for command in (
     studies.status,
     studies.report,
     studies.compare,
+    advice.plan,
+    advice.refine,
+    advice.claims,
     spaces.sample,
     spaces.size,
     networks.complexity,
+    networks.scale,
     networks.models,
 ):
     app.command()(command)
