@@ -42,7 +42,7 @@ def test_scale_reports_and_writes_the_scaled_network(netspace, tmp_path):
     scaled = json.loads(done.out)
     assert scaled["resolution"] == 224
     assert scaled["stages"]["depths"] == [1, 2, 7, 12]
-    assert scaled["flops"] == pytest.approx(4 * 397678568, rel=0.15)
+    assert 3 < scaled["flops"] / 397678568 < 4.2  # the group widths stay, so the 3x3 convolutions grow less
     again = json.loads(netspace("complexity", path).out)
     assert {name: scaled[name] for name in again} == again
 
