@@ -128,3 +128,32 @@ def test_failures_keep_their_message_and_show_its_last_line(make_study):
     assert failures["status"].tolist() == ["diverged", "failed"]
     assert failures["reason"].tolist() == ["the loss was not finite", "RuntimeError: <b>boom</b>"]
     assert failures["message"].tolist()[1].startswith("Traceback")
+
+
+def test_early_stopping_gives_the_verdicts_and_completes_a_study(make_study):
+    store = make_study(("a", "b"), n=60, finished=40, gap=20, spec={"stop": {"alpha": 0.05, "delta": 0.1}})
+    tables = study_tables(store, "small")
+    assert tables.chain.pairs["a", "b"].decision == "better"
+    assert tables.state == "complete: stopped early, every pair decided with 80 of 120 runs"
+    row = verdict_table(store, "small").iloc[0]
+    assert row["verdict"] == "better"
+    assert row["sentence"].startswith("b is better than a: 9 pairs in launch order (9 won, 0 lost).")
+    assert np.isnan(row["low"])
+    assert row["p_value"] <= 0.05
+
+
+def test_a_pair_that_early_stopping_has_not_decided_is_undecided(make_study):
+    store = make_study(("a", "b", "c"), n=8, finished=4, spec={"stop": {"alpha": 0.05, "delta": None}})
+    tables = study_tables(store, "small")
+    assert tables.verdicts["verdict"].tolist() == ["undecided", "undecided"]
+    assert tables.state.startswith("PARTIAL")
+    apart = verdict_table(store, "small", ["a", "c"])
+    assert "only indicative" in apart["notes"][0]
+
+
+def test_claims_of_the_study_are_judged(make_study):
+    claims = ["b better than a", "a better than b", "errors of a rise with bottleneck_ratio"]
+    tables = study_tables(make_study(("a", "b"), n=30, gap=10, spec={"claims": claims}), "small")
+    assert tables.claims["claim"].tolist() == claims
+    assert tables.claims["judgement"].tolist()[:2] == ["confirmed", "refuted"]
+    assert tables.claims["evidence"].str.len().min() > 10

@@ -78,9 +78,20 @@ def test_every_format_is_written_and_readable(make_study, tmp_path):
         {"n": 3, "failures": {"AnyNetXA": 3}},
         {"n": 3, "failures": {"AnyNetXA": 3, "RegNetX": 3}},
         {"n": 9, "epochs": 0},
+        {"n": 9, "spec": {"stop": {"alpha": 0.05, "delta": 0.1}, "claims": ["RegNetX better than AnyNetXA"]}},
         {"spaces": tuple(f"space {i}" for i in range(9)), "n": 1},
     ],
-    ids=["one space", "one run", "ties", "partial", "one space failed", "all failed", "no curves", "nine spaces"],
+    ids=[
+        "one space",
+        "one run",
+        "ties",
+        "partial",
+        "one space failed",
+        "all failed",
+        "no curves",
+        "stop and claims",
+        "nine spaces",
+    ],
 )
 def test_awkward_studies_are_reported(make_study, tmp_path, options):
     store = make_study(**options)

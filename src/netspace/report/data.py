@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from netspace.arch import AnyNetConfig
 from netspace.documents import parse
 from netspace.errors import StatisticsError, StudyError, raise_unknown
+from netspace.report.judgements import claims_table, stopping_chain
 from netspace.report.runs import (
     FAILED,
     chance_error,
@@ -21,6 +22,7 @@ from netspace.report.runs import (
     structure,
 )
 from netspace.report.verdicts import judge
+from netspace.stats.chain import SequentialChain
 from netspace.stats.edf import EDF
 from netspace.stats.ranges import best_range
 from netspace.store import FINAL, STATUSES, RunRecord, Store, StudyRecord
@@ -55,6 +57,8 @@ class StudyTables:
         best: the best networks: `space`, `run_id`, `error`, `flops`, `params`, `activations`, `structure`, `digest`,
             `yaml`, `command`.
         verdicts: see `verdict_table`.
+        claims: see `claims_table`.
+        chain: where early stopping stands; None for a study without.
         failures: runs that ended without an error: `space`, `index`, `status`, `attempts`, `reason`, `message`.
         curves: one row per epoch of each run: `run_id`, `epoch`, `train_loss`, `val_error`, `lr`, `seconds`.
         environments: distinct devices and versions, with the number of `runs` of each.
@@ -74,6 +78,8 @@ class StudyTables:
     ranges: pd.DataFrame
     best: pd.DataFrame
     verdicts: pd.DataFrame
+    claims: pd.DataFrame
+    chain: SequentialChain | None
     failures: pd.DataFrame
     curves: pd.DataFrame
     environments: pd.DataFrame
@@ -90,8 +96,13 @@ class StudyTables:
 
     @property
     def complete(self) -> bool:
-        """Whether every run ended."""
-        return self.ended == self.planned
+        """Whether every run ended, or early stopping needs no more of them."""
+        return self.ended == self.planned or self.stopped
+
+    @property
+    def stopped(self) -> bool:
+        """Whether early stopping decided every pair of spaces before all runs were spent."""
+        return self.chain is not None and not self.chain.needed and self.ended < self.planned
 
     @property
     def seconds(self) -> float:
@@ -101,6 +112,8 @@ class StudyTables:
     @property
     def state(self) -> str:
         """How far the study is, in words."""
+        if self.stopped:
+            return f"complete: stopped early, every pair decided with {self.ended} of {self.planned} runs"
         if self.complete:
             return f"complete: {self.planned} runs"
         return f"PARTIAL: {self.ended} of {self.planned} runs ended; figures and verdicts are preliminary"
@@ -114,14 +127,11 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
         study_name: its name there.
 
     Raises:
-        UnknownNameError: the store holds no study of this name.
+        UnknownNameError: the store holds no study of this name, or a claim names what the study does not have.
         StudyError: no run of it has ended.
+        StatisticsError: a claim that cannot be read.
     """
-    study = _find(store, study_name)
-    records = store.runs(study.id)
-    runs = runs_table(records) if records else pd.DataFrame()
-    if not records or not runs["status"].isin(FINAL).any():
-        raise StudyError(_nothing_yet(store, study_name, records))
+    study, records, runs = _results(store, study_name)
     configs = {run.id: run.config for run in records}
     spaces = tuple(runs["space"].unique())
     ended = runs[runs["status"].isin(FINAL)]
@@ -129,7 +139,7 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
     chance = chance_error(records)
     numbers = number_columns(runs)
     properties = {space: properties_of(ended[ended["space"] == space], numbers) for space in populations}
-    curves = store.curves(study.id)
+    chain = stopping_chain(study.spec, runs, spaces)
     return StudyTables(
         study=study,
         store=store.where,
@@ -144,9 +154,11 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
         edf=edf_table(populations),
         ranges=_ranges(ended, properties),
         best=_best(ended, configs, study.spec),
-        verdicts=judge(populations, chance, complete=len(ended) == len(runs)),
+        verdicts=judge(populations, chance, complete=len(ended) == len(runs), chain=chain),
+        claims=claims_table(study.spec, runs, spaces, chain),
+        chain=chain,
         failures=_failures(runs),
-        curves=curves,
+        curves=store.curves(study.id),
         environments=_environments(records),
     )
 
@@ -176,11 +188,7 @@ def verdict_table(
         StudyError: no run of it has ended.
         StatisticsError: a level outside its range, or fewer than two spaces asked for.
     """
-    study = _find(store, study_name)
-    records = store.runs(study.id)
-    runs = runs_table(records) if records else pd.DataFrame()
-    if not records or not runs["status"].isin(FINAL).any():
-        raise StudyError(_nothing_yet(store, study_name, records))
+    study, records, runs = _results(store, study_name)
     known = tuple(runs["space"].unique())
     for space in spaces or ():
         if space not in known:
@@ -191,7 +199,8 @@ def verdict_table(
     found = _populations(runs)
     populations = {space: found.get(space, np.empty(0)) for space in chosen}
     complete = bool(runs.loc[runs["space"].isin(chosen), "status"].isin(FINAL).all())
-    return judge(populations, chance_error(records), complete=complete, alpha=alpha, delta=delta)
+    chain = stopping_chain(study.spec, runs, known)
+    return judge(populations, chance_error(records), complete=complete, chain=chain, alpha=alpha, delta=delta)
 
 
 def edf_table(
@@ -207,6 +216,20 @@ def edf_table(
             pd.DataFrame({"space": space, "error": x, "share": share, "lower": band.lower, "upper": band.upper})
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def _results(store: Store, name: str) -> tuple[StudyRecord, list[RunRecord], pd.DataFrame]:
+    """Return a study, its runs and their table.
+
+    Raises:
+        UnknownNameError: the store holds no study of this name.
+        StudyError: no run of it has ended.
+    """
+    study = _find(store, name)
+    records = store.runs(study.id)
+    if not any(run.status in FINAL for run in records):
+        raise StudyError(_nothing_yet(store, name, records))
+    return study, records, runs_table(records)
 
 
 def _find(store: Store, name: str) -> StudyRecord:

@@ -26,7 +26,13 @@ from netspace.report.runs import is_logarithmic, label, unit
 from netspace.report.text import duration, figure_text, percent, range_figures
 
 _STAGES = ("depths", "widths", "strides", "bottleneck_ratios", "group_widths")
-_MARKS = {"better": "better", "worse": "worse", "no difference detected": "none", "not judged": "none"}
+_MARKS = {
+    "better": "better",
+    "worse": "worse",
+    "no difference detected": "none",
+    "not judged": "none",
+    "undecided": "none",
+}
 
 
 class Picture(NamedTuple):
@@ -55,7 +61,7 @@ def page(tables: StudyTables, pictures: Sequence[Picture] = ()) -> str:
         state=_text(tables.state),
         state_class="complete" if tables.complete else "partial",
         facts=_facts(tables),
-        verdicts=_verdicts(tables),
+        verdicts=_verdicts(tables) + _claims(tables),
         best=_best(tables),
         ranges=_ranges(tables),
         figures=_figures(pictures),
@@ -189,6 +195,18 @@ def _verdicts(tables: StudyTables) -> str:
     }
     rows = [[row[name] for name in columns] for row in tables.verdicts.to_dict("records")]
     return "".join(parts) + _details("The numbers behind the verdicts", _table(list(columns.values()), rows))
+
+
+def _claims(tables: StudyTables) -> str:
+    if tables.claims.empty:
+        return ""
+    marks = {"confirmed": "better", "refuted": "worse", "undecided": "none"}
+    parts = [
+        f'<div class="verdict {marks[judgement]}"><p><strong>{judgement}</strong>: {_text(claim)}</p>'
+        f'<p class="note">{_text(evidence)}</p></div>'
+        for claim, judgement, evidence in tables.claims.itertuples(index=False)
+    ]
+    return f"<h3>Claims</h3>{''.join(parts)}"
 
 
 def _best(tables: StudyTables) -> str:

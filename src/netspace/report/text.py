@@ -45,6 +45,9 @@ def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
     for row in tables.verdicts.to_dict("records"):
         notes = "; ".join(filter(None, [row["dominance"], row["notes"]]))
         parts.append(f"- {_escaped(row['sentence'])}" + (f" ({_escaped(notes)})" if notes else ""))
+    if not tables.claims.empty:
+        parts.append("## Claims")
+        parts.append(_table(list(tables.claims.columns), tables.claims.to_numpy().tolist()))
     parts.append("## Error distributions")
     parts += [f"![{_escaped(path.stem)}]({path.as_posix()})" for path in pictures]
     rows = [

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from netspace.stats.chain import SequentialChain
 from netspace.stats.compare import MIN_MODELS, Comparison, compare_chain
 
 NOT_JUDGED = "not judged"
@@ -20,9 +21,11 @@ class Verdict:
 
     Attributes:
         space, against: B and A; theta above 1/2 means that B is better.
-        verdict: better, worse, equivalent within delta, different but negligible, no difference detected, not judged.
+        verdict: better, worse, equivalent within delta, different but negligible, no difference detected, not judged;
+            with early stopping better, worse, equivalent within delta, undecided.
         theta, low, high: estimate of P(e_B < e_A) + P(e_B = e_A) / 2 with its interval at the level of the verdict.
-        p_value, holm_p_value: two-sided, of theta = 1/2, before and after Holm's correction over the chain.
+        p_value, holm_p_value: two-sided, of theta = 1/2, before and after Holm's correction over the chain;
+            with early stopping the running p, before and after Bonferroni's.
         equivalence_p_value: of "theta is delta or more away from 1/2".
         n, n_against, failures, failures_against: models, failed ones included, and failed ones.
         mean_difference, median_difference: B minus A in percentage points, failures at chance.
@@ -56,6 +59,7 @@ def judge(
     chance: float,
     *,
     complete: bool = True,
+    chain: SequentialChain | None = None,
     alpha: float = 0.05,
     delta: float = 0.1,
 ) -> pd.DataFrame:
@@ -65,6 +69,8 @@ def judge(
         populations: errors in % by space, in the order of the chain; +inf is a failed model.
         chance: error of guessing, with which failures enter means.
         complete: whether every planned model is in; if not, the notes say that verdicts are preliminary.
+        chain: of a study with early stopping: its decisions are the verdicts of the pairs it holds, for a test meant
+            for a fixed number of models does not hold where the results decided that number.
         alpha, delta: see `compare_chain`.
 
     Returns:
@@ -77,7 +83,8 @@ def judge(
     for pair in pairs:
         first, second = pair
         if pair in found:
-            rows.append(_row(first, second, found[pair], complete))
+            row = _row(first, second, found[pair], complete)
+            rows.append(row if chain is None else _stopped(row, chain))
         else:
             rows.append(_unjudged(first, second, populations[first], populations[second]))
     return pd.DataFrame([asdict(row) for row in rows], columns=[field.name for field in fields(Verdict)])
@@ -108,6 +115,34 @@ def _row(first: str, second: str, found: Comparison, complete: bool) -> Verdict:
         dominance=_named(found.dominance.statement, first, second),
         sentence=_sentence(first, second, found),
         notes="; ".join(notes),
+    )
+
+
+def _stopped(row: Verdict, chain: SequentialChain) -> Verdict:
+    """Return a verdict of a study with early stopping, without the interval and tests that need a fixed n."""
+    comparison = chain.pairs.get((row.against, row.space))
+    if comparison is None:
+        note = "early stopping decided the number of models: a test for a fixed number is only indicative here"
+        return replace(row, notes="; ".join(filter(None, [note, row.notes])))
+    claim = {
+        "better": f"{row.space} is better than {row.against}",
+        "worse": f"{row.space} is worse than {row.against}",
+        "equivalent": f"{row.space} and {row.against} are equivalent within {comparison.rule.delta}",
+        "continue": f"{row.space} and {row.against} are not decided yet",
+    }[comparison.decision]
+    counted = f"{comparison.pairs} pairs in launch order ({comparison.wins} won, {comparison.losses} lost)"
+    verdict = {"equivalent": f"equivalent within {comparison.rule.delta}", "continue": "undecided"}
+    return replace(
+        row,
+        verdict=verdict.get(comparison.decision, comparison.decision),
+        low=np.nan,
+        high=np.nan,
+        p_value=comparison.p_value,
+        holm_p_value=min(1.0, comparison.p_value * len(chain.pairs)),
+        equivalence_p_value=np.nan,
+        dominance="",
+        sentence=f"{claim}: {counted}. Early stopping: this holds however often one looks.",
+        notes=f"theta {row.theta:.3f} over all models that ended is an estimate without an interval",
     )
 
 
