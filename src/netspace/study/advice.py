@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from netspace.documents import dump_yaml, parse, read_yaml
-from netspace.errors import StudyError, raise_unknown
+from netspace.errors import StatisticsError, StudyError, raise_unknown
 from netspace.space import DesignSpace, fix, ordered, restrict, shared, where
 from netspace.space.constraints import Constraint
 from netspace.space.laws import Once
@@ -96,7 +96,10 @@ def advise(study: Study, record: StudyRecord, store: Store, space_name: str, *, 
         raise_unknown(f"space of study '{study.spec.name}'", space_name, spaces)
     runs = store.frame(record.id)
     runs = runs[(runs["space"] == space_name) & runs["status"].isin(FINAL)]
-    return advise_population(spaces[space_name], runs, runs["error"].fillna(np.inf).to_numpy(), alpha=alpha)
+    try:
+        return advise_population(spaces[space_name], runs, runs["error"].fillna(np.inf).to_numpy(), alpha=alpha)
+    except StatisticsError as error:
+        raise StatisticsError(f"{space_name}: {error}") from None
 
 
 def advise_population(

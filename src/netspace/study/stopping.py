@@ -1,4 +1,4 @@
-"""Early stopping of a study: what its file says, and where it stands."""
+"""Early stopping of a study: what its file says, where it stands, and what that means for its claims."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from netspace.documents import Document
-from netspace.stats import SequentialChain, SequentialComparison, StoppingRule
+from netspace.errors import StudyError
+from netspace.stats import Claim, JudgedClaim, SequentialChain, SequentialComparison, StoppingRule, judge
 from netspace.store import FINAL, Store, StudyRecord
 
 PAPER_N = 500
@@ -59,6 +60,23 @@ def stopping_sentences(record: StudyRecord, store: Store, stop: Stop) -> list[st
     spent = sum(numbers[status] for numbers in counts.values() for status in FINAL)
     planned = [sum(numbers.values()) for numbers in counts.values()]
     return [*(_sentence(pair, one) for pair, one in chain.pairs.items()), _cost(spent, planned)]
+
+
+def judge_claims(
+    record: StudyRecord, store: Store, claims: Sequence[Claim | str], stop: Stop | None
+) -> list[JudgedClaim]:
+    """Judge claims about a study by its runs that ended; what early stopping decided stands as decided.
+
+    Raises:
+        StudyError: no run has ended.
+        StatisticsError, UnknownNameError: a claim that cannot be read, or names what the study does not have.
+    """
+    runs = store.frame(record.id)
+    runs = runs[runs["status"].isin(FINAL)].drop(columns=["index", "launch", "seed", "attempts", "message"])
+    if runs.empty:
+        raise StudyError(f"{store.where}: no run of study '{record.name}' has ended; there is nothing to judge by")
+    chain = None if stop is None else stopping_state(record, store, stop)
+    return judge(claims, runs, spaces=list(store.counts(record.id)), chain=chain, status="status")
 
 
 def _sentence(pair: tuple[str, str], comparison: SequentialComparison) -> str:

@@ -177,9 +177,12 @@ class Study:
         record = self.record()
         known = store.find_study(self.spec.name)
         if known is not None:
-            self._must_be_unchanged(known.spec, record, store.where)
+            decisive = {key: value for key, value in known.spec.items() if key != "claims"}
+            self._must_be_unchanged(decisive, record, store.where)
             return known
-        return store.plan_study(self.spec.name, record, digest(record), self.plan())
+        # claims decide no result, so they may change later; the report judges those that the study was started with
+        claims = {"claims": list(self.spec.claims)} if self.spec.claims else {}
+        return store.plan_study(self.spec.name, record | claims, digest(record), self.plan())
 
     def _must_be_unchanged(self, before: dict[str, Any], now: dict[str, Any], where: str) -> None:
         changed = _differences(before, now)

@@ -1,0 +1,233 @@
+"""What a study will cost and what it can find, before anything is spent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from netspace.arch import AnyNetConfig
+from netspace.errors import StatisticsError
+from netspace.models import build
+from netspace.stats import SequentialChain, detectable_theta, models_needed, operating_characteristics, smallest_delta
+from netspace.store import FINAL, PlannedRun, RunRecord
+from netspace.study.study import Study
+from netspace.train import ImageData, Recipe, train
+
+MEASURE_SECONDS = 9.0
+"""How long the speed of a recipe is measured."""
+FEWEST_RUNS = 8
+"""Finished runs from which on their own times are taken instead of a measurement."""
+ALPHA, POWER = 0.05, 0.8
+THETAS = (0.55, 0.6, 0.65, 0.7)
+STOPPING_THETAS = (0.5, 0.6, 0.7, 0.8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """How long each model of a study takes one worker (one core or one device).
+
+    Attributes:
+        source: where the figures come from, in words.
+        seconds: of each planned run, in launch order, float64 (runs,).
+    """
+
+    source: str
+    seconds: np.ndarray[Any, np.dtype[np.float64]]
+
+
+def speed_of_runs(planned: Sequence[PlannedRun], finished: Sequence[RunRecord]) -> Speed | None:
+    """Take the times of a study's finished runs: each space's mean, or the mean of all where a space has none.
+
+    Args:
+        planned: every run.
+        finished: runs of the study that the store holds; those not `done` do not count.
+
+    Returns:
+        None where fewer than 8 runs are done.
+    """
+    times: dict[str, list[float]] = {}
+    for run in finished:
+        if run.status == "done" and run.seconds is not None:
+            times.setdefault(run.space, []).append(run.seconds)
+    done = [seconds for space in times.values() for seconds in space]
+    if len(done) < FEWEST_RUNS:
+        return None
+    means = {space: float(np.mean(seconds)) for space, seconds in times.items()}
+    typical = float(np.mean(done))
+    return Speed(
+        source=f"the times of {len(done)} finished runs",
+        seconds=np.array([means.get(run.space, typical) for run in planned]),
+    )
+
+
+def measure_speed(
+    study: Study, planned: Sequence[PlannedRun], *, device: str = "cpu", seconds: float = MEASURE_SECONDS
+) -> Speed:
+    """Train the smallest, the median and the largest network for a few steps, and infer the others by their flops.
+
+    One thread, as a worker has. Other work on the machine makes the figures larger.
+
+    Args:
+        study: for its data and recipe.
+        planned: every run.
+        device: where to train.
+        seconds: about how long it may take.
+    """
+    order = sorted(planned, key=lambda run: run.flops)
+    probes = list({run.digest: run for run in (order[0], order[len(order) // 2], order[-1])}.values())
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        found = [_seconds_of(study, probe, device, seconds / len(probes)) for probe in probes]
+    finally:
+        torch.set_num_threads(threads)
+    flops = [probe.flops for probe in probes]
+    return Speed(
+        source=f"a few steps of {len(probes)} networks on {device}, measured now",
+        seconds=np.interp([run.flops for run in planned], flops, found),
+    )
+
+
+def _seconds_of(study: Study, run: PlannedRun, device: str, budget: float) -> float:
+    """Estimate the time of a whole training by short ones: a first one that warms up, a second one that counts."""
+    data, recipe = study.data, study.spec.recipe
+    model = build(AnyNetConfig(**run.config), seed=run.seed)
+    steps = max(1, len(data.train_labels) // recipe.batch_size)
+    once = recipe.model_copy(update={"epochs": 1, "warmup_epochs": 0.0})
+
+    def whole(part: int) -> tuple[float, float]:
+        took = train(model, _part(data, recipe, part / steps), once, seed=0, device=device).seconds
+        return took, took * recipe.epochs * steps / part
+
+    took, estimate = whole(1)
+    affordable = min(steps, int((budget - took) / took)) if took > 0 else steps
+    return whole(affordable)[1] if affordable >= 1 else estimate
+
+
+def _part(data: ImageData, recipe: Recipe, share: float) -> ImageData:
+    """Return a share of an epoch: so many training images, and as many validation images as go with them."""
+    train_images = max(1, round(share * len(data.train_labels)))
+    validation = max(1, round(share * len(data.validation_labels) / recipe.evaluate_every))
+    return replace(
+        data,
+        train_images=data.train_images[:train_images],
+        train_labels=data.train_labels[:train_images],
+        validation_images=data.validation_images[:validation],
+        validation_labels=data.validation_labels[:validation],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a study will cost and what it can find.
+
+    Attributes:
+        spaces, n, models: how many spaces, models of each, and all together.
+        ended: models that ended already.
+        seconds_per_model: mean over the models, of one worker.
+        core_hours: of all models, one worker being one core or one device.
+        core_hours_left: of those that have not ended.
+        wall_hours_left: the same on `workers` workers.
+        workers: how many train at a time.
+        speed: where the times come from.
+        detectable_theta: P(a model of B beats one of A) that two spaces of n models tell from 1/2 with 80 % power at
+            5 %; None where n is too small for any.
+        detectable_theta_in_chain: the same at the strictest step of Holm's correction over all neighbours.
+        smallest_delta: margin within which two equal spaces are found equivalent with 80 % power; None as above.
+        needed: for some thetas, the models per space that detect them with 80 % power, and the cost.
+        stopping: for some thetas, the pairs that early stopping spends on average (at most n) and the probabilities
+            of its decisions; empty without early stopping.
+    """
+
+    spaces: int
+    n: int
+    models: int
+    ended: int
+    seconds_per_model: float
+    core_hours: float
+    core_hours_left: float
+    wall_hours_left: float
+    workers: int
+    speed: str
+    detectable_theta: float | None
+    detectable_theta_in_chain: float | None
+    smallest_delta: float | None
+    needed: list[dict[str, float]]
+    stopping: list[dict[str, float]]
+
+
+def plan_study(
+    study: Study, planned: Sequence[PlannedRun], speed: Speed, *, workers: int, runs: Sequence[RunRecord] = ()
+) -> Plan:
+    """Work out what a study will cost and what it can find.
+
+    Args:
+        study: as its file says.
+        planned: every run.
+        speed: how long each takes.
+        workers: how many train at a time.
+        runs: what the store holds of it.
+    """
+    names = list(dict.fromkeys(run.space for run in planned))
+    n = study.spec.n
+    over = {(run.space, run.index) for run in runs if run.status in FINAL}
+    left = sum(
+        seconds for run, seconds in zip(planned, speed.seconds, strict=True) if (run.space, run.index) not in over
+    )
+    mean = float(speed.seconds.mean())
+    return Plan(
+        spaces=len(names),
+        n=n,
+        models=len(planned),
+        ended=len(over),
+        seconds_per_model=mean,
+        core_hours=float(speed.seconds.sum()) / 3600,
+        core_hours_left=float(left) / 3600,
+        wall_hours_left=float(left) / 3600 / workers,
+        workers=workers,
+        speed=speed.source,
+        detectable_theta=_detectable(n, ALPHA),
+        detectable_theta_in_chain=_detectable(n, ALPHA / max(1, len(names) - 1)),
+        smallest_delta=_smallest_delta(n),
+        needed=[_needed(theta, len(names), mean, workers) for theta in THETAS],
+        stopping=_stopping(study, names),
+    )
+
+
+def _needed(theta: float, spaces: int, seconds: float, workers: int) -> dict[str, float]:
+    per_space = int(np.ceil(models_needed(theta, power=POWER, alpha=ALPHA)))
+    hours = per_space * spaces * seconds / 3600
+    return {
+        "theta": theta,
+        "models_per_space": per_space,
+        "models": per_space * spaces,
+        "core_hours": hours,
+        "wall_hours": hours / workers,
+    }
+
+
+def _stopping(study: Study, names: Sequence[str]) -> list[dict[str, float]]:
+    if study.spec.stop is None:
+        return []
+    rule = SequentialChain(names, study.spec.stop.rule).rule
+    rows = []
+    for theta in STOPPING_THETAS:
+        found = operating_characteristics(theta, rule, horizon=study.spec.n)
+        rows.append({"theta": theta, **found._asdict()})
+    return rows
+
+
+def _detectable(n: int, alpha: float) -> float | None:
+    try:
+        return detectable_theta(n, power=POWER, alpha=alpha)
+    except StatisticsError:
+        return None
+
+
+def _smallest_delta(n: int) -> float | None:
+    try:
+        return smallest_delta(n, power=POWER, alpha=ALPHA)
+    except StatisticsError:
+        return None
