@@ -1,10 +1,15 @@
-"""A study small enough to train in a test: a few networks of under 0.2 MF on a few hundred digits."""
+"""A study small enough to train in a test, and the clusters to train it on: real ones, started here."""
 
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
+# a few networks of under 0.2 MF on a few hundred digits
 SMALL = {
     "name": "small",
     "spaces": ["AnyNetXA", "RegNetX"],
@@ -28,3 +33,87 @@ def study_file(tmp_path):
         return path
 
     return write
+
+
+def _descends_from_here(pid: int) -> bool:
+    while pid > 1 and pid != os.getpid():
+        pid = int(_proc(pid, "stat").rpartition(")")[2].split()[1] if _proc(pid, "stat") else 0)
+    return pid == os.getpid()
+
+
+def _proc(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def processes(wanted: Callable[[int, list[str]], bool]) -> list[int]:
+    """Return the living processes that `wanted(pid, command line)` picks."""
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    lines = {pid: _proc(pid, "cmdline").strip("\0").split("\0") for pid in pids}
+    return [pid for pid, line in lines.items() if line != [""] and wanted(pid, line)]
+
+
+@pytest.fixture
+def worker_pids(tmp_path):
+    """Return a function that gives the process ids of this test's workers in an executor of some kind."""
+
+    def is_worker(kind: str, pid: int, line: list[str]) -> bool:
+        if kind == "local":
+            return "netspace.study.executors.local" in line and _descends_from_here(pid)
+        if kind == "ray":
+            return line[0].startswith("ray::_Worker") and _descends_from_here(pid)
+        return "submitit.core._submit" in line and str(tmp_path) in line[-1] and "srun" not in line[0]
+
+    return lambda kind: processes(lambda pid, line: is_worker(kind, pid, line))
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[object]:
+    """A Ray cluster of two nodes of one core each; gives what adds and removes nodes."""
+    pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+    # see RayExecutor; read when Ray is imported
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cluster.add_node(num_cpus=1)
+    yield cluster
+    import ray
+
+    # the last executor has left its connection behind only where its test failed
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture(scope="session")
+def slurm_cluster() -> Iterator[None]:
+    """A SLURM of one node and two cores."""
+    pytest.importorskip("submitit", reason="the extra 'slurm' is not installed")
+    if shutil.which("slurmctld") is None or shutil.which("munged") is None:
+        pytest.skip("no SLURM on this machine (Debian: slurm-wlm, munge)")
+    if os.geteuid() != 0:
+        pytest.skip("SLURM's daemons need root")
+    script = Path(__file__).parents[2] / ".ci" / "slurm"
+    started = subprocess.run([script, "start"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    name, _, value = started.strip().partition("=")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(name, value)
+        yield
+    subprocess.run([script, "stop"], check=True)
+
+
+@pytest.fixture
+def cluster_options(request):
+    """Return a function that gives the options of an executor of some kind, its cluster started."""
+
+    def options(kind: str) -> dict[str, object]:
+        if kind == "ray":
+            return {"address": request.getfixturevalue("ray_cluster").address}
+        if kind == "slurm":
+            request.getfixturevalue("slurm_cluster")
+            return {"poll_seconds": 0.5}
+        return {}
+
+    return options

@@ -8,20 +8,26 @@ import pytest
 
 from netspace.arch import zoo
 from netspace.study import Study
-from netspace.study.executors import EXECUTORS, Executor
+from netspace.study.executors import EXECUTORS, Executor, make_executor
 from netspace.study.jobs import Event, Failed, Finished, Job, Lost
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(params=sorted(EXECUTORS))
-def make(request, study_file):
+def kind(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def make(kind, study_file, cluster_options):
     """Return a function that starts an executor of each kind for the small study."""
     study = Study.load(study_file())
     opened: list[Executor] = []
 
     def start(workers: int = 2) -> Executor:
-        opened.append(EXECUTORS[request.param](study.context, workers=workers, device="cpu"))
+        options = cluster_options(kind)
+        opened.append(make_executor(kind, study.context, workers=workers, device="cpu", options=options))
         return opened[-1]
 
     yield start
@@ -71,25 +77,38 @@ def test_a_job_that_raises_is_a_failure_with_its_traceback_and_the_worker_goes_o
     assert isinstance(events[good.run_id], Finished)
 
 
-def test_a_killed_worker_is_reported_lost_and_replaced(make, study_file):
+def test_a_killed_worker_is_reported_lost_and_replaced(make, kind, study_file, worker_pids):
     executor = make(1)
     first, second = jobs(study_file, 2)
     assert set(drain(executor, [first])) == {first.run_id}
     executor.submit(second)
-    os.kill(executor._slots[0]._process.pid, signal.SIGKILL)
-    lost = executor.wait(10)
+    (pid,) = worker_pids(kind)
+    os.kill(pid, signal.SIGKILL)
+    lost = wait_for_events(executor)
     assert [type(event) for event in lost] == [Lost]
-    assert "SIGKILL" in lost[0].message
+    assert lost[0].run_id == second.run_id
+    assert "worker" in lost[0].message or "job" in lost[0].message
     assert isinstance(drain(executor, [second])[second.run_id], Finished)
 
 
-def test_close_ends_the_workers(make, study_file):
+def wait_for_events(executor: Executor, seconds: float = 30) -> list[Event]:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if events := executor.wait(0.5):
+            return events
+    return []
+
+
+def test_close_ends_the_workers(make, kind, study_file, worker_pids):
     executor = make(2)
-    for job in jobs(study_file, 2):
+    first, second, *_ = pending = jobs(study_file, 4)
+    assert len(drain(executor, [first, second])) == 2
+    for job in pending[2:]:
         executor.submit(job)
-    pids = [slot._process.pid for slot in executor._slots]
+    assert worker_pids(kind)
     executor.close()
     executor.close()
-    for pid in pids:
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
+    deadline = time.monotonic() + 15
+    while worker_pids(kind) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert worker_pids(kind) == []

@@ -7,14 +7,23 @@ from netspace.errors import NetspaceError
 from netspace.models import build
 from netspace.store import CurvePoint, Outcome
 from netspace.study.jobs import Event, Failed, Finished, Job, JobContext
-from netspace.train.data import load_data
+from netspace.train.data import ImageData, load_data
 from netspace.train.loop import Epoch, TrainResult, train
 
+_MEMORY_SIGNS = ("can't allocate memory", "not enough memory", "CUDA out of memory", "std::bad_alloc")
 
-def execute(job: Job, context: JobContext, device: str) -> Event:
-    """Train one network and return what came of it; an exception becomes `Failed`, so that the study goes on."""
+
+def execute(job: Job, context: JobContext, device: str, data: ImageData | None = None) -> Event:
+    """Train one network and return what came of it; an exception becomes `Failed`, so that the study goes on.
+
+    Args:
+        job: the network.
+        context: what all networks of the study share.
+        device: where to train.
+        data: the images of `context`; None to take them from the cache.
+    """
     try:
-        data = load_data(context.data, context.resolution, root=context.root)
+        data = data or load_data(context.data, context.resolution, root=context.root)
         model = build(AnyNetConfig(**job.config), seed=job.seed)
         result = train(model, data, context.recipe, seed=job.seed, device=device)
         return Finished(run_id=job.run_id, outcome=_outcome(result, data.chance_error))
@@ -23,7 +32,13 @@ def execute(job: Job, context: JobContext, device: str) -> Event:
     except Exception as error:
         # whatever a single network provokes is that network's failure, with its evidence, not the study's
         tail = "".join(traceback.format_exception(error)[-6:])
-        return Failed(run_id=job.run_id, message=f"{type(error).__name__}: {error}\n{tail}")
+        memory = "out of memory: " if _is_about_memory(error) else ""
+        return Failed(run_id=job.run_id, message=f"{memory}{type(error).__name__}: {error}\n{tail}")
+
+
+def _is_about_memory(error: Exception) -> bool:
+    # PyTorch has a class for a GPU's memory; for the machine's own it raises a plain RuntimeError
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in _MEMORY_SIGNS)
 
 
 def _outcome(result: TrainResult, chance_error: float) -> Outcome:

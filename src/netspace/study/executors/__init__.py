@@ -1,23 +1,61 @@
 """Where jobs are trained. Adding an executor is one file and one line here."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
 
+from netspace.documents import parse
 from netspace.errors import raise_unknown
 from netspace.study.executors.base import Executor
-from netspace.study.executors.local import LocalExecutor
+from netspace.study.jobs import JobContext
 
-EXECUTORS: dict[str, Callable[..., Executor]] = {"local": LocalExecutor}
+EXECUTORS = {
+    "local": "netspace.study.executors.local:LocalExecutor",
+    "ray": "netspace.study.executors.ray:RayExecutor",
+    "slurm": "netspace.study.executors.slurm:SlurmExecutor",
+}
+"""Module and class by name: a class is imported when it is asked for, and with it the library that it needs."""
 
 
-def get_executor(name: str) -> Callable[..., Executor]:
-    """Return the executor class called `name`; it is made with (context, workers=, device=).
+def get_executor(name: str) -> type[Executor]:
+    """Return the executor class called `name`.
 
     Raises:
         UnknownNameError: there is none; the message lists them.
     """
     if name not in EXECUTORS:
         raise_unknown("executor", name, EXECUTORS)
-    return EXECUTORS[name]
+    module, attribute = EXECUTORS[name].split(":")
+    executor: type[Executor] = getattr(import_module(module), attribute)
+    return executor
 
 
-__all__ = ["EXECUTORS", "Executor", "LocalExecutor", "get_executor"]
+def make_executor(
+    name: str,
+    context: JobContext,
+    *,
+    workers: int | None = None,
+    device: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Executor:
+    """Return the executor called `name`, ready to take jobs; for the arguments see `Executor`.
+
+    Args:
+        name: one of `EXECUTORS`.
+        context: what the jobs share.
+        workers: how many train at a time.
+        device: where each trains.
+        options: the executor's own, by name; text is read as the option's type.
+
+    Raises:
+        UnknownNameError: there is no such executor.
+        ConfigError: an option that it does not have, or a value that does not fit.
+        MissingExtraError: the library that it needs is not installed.
+        StudyError: there is no cluster.
+    """
+    executor = get_executor(name)
+    chosen = parse(executor.Options, dict(options or {}), f"options of the executor '{name}'")
+    return executor(context, workers=workers, device=device, options=chosen)
+
+
+__all__ = ["EXECUTORS", "Executor", "get_executor", "make_executor"]

@@ -2,17 +2,46 @@
 
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import Self
+from typing import Any, ClassVar, Self
 
-from netspace.study.jobs import Event, Job
+from netspace.documents import Document
+from netspace.study.jobs import Event, Job, JobContext
+
+
+class NoOptions(Document):
+    """The options of an executor that has none."""
 
 
 class Executor(ABC):
     """Trains jobs somewhere, several at a time, and reports each exactly once.
 
     The runner keeps at most `capacity` jobs submitted, calls `wait` in a loop, and `close` at the end whatever happens.
-    An executor never retries: it reports `Lost` where a worker vanished, and the runner decides.
+    An executor never retries: it reports `Lost` where a worker vanished, and the runner decides. A worker that its
+    scheduler preempts is no event at all: its job goes to another worker.
+
+    Args:
+        context: what the jobs share.
+        workers: how many train at a time; None for what the machine or cluster has.
+        device: "cpu" or "cuda"; None for CUDA where there is a GPU.
+        options: of the kind `Options`; None for its defaults.
+
+    Raises:
+        MissingExtraError: the library that it needs is not installed.
+        StudyError: there is no cluster, or it takes no workers; also raised by `submit` and `wait`.
     """
+
+    Options: ClassVar[type[Document]] = NoOptions
+    """What else a user may set, by the names that `netspace run --option NAME=VALUE` takes."""
+
+    @abstractmethod
+    def __init__(
+        self,
+        context: JobContext,
+        *,
+        workers: int | None = None,
+        device: str | None = None,
+        options: Any = None,
+    ) -> None: ...
 
     @property
     @abstractmethod

@@ -17,7 +17,7 @@ import threading
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 
-from netspace.study.executors.base import Executor
+from netspace.study.executors.base import Executor, NoOptions
 from netspace.study.jobs import Event, Job, JobContext, Lost
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -37,7 +37,14 @@ class LocalExecutor(Executor):
         device: "cpu", "cuda" (worker k takes GPU k modulo their number), or None for CUDA where there is a GPU.
     """
 
-    def __init__(self, context: JobContext, *, workers: int | None = None, device: str | None = None) -> None:
+    def __init__(
+        self,
+        context: JobContext,
+        *,
+        workers: int | None = None,
+        device: str | None = None,
+        options: NoOptions | None = None,  # noqa: ARG002 (there are none)
+    ) -> None:
         self._context = context
         self._devices = _devices(device)
         self._logs = tempfile.TemporaryDirectory(prefix="netspace-workers-")

@@ -1,0 +1,209 @@
+"""The Ray executor: one actor for each slot, on an existing cluster or on one that is started here.
+
+Start-up is paid once per actor. The images are put into Ray's object store once and mapped by every actor of a node,
+so that the nodes need neither the source nor a shared folder; `netspace` must be installed on them. Ray ends the actors
+of a driver that has died.
+"""
+
+import contextlib
+import logging
+import math
+import os
+from collections import deque
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from netspace.documents import Document
+from netspace.errors import MissingExtraError, StudyError
+from netspace.study.executors.base import Executor
+from netspace.study.jobs import Event, Job, JobContext, Lost
+from netspace.train.data import ImageData, load_data
+
+MAX_FALSE_STARTS = 3
+"""Actors in a row that may end before they are ready; then something is wrong that trying again will not mend."""
+
+
+class RayOptions(Document):
+    """What can be set of the Ray executor.
+
+    Attributes:
+        address: of an existing cluster (`HOST:6379`, `ray://HOST:10001`, `auto`); None for $RAY_ADDRESS, and where that
+            is not set for a cluster of this machine alone, which ends with the study.
+        cpus: cores that Ray reserves for a worker; it trains with one thread whatever this is.
+        gpus: GPUs that Ray reserves for a worker; 0.25 lets four share one. None for 1 on CUDA.
+    """
+
+    address: str | None = None
+    cpus: Annotated[float, Field(ge=0)] = 1
+    gpus: Annotated[float, Field(gt=0)] | None = None
+
+
+class RayExecutor(Executor):
+    """Trains jobs in `workers` actors of a Ray cluster; None for as many as its cores, or GPUs, allow."""
+
+    Options = RayOptions
+
+    def __init__(
+        self,
+        context: JobContext,
+        *,
+        workers: int | None = None,
+        device: str | None = None,
+        options: RayOptions | None = None,
+    ) -> None:
+        if find_spec("ray") is None:
+            raise MissingExtraError("ray", "the executor 'ray'")
+        # under `uv run` Ray would send the whole working directory to the nodes and build an environment there
+        os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+        import ray
+
+        options = options or RayOptions()
+        self._ray = ray
+        self._owns_connection = not ray.is_initialized()
+        self._where = options.address or os.environ.get("RAY_ADDRESS")
+        if self._owns_connection:
+            self._connect(workers and math.ceil(workers * options.cpus))
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]  # untyped in Ray
+        self._device = device or ("cuda" if resources.get("GPU") else "cpu")
+        gpus = (options.gpus or 1) if self._device.startswith("cuda") else 0
+        fitting = resources.get("GPU", 0) / gpus if gpus else resources.get("CPU", 1) / (options.cpus or 1)
+        self._capacity = workers or max(1, int(fitting))
+        # Any: what Ray makes of a class is known at run time alone
+        self._actor: Any = ray.remote(num_cpus=options.cpus, num_gpus=gpus, max_restarts=0)(_Worker)
+        self._context = ray.put(context)
+        self._data = ray.put(_plain(load_data(context.data, context.resolution, root=context.root)))
+        self._slots: list[_Slot] = []
+        self._waiting: deque[Job] = deque()
+        self._false_starts = 0
+        self._closed = False
+
+    @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    def submit(self, job: Job) -> None:
+        self._waiting.append(job)
+        self._assign()
+
+    def wait(self, timeout: float) -> list[Event]:
+        self._assign()
+        slots = {slot.answer: slot for slot in self._slots if slot.answer is not None}
+        if not slots:
+            return []
+        # the first call waits for one answer, the second takes whatever else is there
+        self._ray.wait(list(slots), timeout=timeout)
+        answered, _ = self._ray.wait(list(slots), num_returns=len(slots), timeout=0)
+        events = [event for answer in answered if (event := self._settle(slots[answer])) is not None]
+        self._assign()
+        return events
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        for slot in self._slots:
+            with contextlib.suppress(Exception):  # it may have died already
+                self._ray.kill(slot.actor)
+        self._slots.clear()
+        if self._owns_connection:
+            self._ray.shutdown()
+
+    def _connect(self, cpus: int | None) -> None:
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+        try:
+            if self._where is None:
+                self._ray.init("local", num_cpus=cpus, include_dashboard=False, **quiet)
+            else:
+                self._ray.init(self._where, **quiet)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise StudyError(f"no Ray cluster at {self._where or 'this machine'}: {reason}") from error
+
+    def _assign(self) -> None:
+        """Give waiting jobs to actors that are ready, and start an actor for each that is left, up to the capacity."""
+        for slot in self._slots:
+            if self._waiting and slot.answer is None:
+                slot.job = self._waiting.popleft()
+                slot.answer = slot.actor.train.remote(slot.job)
+        starting = sum(slot.job is None for slot in self._slots)
+        for _ in range(min(len(self._waiting) - starting, self._capacity - len(self._slots))):
+            actor = self._actor.remote(self._context, self._data, self._device)
+            self._slots.append(_Slot(actor=actor, answer=actor.where.remote()))
+
+    def _settle(self, slot: "_Slot") -> Event | None:
+        """Take a slot's answer: what became of its job, or None where its actor says that it is ready."""
+        answer, slot.answer = slot.answer, None
+        job, slot.job = slot.job, None
+        try:
+            told = self._ray.get(answer)
+        except self._ray.exceptions.RayError as error:
+            self._slots.remove(slot)
+            with contextlib.suppress(Exception):
+                self._ray.kill(slot.actor)
+            if job is None:
+                self._started_falsely(error)
+                return None
+            return Lost(run_id=job.run_id, message=_reason(error))
+        if job is None:
+            self._false_starts = 0
+            return None
+        event: Event = told
+        return event
+
+    def _started_falsely(self, error: Exception) -> None:
+        self._false_starts += 1
+        if self._false_starts >= MAX_FALSE_STARTS:
+            raise StudyError(f"Ray starts no worker ({' '.join(_reason(error).split())})") from error
+
+
+@dataclass(eq=False)
+class _Slot:
+    """An actor; `answer` is the object that will say that it is ready or, with a job, what became of that."""
+
+    actor: Any
+    answer: Any
+    job: Job | None = None
+
+
+class _Worker:
+    """What runs in the actor."""
+
+    def __init__(self, context: JobContext, data: ImageData, device: str) -> None:
+        import torch
+
+        # one thread each: the same sums in the same order, whatever the number of workers
+        torch.set_num_threads(1)
+        # what lies in the object store is read-only, and PyTorch warns of labels that are
+        self._data = replace(data, validation_labels=data.validation_labels.copy())
+        self._context = context
+        self._device = device
+
+    def where(self) -> int:
+        return os.getpid()
+
+    def train(self, job: Job) -> Event:
+        from netspace.study.execute import execute
+
+        return execute(job, self._context, self._device, self._data)
+
+
+def _plain(data: ImageData) -> ImageData:
+    """Return the images as arrays that the object store shares without a copy, without those of the test split."""
+    return replace(
+        data,
+        train_images=np.asarray(data.train_images),
+        validation_images=np.asarray(data.validation_images),
+        test_images=None,
+        test_labels=None,
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Return why an actor ended, the point first."""
+    text = str(error).strip()
+    memory = "OutOfMemory" in type(error).__name__ or "OOM" in text or "out of memory" in text.lower()
+    return f"{'out of memory: ' if memory else ''}the Ray worker vanished ({type(error).__name__})\n{text}"
