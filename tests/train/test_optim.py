@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from netspace.errors import ConfigError
 from netspace.train import Recipe
 from netspace.train.optim import learning_rate, make_optimizer
 
@@ -37,6 +38,43 @@ def test_warmup_rises_linearly_and_then_leaves_the_schedule_alone():
     assert rates(warm, 5)[:11] == pytest.approx([0.2 + 0.08 * step for step in range(10)] + [1.0])
     cosine = warm.model_copy(update={"schedule": "cosine"})
     assert rates(cosine, 5)[10:] == pytest.approx(rates(cosine.model_copy(update={"warmup_epochs": 0.0}), 5)[10:])
+
+
+def test_steps_equal_those_of_pytorch():
+    recipe = Recipe(epochs=5, lr=0.4, reference_batch=None, schedule="step", step_epochs=(2, 4), step_factor=0.2)
+    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.4)
+    reference = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[14, 28], gamma=0.2)
+    expected = []
+    for _ in range(35):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        reference.step()
+    assert rates(recipe, 7) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["lamb", "nadamw", "rmsproptf", "lion"])
+def test_an_optimizer_of_timm_takes_the_recipes_settings_and_lowers_a_loss(name):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 1))
+    recipe = Recipe(optimizer=name, lr=0.01, reference_batch=None, weight_decay=0.5, decay_norm=False)
+    optimizer = make_optimizer(model, recipe)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.01, 0.01]
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.5, 0.0]
+    x = torch.randn(32, 4)
+    y = x.sum(dim=1, keepdim=True)
+    losses = []
+    for _ in range(30):
+        loss = nn.functional.mse_loss(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+
+def test_an_optimizer_that_needs_second_derivatives_is_refused():
+    with pytest.raises(ConfigError, match="optimizer 'adahessian': needs second derivatives"):
+        make_optimizer(nn.Linear(1, 1), Recipe(optimizer="adahessian"))
 
 
 @pytest.mark.parametrize("decay_norm", [True, False])

@@ -40,7 +40,11 @@ def test_paper_recipes_say_what_the_paper_says():
         ({"epochs": 0}, "s.yaml: epochs: .*greater than or equal to 1, got 0"),
         ({"epochs": 2, "warmup_epochs": 2}, "warmup_epochs < epochs must hold, got warmup_epochs=2, epochs=2"),
         ({"nesterov": True, "optimizer": "adamw"}, "nesterov needs optimizer 'sgd'"),
-        ({"schedule": "step"}, "schedule: input should be 'cosine', 'linear' or 'constant', got 'step'"),
+        ({"schedule": "poly"}, "schedule: input should be 'cosine', 'linear', 'step' or 'constant', got 'poly'"),
+        ({"schedule": "step"}, "step_epochs and the schedule 'step' need each other, got schedule 'step'"),
+        ({"step_epochs": [2]}, r"need each other, got schedule 'cosine', step_epochs=\[2\]"),
+        ({"batch_size": 8, "accumulate": 5}, "must hold 2 images or more, got batch_size=8, accumulate=5"),
+        ({"augment": {"crop": [0.5, 0.2]}}, "augment.crop: 0 < least <= largest <= 1 must hold, got 0.5 and 0.2"),
         ({"augment": {"shift": -1}}, "augment.shift: .*got -1"),
         (3, "must be a recipe's name .* or a mapping, got 3"),
     ],
@@ -49,6 +53,11 @@ def test_mistakes_are_told_in_one_line(data, message):
     with pytest.raises(ConfigError, match=message) as caught:
         parse_recipe(data, "s.yaml")
     assert "\n" not in str(caught.value)
+
+
+def test_an_optimizer_that_timm_does_not_have_gets_the_nearest():
+    with pytest.raises(UnknownNameError, match=r"s.yaml: unknown optimizer 'lamp' \(did you mean 'lamb'\?\); valid: "):
+        parse_recipe({"optimizer": "lamp"}, "s.yaml")
 
 
 @pytest.mark.parametrize("data", ["quik", {"base": "quik"}])

@@ -12,13 +12,19 @@ from netspace._lazy import lazy_names
 
 if TYPE_CHECKING:
     from netspace.train.data import DataSpec, ImageData, load_data
-    from netspace.train.loop import Epoch, TrainResult, evaluate, train
-    from netspace.train.recipe import RECIPES, Augment, Recipe, get_recipe, parse_recipe
+    from netspace.train.evaluation import Evaluation, evaluate, judge
+    from netspace.train.loop import train
+    from netspace.train.recipe import Augment, Recipe
+    from netspace.train.recipes import RECIPES, get_recipe, parse_recipe
+    from netspace.train.result import Epoch, TrainResult
 
 _NAMES = {
     **dict.fromkeys(("DataSpec", "ImageData", "load_data"), "netspace.train.data"),
-    **dict.fromkeys(("Epoch", "TrainResult", "evaluate", "train"), "netspace.train.loop"),
-    **dict.fromkeys(("RECIPES", "Augment", "Recipe", "get_recipe", "parse_recipe"), "netspace.train.recipe"),
+    **dict.fromkeys(("Evaluation", "evaluate", "judge"), "netspace.train.evaluation"),
+    "train": "netspace.train.loop",
+    **dict.fromkeys(("Augment", "Recipe"), "netspace.train.recipe"),
+    **dict.fromkeys(("RECIPES", "get_recipe", "parse_recipe"), "netspace.train.recipes"),
+    **dict.fromkeys(("Epoch", "TrainResult"), "netspace.train.result"),
 }
 __getattr__ = lazy_names(__name__, {name: f"{module}:{name}" for name, module in _NAMES.items()})
 
@@ -37,11 +43,13 @@ __all__ = [
     "Augment",
     "DataSpec",
     "Epoch",
+    "Evaluation",
     "ImageData",
     "Recipe",
     "TrainResult",
     "evaluate",
     "get_recipe",
+    "judge",
     "load_data",
     "parse_recipe",
     "train",

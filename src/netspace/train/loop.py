@@ -1,68 +1,39 @@
 """The training loop: model, images and recipe in, error and curve out."""
 
-import platform
+import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from netspace.errors import TrainingError
-from netspace.train.augment import normalise, shift_and_flip
+from netspace.models.fast import accelerated
+from netspace.train import checkpoint
+from netspace.train.augment import Augmenter
+from netspace.train.averaging import moving_average, precise_batch_norm
+from netspace.train.checkpoint import State
 from netspace.train.data import ImageData
+from netspace.train.distributed import (
+    average_gradients,
+    own_part,
+    process_group,
+    processes,
+    rank,
+    shared_batch_norm,
+    total,
+)
+from netspace.train.evaluation import autocast, evaluate
+from netspace.train.fitting import is_out_of_memory, must_fit, usable_device
 from netspace.train.optim import learning_rate, make_optimizer
 from netspace.train.recipe import Recipe
+from netspace.train.result import Epoch, TrainResult, environment
 
-EVALUATION_BATCH = 500
-
-
-@dataclass(frozen=True, kw_only=True)
-class Epoch:
-    """One epoch of a curve.
-
-    Attributes:
-        epoch: from 1.
-        train_loss: mean over the epoch's steps, smoothing included.
-        val_error: top-1 error on the validation split, %; None where it was not evaluated.
-        lr: learning rate of the last step.
-        seconds: since the start of training.
-    """
-
-    epoch: int
-    train_loss: float
-    val_error: float | None
-    lr: float
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainResult:
-    """What a training gave.
-
-    Attributes:
-        status: `done`, or `diverged` where the loss or the outputs were not finite.
-        error: top-1 error on the validation split after the last epoch, %; None if diverged.
-        curve: one entry an epoch.
-        seconds: wall time of the training, evaluation included.
-        images_per_second: training images over `seconds`.
-        environment: device and versions.
-    """
-
-    status: Literal["done", "diverged"]
-    error: float | None
-    curve: tuple[Epoch, ...]
-    seconds: float
-    images_per_second: float
-    environment: dict[str, str]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the result as plain values."""
-        return asdict(self)
+__all__ = ["Epoch", "TrainResult", "evaluate", "train"]
 
 
 def train(
@@ -73,29 +44,47 @@ def train(
     seed: int = 0,
     device: str | torch.device = "cpu",
     on_epoch: Callable[[Epoch], None] | None = None,
+    resume_from: Path | None = None,
+    halve_batch: bool = False,
 ) -> TrainResult:
     """Train `model` in place and return its error on the validation split at the last epoch.
 
     The error is never the minimum over epochs and never that of the test split. The order of images and their
-    augmentation depend on `seed` alone.
+    augmentation depend on `seed` alone. Afterwards the model holds the weights that were judged: those of the moving
+    average where the recipe has one. Started by torchrun, the processes share every batch.
 
     Args:
-        model: takes float32 (n, channels, height, width), gives logits (n, classes).
+        model: takes float32 (n, channels, height, width), gives logits (n, classes). What the recipe says of its
+            construction (drop path, zero gamma) is the business of `netspace.models.build`.
         data: the images.
         recipe: how to train.
         seed: of the shuffling, the augmentation and whatever the model itself draws.
         device: where to train.
         on_epoch: called after each epoch.
+        resume_from: the checkpoint's file, written after every epoch; where it exists already, the training goes on
+            from it, on the CPU to the same bits as if it had not stopped. None for no checkpoints.
+        halve_batch: where the memory does not suffice, start again with each batch computed in twice as many parts.
 
     Raises:
-        TrainingError: the device cannot be used, or its memory does not suffice.
+        TrainingError: the model does not fit the data, the device cannot be used, its memory does not suffice, or the
+            checkpoint is of another training.
     """
-    try:
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            return _train(model, data, recipe, seed, torch.device(device), on_epoch)
-    except torch.OutOfMemoryError:
-        raise TrainingError(f"out of memory on {device} at batch_size={recipe.batch_size}") from None
+    must_fit(model, data)
+    untrained = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+    while True:
+        try:
+            return _train(model, data, recipe, seed, usable_device(device), on_epoch, resume_from)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        images = -(-recipe.batch_size // (recipe.accumulate * processes()))
+        if not halve_batch or images < 4:
+            raise TrainingError(
+                f"out of memory on {device} with {images} images at a time "
+                f"(batch_size={recipe.batch_size}, accumulate={recipe.accumulate})"
+            ) from None
+        recipe = recipe.model_copy(update={"accumulate": 2 * recipe.accumulate})
+        model.load_state_dict(untrained)
 
 
 def _train(
@@ -105,60 +94,87 @@ def _train(
     seed: int,
     device: torch.device,
     on_epoch: Callable[[Epoch], None] | None,
+    resume_from: Path | None,
 ) -> TrainResult:
-    model = model.to(device).to(memory_format=torch.channels_last)
-    optimizer = make_optimizer(model, recipe)
-    average = _moving_average(model, recipe)
-    mean, std = (torch.tensor(values, dtype=torch.float32, device=device) for values in (data.mean, data.std))
-    generator = torch.Generator().manual_seed(seed)
-    steps_per_epoch = max(1, len(data.train_labels) // recipe.batch_size)
-    started = time.perf_counter()
-    curve: list[Epoch] = []
-    step = 0
-    for epoch in range(1, recipe.epochs + 1):
-        model.train()
-        loss_sum = torch.zeros((), device=device)
-        for images, labels in _batches(data, recipe, generator, device):
-            rate = learning_rate(recipe, step, steps_per_epoch)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            with _autocast(recipe, device):
-                logits = model(normalise(images, mean, std))
-                loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
-            optimizer.step()
-            if average is not None:
-                average.update_parameters(model)
+    """Train for all the epochs that are left."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng())
+        stack.enter_context(process_group(device))
+        model = model.to(device).to(memory_format=torch.channels_last)
+        stack.enter_context(accelerated(model))
+        stack.enter_context(shared_batch_norm(model))
+        state = State(
+            model=model,
+            optimizer=make_optimizer(model, recipe),
+            average=moving_average(model, recipe),
+            scaler=torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16"),
+            generator=torch.Generator().manual_seed(seed),
+        )
+        about = checkpoint.identity(model, recipe, data, seed)
+        if resume_from is not None and resume_from.exists():
+            checkpoint.load(resume_from, state, about)
+        augmenter = Augmenter(recipe.augment, data, device)
+        before = state.curve[-1].seconds if state.curve else 0.0
+        started = time.perf_counter()
+        while len(state.curve) < recipe.epochs and _finite(state.curve, recipe):
+            # what the model itself draws follows from seed, epoch and process: no state of it needs to be kept
+            words = np.random.SeedSequence([seed, len(state.curve), rank()])
+            torch.manual_seed(int(words.generate_state(1, np.uint64)[0]))
+            train_loss, rate = _epoch(state, data, recipe, augmenter, device)
+            error = _validate(state, data, recipe, device) if np.isfinite(train_loss) else None
+            state.curve.append(
+                Epoch(
+                    epoch=len(state.curve) + 1,
+                    train_loss=train_loss,
+                    val_error=error,
+                    lr=rate,
+                    seconds=before + time.perf_counter() - started,
+                )
+            )
+            if resume_from is not None and rank() == 0:
+                checkpoint.save(resume_from, state, about)
+            if on_epoch is not None and rank() == 0:
+                on_epoch(state.curve[-1])
+        if state.average is not None:
+            model.load_state_dict(state.average.module.state_dict())
+    return _result(state, data, recipe, device)
+
+
+def _epoch(
+    state: State, data: ImageData, recipe: Recipe, augmenter: Augmenter, device: torch.device
+) -> tuple[float, float]:
+    """Train for one epoch; return its mean loss and the last learning rate."""
+    state.model.train()
+    parameters = list(state.model.parameters())
+    steps = max(1, len(data.train_labels) // recipe.batch_size)
+    step = len(state.curve) * steps
+    loss_sum = torch.zeros((), device=device)
+    for images, labels in _batches(data, recipe, augmenter, state.generator, device):
+        rate = learning_rate(recipe, step, steps)
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        state.optimizer.zero_grad(set_to_none=True)
+        for part, targets in zip(images.chunk(recipe.accumulate), labels.chunk(recipe.accumulate), strict=True):
+            with autocast(recipe, device):
+                loss = F.cross_entropy(state.model(part), targets, label_smoothing=recipe.label_smoothing)
+            loss = loss * (len(part) / len(images))
+            state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # untyped in torch
             loss_sum += loss.detach()
-            step += 1
-        # a loss that was not finite once stays in the sum: one look per epoch, no synchronisation per step
-        train_loss = float(loss_sum) / steps_per_epoch
-        finite = bool(np.isfinite(train_loss))
-        error = None
-        if finite and (epoch == recipe.epochs or epoch % recipe.evaluate_every == 0):
-            judged = model if average is None else average.module
-            error = evaluate(judged, data.validation_images, data.validation_labels, data, recipe, device)
-            finite = error is not None
-        seconds = time.perf_counter() - started
-        curve.append(Epoch(epoch=epoch, train_loss=train_loss, val_error=error, lr=rate, seconds=seconds))
-        if on_epoch is not None:
-            on_epoch(curve[-1])
-        if not finite:
-            break
-    seconds = time.perf_counter() - started
-    return TrainResult(
-        status="done" if finite else "diverged",
-        error=error,
-        curve=tuple(curve),
-        seconds=seconds,
-        images_per_second=step * min(recipe.batch_size, len(data.train_labels)) / seconds,
-        environment=environment(device),
-    )
+        average_gradients(parameters)
+        if recipe.clip_norm is not None:
+            state.scaler.unscale_(state.optimizer)
+            nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
+        if state.average is not None:
+            state.average.update_parameters(state.model)
+        step += 1
+    # a loss that was not finite once stays in the sum: one look per epoch, no synchronisation per step
+    return float(total(loss_sum)) / (steps * processes()), rate
 
 
 def _batches(
-    data: ImageData, recipe: Recipe, generator: torch.Generator, device: torch.device
+    data: ImageData, recipe: Recipe, augmenter: Augmenter, generator: torch.Generator, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the shuffled, augmented batches of one epoch; a last one that would be incomplete is left out."""
     n, size = len(data.train_labels), recipe.batch_size
@@ -166,65 +182,45 @@ def _batches(
     for start in range(0, max(n - size, 0) + 1, size):
         # sorted, the rows are read from the mapped file in one sweep; the order inside a batch does not matter
         rows = np.sort(order[start : start + size])
-        images = torch.from_numpy(data.train_images[rows])
+        images = augmenter.pixels(torch.from_numpy(data.train_images[rows]), generator)
         labels = torch.from_numpy(data.train_labels[rows])
-        yield shift_and_flip(images, recipe.augment, generator).to(device), labels.to(device)
+        inputs, targets = augmenter.inputs(images.to(device), labels.to(device), generator)
+        yield own_part(inputs), own_part(targets)
 
 
-@torch.no_grad()
-def evaluate(
-    model: nn.Module,
-    images: np.ndarray[Any, np.dtype[np.uint8]],
-    labels: np.ndarray[Any, np.dtype[np.int64]],
-    data: ImageData,
-    recipe: Recipe,
-    device: torch.device,
-) -> float | None:
-    """Return the top-1 error in % of `model` on `images`, or None where its outputs are not finite.
-
-    Args:
-        model: the network, already on `device`; left in evaluation mode.
-        images: uint8 (n, height, width, channels).
-        labels: int64 (n,).
-        data: whose mean and std normalise the images.
-        recipe: whose precision is used.
-        device: where the model is.
-    """
-    model.eval()
-    mean, std = (torch.tensor(values, dtype=torch.float32, device=device) for values in (data.mean, data.std))
-    wrong = torch.zeros((), dtype=torch.int64, device=device)
-    finite = torch.ones((), dtype=torch.bool, device=device)
-    for start in range(0, len(labels), EVALUATION_BATCH):
-        batch = torch.from_numpy(np.array(images[start : start + EVALUATION_BATCH])).to(device)
-        target = torch.from_numpy(labels[start : start + EVALUATION_BATCH]).to(device)
-        with _autocast(recipe, device):
-            logits = model(normalise(batch, mean, std))
-        finite &= logits.isfinite().all()
-        wrong += (logits.argmax(dim=1) != target).sum()
-    return 100.0 * int(wrong) / len(labels) if bool(finite) else None
-
-
-def _moving_average(model: nn.Module, recipe: Recipe) -> AveragedModel | None:
-    if not recipe.ema_decay:
+def _validate(state: State, data: ImageData, recipe: Recipe, device: torch.device) -> float | None:
+    """Return the error after an epoch in %, None where it is not asked for or the outputs are not finite."""
+    if not _validated(len(state.curve) + 1, recipe):
         return None
-    average = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]  # untyped in torch
-    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+    if recipe.precise_bn:
+        with autocast(recipe, device):
+            precise_batch_norm(state.judged, data, recipe, device)
+    return evaluate(state.judged, data.validation_images, data.validation_labels, data, recipe, device)
 
 
-def _autocast(recipe: Recipe, device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16")
+def _validated(epoch: int, recipe: Recipe) -> bool:
+    return epoch == recipe.epochs or epoch % recipe.evaluate_every == 0
 
 
-def environment(device: torch.device) -> dict[str, str]:
-    """Return the device and the versions that a result depends on."""
-    from importlib.metadata import version
+def _finite(curve: Sequence[Epoch], recipe: Recipe) -> bool:
+    """Return whether loss and outputs have been finite so far."""
+    if not curve:
+        return True
+    last = curve[-1]
+    return math.isfinite(last.train_loss) and (last.val_error is not None or not _validated(last.epoch, recipe))
 
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
-    return {
-        "device": str(device),
-        "device_name": name,
-        "host": platform.node(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "netspace": version("netspace"),
-    }
+
+def _result(state: State, data: ImageData, recipe: Recipe, device: torch.device) -> TrainResult:
+    last = state.curve[-1]
+    n = len(data.train_labels)
+    images = last.epoch * (n // recipe.batch_size * recipe.batch_size or n)
+    return TrainResult(
+        status="done" if _finite(state.curve, recipe) else "diverged",
+        error=last.val_error,
+        curve=tuple(state.curve),
+        seconds=last.seconds,
+        images_per_second=images / last.seconds,
+        environment=environment(device),
+        recipe=recipe.resolved(),
+        split_digest=data.split_digest,
+    )

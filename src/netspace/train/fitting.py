@@ -1,0 +1,51 @@
+"""Whether network, images and device go together, told before an epoch is spent on it."""
+
+import torch
+from torch import nn
+
+from netspace.errors import TrainingError
+from netspace.train.data import ImageData
+
+
+def must_fit(model: nn.Module, data: ImageData) -> None:
+    """Raise unless a network that says what it takes (`model.config`) takes these images.
+
+    A resolution of half the total stride or less is refused: some convolution of stride 2 would be left one pixel to
+    work on, and the stages after it with it. Between half and all of it the last image is one pixel, which is sound.
+
+    Raises:
+        TrainingError: channels, classes or resolution do not fit.
+    """
+    config = getattr(model, "config", None)
+    if config is None:
+        return
+    if config.in_channels != data.channels:
+        raise TrainingError(f"the network takes {config.in_channels} channels, the images have {data.channels}")
+    if config.num_classes < data.num_classes:
+        raise TrainingError(
+            f"the network tells {config.num_classes} classes apart, the labels are 0 .. {data.num_classes - 1}"
+        )
+    if 2 * data.resolution <= config.total_stride:
+        raise TrainingError(
+            f"resolution {data.resolution} is too small for the network's total stride of {config.total_stride}: "
+            f"valid: {config.total_stride // 2 + 1} or more"
+        )
+
+
+def usable_device(device: str | torch.device) -> torch.device:
+    """Return the device.
+
+    Raises:
+        TrainingError: there is no such device here.
+    """
+    try:
+        found = torch.device(device)
+        torch.empty(1, device=found)
+    except (RuntimeError, AssertionError) as error:
+        raise TrainingError(f"device '{device}' cannot be used ({str(error).splitlines()[0]})") from None
+    return found
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Return whether memory ran out: on a GPU torch has a class for that, on the CPU only words."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

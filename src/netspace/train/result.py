@@ -1,0 +1,70 @@
+"""What a training gives: its curve, its error, what it ran on."""
+
+import platform
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One epoch of a curve.
+
+    Attributes:
+        epoch: from 1.
+        train_loss: mean over the epoch's steps, smoothing included.
+        val_error: top-1 error on the validation split, %; None where it was not evaluated.
+        lr: learning rate of the last step.
+        seconds: since the start of training; pauses between a checkpoint and its resumption are not counted.
+    """
+
+    epoch: int
+    train_loss: float
+    val_error: float | None
+    lr: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainResult:
+    """What a training gave.
+
+    Attributes:
+        status: `done`, or `diverged` where the loss or the outputs were not finite.
+        error: top-1 error on the validation split after the last epoch, %; None if diverged.
+        curve: one entry an epoch.
+        seconds: wall time of the training, evaluation included.
+        images_per_second: training images over `seconds`.
+        environment: device and versions.
+        recipe: the recipe as it was carried out, resolved.
+        split_digest: identity of the validation split.
+    """
+
+    status: Literal["done", "diverged"]
+    error: float | None
+    curve: tuple[Epoch, ...]
+    seconds: float
+    images_per_second: float
+    environment: dict[str, str]
+    recipe: dict[str, Any]
+    split_digest: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the result as plain values."""
+        return asdict(self)
+
+
+def environment(device: torch.device) -> dict[str, str]:
+    """Return the device and the versions that a result depends on."""
+    from importlib.metadata import version
+
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    return {
+        "device": str(device),
+        "device_name": name,
+        "host": platform.node(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "netspace": version("netspace"),
+    }

@@ -1,0 +1,163 @@
+"""How long a network takes on this device: inference and training step, measured and kept."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
+
+from netspace.arch import AnyNetConfig
+from netspace.documents import Document, digest
+from netspace.errors import TrainingError
+from netspace.models import build
+from netspace.models.fast import accelerated
+from netspace.train.data import cache_folder
+from netspace.train.evaluation import autocast
+from netspace.train.fitting import is_out_of_memory, usable_device
+from netspace.train.optim import make_optimizer
+from netspace.train.recipe import Recipe
+from netspace.train.result import environment
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Conditions(Document):
+    """Under which a network is timed.
+
+    Attributes:
+        batch_size: images at a time.
+        resolution: of the images, in pixels.
+        precision: `float32`, or mixed precision.
+        channels_last: memory layout of images and weights.
+        fast: whether convolutions are computed as in training, see `netspace.models.fast`.
+        warmup: runs before the measured ones.
+        repeats: measured runs.
+    """
+
+    batch_size: Positive = 64
+    resolution: Positive = 224
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    channels_last: bool = True
+    fast: bool = True
+    warmup: Annotated[int, Field(ge=0)] = 3
+    repeats: Annotated[int, Field(ge=2)] = 10
+
+
+def time_network(config: AnyNetConfig, conditions: Conditions, device: str = "cpu") -> dict[str, Any]:
+    """Return the times of a network with random weights.
+
+    Args:
+        config: the network.
+        conditions: what is varied.
+        device: where to run.
+
+    Returns:
+        Plain values: `inference` and `training_step`, each with `median`, `low`, `high` (quartiles) and `least` in
+        seconds per batch and `images_per_second`; the conditions; the environment; the number of CPU threads.
+
+    Raises:
+        TrainingError: the device cannot be used, or its memory does not suffice for the batch.
+    """
+    place = usable_device(device)
+    model = build(config, seed=0).to(place)
+    size = conditions.resolution
+    images = torch.randn(
+        conditions.batch_size, config.in_channels, size, size, generator=torch.Generator().manual_seed(0)
+    ).to(place)
+    if conditions.channels_last:
+        model, images = model.to(memory_format=torch.channels_last), images.to(memory_format=torch.channels_last)
+    labels = torch.arange(conditions.batch_size, device=place) % config.num_classes
+    recipe = Recipe(precision=conditions.precision)
+    try:
+        if conditions.fast:
+            with accelerated(model):
+                times = _times(model, images, labels, recipe, conditions)
+        else:
+            times = _times(model, images, labels, recipe, conditions)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"out of memory on {device} with {conditions.batch_size} images of {size} pixels at a time"
+        ) from None
+    return {
+        "network": config.digest,
+        **times,
+        "conditions": conditions.model_dump(),
+        "threads": torch.get_num_threads(),
+        "environment": environment(place),
+    }
+
+
+def keep_timing(timing: dict[str, Any]) -> Path:
+    """Write a timing where `kept_timing` finds it and return the file."""
+    path = _path(timing["network"], timing["conditions"], timing["environment"]["device"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(timing, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def kept_timing(config: AnyNetConfig, conditions: Conditions, device: str = "cpu") -> dict[str, Any] | None:
+    """Return the timing kept for a network under these conditions on this machine's device, or None."""
+    path = _path(config.digest, conditions.model_dump(), str(torch.device(device)))
+    if not path.exists():
+        return None
+    timing: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return timing
+
+
+def _path(network: str, conditions: dict[str, Any], device: str) -> Path:
+    return cache_folder() / "timings" / f"{network}-{digest([conditions, device, torch.get_num_threads()])}.json"
+
+
+def _times(
+    model: nn.Module, images: torch.Tensor, labels: torch.Tensor, recipe: Recipe, conditions: Conditions
+) -> dict[str, Any]:
+    device = images.device
+    optimizer = make_optimizer(model, recipe)
+
+    def infer() -> None:
+        with torch.no_grad(), autocast(recipe, device):
+            model(images)
+
+    def step() -> None:
+        with autocast(recipe, device):
+            loss = F.cross_entropy(model(images), labels)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
+        optimizer.step()
+
+    model.eval()
+    inference = _measured(infer, device, conditions)
+    model.train()
+    return {"inference": inference, "training_step": _measured(step, device, conditions)}
+
+
+def _measured(action: Callable[[], None], device: torch.device, conditions: Conditions) -> dict[str, float]:
+    times = []
+    for repeat in range(conditions.warmup + conditions.repeats):
+        _wait_for(device)
+        started = time.perf_counter()
+        action()
+        _wait_for(device)
+        if repeat >= conditions.warmup:
+            times.append(time.perf_counter() - started)
+    low, median, high = statistics.quantiles(times, n=4, method="inclusive")
+    return {
+        "median": median,
+        "low": low,
+        "high": high,
+        "least": min(times),
+        "images_per_second": conditions.batch_size / median,
+    }
+
+
+def _wait_for(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
