@@ -38,6 +38,8 @@ EXTREMES = 6
 """Networks drawn at each end."""
 PANELS = 12
 """Properties of a space up to which all are drawn; of more, those of single stages are left to page and table."""
+COMPARABLE = 8
+"""Published networks stand beside the study's where their flops are within this factor of its range."""
 MAPPED = 5
 """Properties in the map of two properties each."""
 
@@ -165,12 +167,16 @@ def _leader_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[tuple[s
 
 
 def _baselines(tables: StudyTables) -> pd.DataFrame | None:
-    """Return published networks to stand beside the study's, where its data are ImageNet's or CIFAR-10's."""
+    """Return published networks of about the study's flops, where its data are ImageNet's or CIFAR-10's."""
     data = str(tables.study.spec.get("data", "")).lower()
     classes = {"imagenet": 1000, "cifar10": 10, "cifar-10": 10}
     found = next((number for name, number in classes.items() if name in data), None)
     recorded = {config.get("num_classes") for config in tables.configs.values()}
-    return baseline_table(found) if found in recorded and found is not None else None
+    if found is None or found not in recorded:
+        return None
+    published, flops = baseline_table(found), tables.runs["flops"]
+    near = published["flops"].between(flops.min() / COMPARABLE, flops.max() * COMPARABLE)
+    return published[near] if near.any() else None
 
 
 def _file_name(name: str) -> str:
