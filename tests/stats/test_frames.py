@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from netspace.errors import StatisticsError, UnknownNameError
-from netspace.stats import populations_from_frame
+from netspace.stats import compare_chain, judge, populations_from_frame
 
 FRAME = pd.DataFrame(
     {
@@ -43,3 +43,18 @@ def test_a_row_without_a_space_and_an_empty_table_are_refused() -> None:
         populations_from_frame(FRAME.assign(design=["A", None, "B", "B"]), space="design", error="top1")
     with pytest.raises(StatisticsError, match="no rows"):
         populations_from_frame(FRAME.iloc[:0], space="design", error="top1")
+
+
+def test_results_of_another_tool_are_compared_and_judged_as_the_docstring_shows() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "design": ["old"] * 80 + ["new"] * 80,
+            "top1": np.concatenate([rng.normal(50, 3, 80), rng.normal(46, 3, 80)]),
+            "state": ["done"] * 159 + ["crashed"],
+        }
+    )
+    columns = {"space": "design", "error": "top1", "status": "state"}
+    assert compare_chain(populations_from_frame(frame, **columns))["old", "new"].verdict == "better"
+    (judged,) = judge(["new better than old"], frame, **columns)
+    assert judged.judgement == "confirmed"

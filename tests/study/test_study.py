@@ -85,3 +85,11 @@ def test_a_study_that_changed_is_refused_with_what_changed(study_file, tmp_path,
 def test_what_does_not_decide_results_may_change(study_file, tmp_path):
     with Store.open(tmp_path / "s.db") as store:
         assert Study.load(study_file()).open(store) == Study.load(study_file(attempts=9)).open(store)
+
+
+def test_claims_are_kept_with_the_study_and_may_change_later(study_file, tmp_path):
+    with Store.open(tmp_path / "s.db") as store:
+        started = Study.load(study_file(claims=["RegNetX better than AnyNetXA"])).open(store)
+        assert started.spec["claims"] == ["RegNetX better than AnyNetXA"]
+        for claims in ([], ["RegNetX worse than AnyNetXA"]):
+            assert Study.load(study_file(claims=claims)).open(store) == started

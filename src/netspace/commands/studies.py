@@ -9,6 +9,7 @@ import typer
 
 from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Workers
 from netspace.commands.output import make_folder, print_json, print_records, print_table
+from netspace.commands.tables import TABLES, compare_table
 from netspace.errors import StudyError
 
 if TYPE_CHECKING:
@@ -136,9 +137,19 @@ def report(
 
 
 def compare(
-    study: StudyFile,
+    study: Annotated[
+        Path, typer.Argument(metavar="STUDY.yaml|TABLE.csv", help="A study file, or a table of any tool's results.")
+    ],
     spaces: Annotated[list[str] | None, typer.Argument(metavar="[SPACE SPACE]", help="Two of its spaces.")] = None,
     store: StoreTarget = None,
+    space_column: Annotated[str, typer.Option(help="Column of a table with the space's name.")] = "space",
+    error_column: Annotated[str, typer.Option(help="Column of a table with the error in %.")] = "error",
+    status_column: Annotated[
+        str | None, typer.Option(help="Column of a table with the outcome: done, or the model failed.")
+    ] = None,
+    chance: Annotated[
+        float, typer.Option(min=0, max=100, help="Error in % that a table's failed models count with in means.")
+    ] = 100.0,
     as_json: AsJson = False,
 ) -> None:
     """Print the verdicts: which space has the better error distribution, with what confidence."""
@@ -147,20 +158,25 @@ def compare(
 
     if spaces and len(spaces) != 2:
         raise StudyError(f"compare takes two spaces, or none for every pair in the study's order; got {len(spaces)}")
+    if study.suffix in TABLES:
+        table = compare_table(
+            study, spaces or (), space=space_column, error=error_column, status=status_column, chance=chance
+        )
+        _print_verdicts(table, as_json)
+        return
     loaded = Study.load(study)
     with open_store(loaded, store, create=False) as opened:
         started(loaded, opened)
-        table = verdict_table(opened, loaded.spec.name, spaces or None)
-    if as_json:
-        print_json(json.loads(table.to_json(orient="records")))
-    else:
-        _print_verdicts(table)
-        with open_store(loaded, store, create=False) as opened:
+        _print_verdicts(verdict_table(opened, loaded.spec.name, spaces or None), as_json)
+        if not as_json:
             print_stopping(loaded, opened)
 
 
-def _print_verdicts(table: "pd.DataFrame") -> None:
-    """Print the figures of each pair as a table, and below it each verdict in a sentence."""
+def _print_verdicts(table: "pd.DataFrame", as_json: bool) -> None:
+    """Print the figures of each pair as a table, and below it each verdict in a sentence; or everything as JSON."""
+    if as_json:
+        print_json(json.loads(table.to_json(orient="records")))
+        return
     columns = ["space", "against", "verdict", "theta", "low", "high", "holm_p_value", "n", "n_against"]
     failed = [f"{row.failures} / {row.failures_against}" for row in table.itertuples()]
     rows = zip(*(table[column] for column in columns), failed, strict=True)

@@ -15,6 +15,13 @@ def populations_from_frame(
 ) -> dict[str, Floats]:
     """Split a table of models into the errors of each space.
 
+    With it, everything here works on results of any tool:
+
+        frame = pd.read_csv("sweep.csv")
+        populations = populations_from_frame(frame, space="design", error="top1", status="state")
+        compare_chain(populations)["old", "new"].verdict
+        judge(["new better than old"], frame, space="design", error="top1", status="state")
+
     Args:
         frame: one row for each model.
         space: column with the space's name.

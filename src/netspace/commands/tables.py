@@ -1,0 +1,62 @@
+"""Results of other tools: tables of models, one row each, compared without a store."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netspace.errors import DataError, StatisticsError, raise_unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLES = (".csv", ".parquet", ".jsonl")
+"""Endings of the files that are read as tables."""
+
+
+def read_table(path: Path) -> "pd.DataFrame":
+    """Read a table by its ending.
+
+    Raises:
+        DataError: the file is missing or is no such table.
+    """
+    import pandas as pd
+
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        if path.suffix == ".csv":
+            return pd.read_csv(path)
+        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_json(path, lines=True)
+    # pandas and pyarrow raise ValueError for whatever they cannot read; OSError covers files
+    except (ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: cannot be read as a {path.suffix[1:]} table ({reason})") from None
+
+
+def compare_table(
+    path: Path, spaces: Sequence[str], *, space: str, error: str, status: str | None, chance: float
+) -> "pd.DataFrame":
+    """Compare the spaces of a table, each with the one before it, as `netspace compare` does for a study.
+
+    Args:
+        path: of the table.
+        spaces: which ones, in the order of the chain; none takes all, in the order in which they first appear.
+        space, error, status: its columns, see `populations_from_frame`.
+        chance: error in % that failed models count with in means.
+
+    Raises:
+        DataError: the file cannot be read.
+        UnknownNameError: there is no such column or space.
+        StatisticsError: rows without an error, or fewer than two spaces.
+    """
+    from netspace.report.verdicts import judge
+    from netspace.stats import populations_from_frame
+
+    populations = populations_from_frame(read_table(path), space=space, error=error, status=status)
+    for name in spaces:
+        if name not in populations:
+            raise_unknown("space", name, populations)
+    chosen = list(dict.fromkeys(spaces)) or list(populations)
+    if len(chosen) < 2:
+        raise StatisticsError(f"{path}: a comparison needs at least 2 spaces, got {', '.join(chosen)}")
+    return judge({name: populations[name] for name in chosen}, chance)

@@ -1,0 +1,221 @@
+"""`netspace plan`, `refine`, `claims`, early stopping in `run`, and tables of other tools in `compare`."""
+
+import json
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from netspace.store import Outcome, Store
+from netspace.study import Study, planning
+
+SMALL = {
+    "name": "small",
+    "spaces": ["AnyNetXA", "RegNetX"],
+    "n": 70,
+    "flops": "50K:400K",
+    "resolution": 20,
+    "data": {"source": "mnist-5k", "train": 256, "validation": 100},
+    "network": {"stem": {"kind": "simple", "width": 8}},
+    "recipe": {"base": "quick", "epochs": 2, "augment": {"flip": False}},
+    "stop": {"alpha": 0.05, "delta": 0.1},
+    "claims": ["RegNetX better than AnyNetXA", "best depth between 1 and 8", "errors of RegNetX rise with depth"],
+}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(**changes):
+        path = tmp_path / "study.yaml"
+        path.write_text(yaml.safe_dump({**SMALL, **changes}))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def finished(write, tmp_path):
+    """The small study with results in which RegNetX is better and shallow networks are."""
+    path = write()
+    rng = np.random.default_rng(0)
+    with Store.open(tmp_path / "small.db") as store:
+        record = Study.load(path).open(store)
+        for run in store.runs(record.id):
+            store.claim(run.id, "me")
+            depth = run.parameters["depth"]
+            error = 60 - 10 * (depth <= 8) + depth / 2 - 6 * (run.space == "RegNetX") + rng.normal()
+            store.record(run.id, "me", Outcome(status="done", error=error, seconds=2.0))
+    return path
+
+
+@pytest.mark.slow
+def test_plan_measures_this_machine_before_the_first_run(netspace, write, monkeypatch):
+    monkeypatch.setattr(planning, "measure_speed", partial(planning.measure_speed, seconds=0.5))
+    done = netspace("plan", write(), "--workers", 4, "--device", "cpu", "--json")
+    assert done.code == 0, done.err
+    plan = json.loads(done.out)
+    assert (plan["models"], plan["ended"], plan["workers"]) == (140, 0, 4)
+    assert plan["speed"].endswith("networks on cpu, measured now")
+    assert 0 < plan["seconds_per_model"] < 60
+    assert plan["wall_hours_left"] == pytest.approx(plan["core_hours"] / 4)
+    assert plan["detectable_theta"] == pytest.approx(0.5 + 2.8016 / 420**0.5, abs=1e-4)
+    assert [row["models_per_space"] for row in plan["needed"]] == [524, 131, 59, 33]
+    assert [row["theta"] for row in plan["stopping"]] == [0.5, 0.6, 0.7, 0.8]
+
+
+def test_plan_takes_the_times_of_finished_runs(netspace, finished):
+    done = netspace("plan", finished)
+    assert done.code == 0, done.err
+    assert "140 models: 70 of each of 2 spaces; 140 ended already." in done.out
+    assert "2 s a model by the times of 140 finished runs" in done.out
+    assert "Left: 0 core-hours" in done.out
+
+
+def test_refine_advises_and_writes_the_next_study(netspace, finished, tmp_path):
+    target = tmp_path / "next" / "study.yaml"
+    done = netspace("refine", finished, "RegNetX", "--apply", target, "--json")
+    assert done.code == 0, done.err
+    advice = json.loads(done.out)
+    best = advice["restrictions"][0]
+    assert best["advised"]
+    assert best["restriction"].startswith("depth <= ")
+    assert yaml.safe_load(best["yaml"])["constraints"] == [
+        {"restrict": {"depth": {"high": int(best["space"].split("-")[-1])}}}
+    ]
+    assert [space.name for space in Study.load(target).declared_spaces] == ["RegNetX", *advice["next"]]
+    shown = netspace("refine", finished, "RegNetX")
+    assert "corrected p" in shown.out
+    again = netspace("refine", finished, "RegNetX", "--apply", target)
+    assert (again.code, again.err) == (2, f"error: {target}: it exists already; name a new file\n")
+
+
+def test_claims_are_judged_with_their_evidence(netspace, finished):
+    done = netspace("claims", finished, "--json")
+    assert done.code == 0, done.err
+    judged = json.loads(done.out)
+    assert [one["judgement"] for one in judged] == ["confirmed", "confirmed", "confirmed"]
+    assert "early stopping" in judged[0]["evidence"]
+    assert "RegNetX better than AnyNetXA: confirmed." in netspace("claims", finished).out
+
+
+def test_status_and_compare_tell_what_early_stopping_decided(netspace, finished):
+    stopping = json.loads(netspace("status", finished, "--json").out)["stopping"]
+    assert [(row["space"], row["against"], row["decision"]) for row in stopping] == [("RegNetX", "AnyNetXA", "better")]
+    out = netspace("compare", finished).out
+    assert "RegNetX against AnyNetXA: better, decided after" in out
+    assert "140 models spent" in out
+
+
+def test_the_template_of_the_papers_claims_is_a_study(netspace, tmp_path):
+    target = tmp_path / "new" / "paper.yaml"
+    done = netspace("claims", "--template", "-o", target)
+    assert done.code == 0, done.err
+    study = Study.load(target)
+    assert study.spec.n == 500
+    assert len(study.claims) == len(study.spec.claims) == 30
+    words = {word for claim in study.claims for word in claim.text.split()}
+    assert {space.name for space in study.spaces} <= words
+    assert netspace("claims", "--template", "-o", target).code == 2
+
+
+@pytest.mark.slow
+def test_the_template_is_scaled_by_a_budget(netspace, tmp_path):
+    done = netspace("claims", "--template", "-o", tmp_path / "small.yaml", "--budget", 10)
+    assert done.code == 0, done.err
+    assert 8 <= Study.load(tmp_path / "small.yaml").spec.n <= 500
+    refused = netspace("claims", "--template", "-o", tmp_path / "none.yaml", "--budget", 0.001)
+    assert refused.code == 2
+    assert "8 are the least" in refused.err
+    assert not (tmp_path / "none.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("refine", "STUDY", "RegNetQ"), "unknown space of study 'small' 'RegNetQ'"),
+        (("claims",), "claims takes a study file, or --template"),
+        (("claims", "STUDY", "--template"), "claims takes a study file, or --template"),
+        (("plan", "nowhere.yaml"), "nowhere.yaml: no such file"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(netspace, finished, arguments, message):
+    done = netspace(*(finished if word == "STUDY" else word for word in arguments))
+    assert done.code == 2
+    assert done.out == ""
+    assert message in done.err
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"claims": ["RegNetX is best"]}, "has none of the valid forms: SPACE better than SPACE"),
+        ({"claims": ["RegNetY better than RegNetX"]}, "unknown space in a claim 'RegNetY'"),
+        ({"claims": ["best dept between 1 and 2"]}, "property of RegNetX in the claim"),
+        ({"stop": {"alpha": 2}}, "stop.alpha"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_the_study_file_are_told_when_it_is_read(netspace, write, changes, message):
+    done = netspace("claims", write(**changes))
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert message in done.err
+
+
+def test_too_few_models_are_told_with_the_number_needed(netspace, write, tmp_path):
+    path = write(n=5)
+    with Store.open(tmp_path / "small.db") as store:
+        Study.load(path).open(store)
+    assert netspace("refine", path, "RegNetX").err == "error: RegNetX: errors: at least 60 models are needed, got 0\n"
+    assert "no run of study 'small' has ended" in netspace("claims", path).err
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Results of another tool: a CSV file with its own column names."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"design": ["old"] * 60 + ["new"] * 60, "top1": np.r_[rng.normal(50, 3, 60), rng.normal(46, 3, 60)]}
+    )
+    frame["state"] = "done"
+    frame.loc[3, ["top1", "state"]] = [np.nan, "crashed"]
+    path = tmp_path / "sweep.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+COLUMNS = ("--space-column", "design", "--error-column", "top1")
+
+
+def test_a_table_of_another_tool_is_compared(netspace, table):
+    done = netspace("compare", table, *COLUMNS, "--status-column", "state", "--json")
+    assert done.code == 0, done.err
+    (verdict,) = json.loads(done.out)
+    assert (verdict["space"], verdict["against"], verdict["verdict"]) == ("new", "old", "better")
+    assert (verdict["n_against"], verdict["failures_against"]) == (60, 1)
+    turned = json.loads(netspace("compare", table, "new", "old", *COLUMNS, "--status-column", "state", "--json").out)
+    assert turned[0]["verdict"] == "worse"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--space-column", "desing", "--error-column", "top1"), "unknown column 'desing' (did you mean 'design'?)"),
+        (COLUMNS, "column 'top1': 1 of 120 rows have no number"),
+        (("new", "old", "older", *COLUMNS), "compare takes two spaces, or none"),
+        (("new", "odl", *COLUMNS, "--status-column", "state"), "unknown space 'odl' (did you mean 'old'?)"),
+    ],
+)
+def test_mistakes_about_a_table_are_one_line(netspace, table, arguments, message):
+    done = netspace("compare", table, *arguments)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert message in done.err
+
+
+def test_a_table_with_one_space_or_without_rows_is_refused(netspace, tmp_path):
+    path = tmp_path / "one.csv"
+    path.write_text("space,error\nA,1\nA,2\n")
+    assert "at least 2 spaces" in netspace("compare", path).err
+    path.write_text("")
+    assert netspace("compare", path).code == 2
