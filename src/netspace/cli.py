@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from netspace.commands import advice, networks, spaces, studies
+from netspace.commands import advice, networks, spaces, studies, training
 from netspace.errors import NetspaceError
 
 app = typer.Typer(
@@ -28,6 +28,9 @@ for command in (
     networks.complexity,
     networks.scale,
     networks.models,
+    training.train,
+    training.evaluate,
+    training.bench,
 ):
     app.command()(command)
 

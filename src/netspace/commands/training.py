@@ -1,0 +1,276 @@
+"""Commands about one network on images: train it, evaluate it, time it."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netspace.commands.networks import find_network
+from netspace.commands.options import AsJson, Device, NetworkName
+from netspace.commands.output import make_folder, print_json, print_table
+
+if TYPE_CHECKING:
+    from netspace.arch import AnyNetConfig
+    from netspace.train import DataSpec, Epoch, Evaluation, ImageData, Recipe
+
+TrainingDir = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a training.")]
+Images = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        metavar="D",
+        help="mnist-5k, a Parquet file, an image folder, WebDataset shards, torchvision:NAME:FOLDER, a name on the "
+        "hub, or a YAML file with the settings of DataSpec.",
+    ),
+]
+
+
+def train(
+    network: NetworkName,
+    data: Images,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for all that is written.")],
+    recipe: Annotated[str, typer.Option(metavar="R", help="A recipe's name, or a YAML file.")] = "quick",
+    resolution: Annotated[int | None, typer.Option(min=1, help="In pixels; default: that of the images.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=2, help="Instead of the recipe's.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32, bfloat16 or float16, instead of the recipe's.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, order and augmentation.")] = 0,
+    device: Device = None,
+    halve_batch: Annotated[
+        bool, typer.Option("--halve-batch", help="Out of memory: start again, each batch in twice as many parts.")
+    ] = False,
+    track: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="tensorboard, wandb or mlflow; may be repeated.")
+    ] = None,
+) -> None:
+    """Train one network. The same command resumes it; torchrun --no-python starts it in several processes."""
+    from netspace.models import build
+    from netspace.train import distributed, load_data
+    from netspace.train import train as train_network
+    from netspace.train.fitting import usable_device
+    from netspace.train.folder import TrainingFolder
+    from netspace.train.tracking import Trackers
+
+    overrides = {"epochs": epochs, "batch_size": batch_size, "precision": precision}
+    recipe_used = _recipe(recipe, {key: value for key, value in overrides.items() if value is not None})
+    spec = _data(data)
+    config = find_network(network)
+    place = usable_device(_device(device))
+    images = load_data(spec, resolution)
+    fitted = _fitted(config, images)
+    model = build(fitted, seed=seed, **recipe_used.build_options())
+    make_folder(output)
+    folder = TrainingFolder(
+        folder=output, network=network, data=spec, resolution=images.resolution, recipe=recipe_used, seed=seed
+    )
+    with distributed.process_group(place):
+        first = distributed.rank() == 0
+        resumed = folder.checkpoint.exists()
+        if first and not resumed:
+            folder.start(model)
+        trackers = Trackers(track or [], output, folder.settings()) if first else None
+        curve: list[Epoch] = []
+
+        def on_epoch(epoch: "Epoch") -> None:
+            curve.append(epoch)
+            _say(epoch, recipe_used, images, len(curve), curve[0])
+            if trackers is not None:
+                trackers.log(epoch)
+
+        if first:
+            print(f"{network}: {_amount(images)}, {'resumed' if resumed else 'new'}, on {place}", flush=True)
+        result = train_network(
+            model,
+            images,
+            recipe_used,
+            seed=seed,
+            device=place,
+            on_epoch=on_epoch,
+            resume_from=folder.checkpoint,
+            halve_batch=halve_batch,
+        )
+        if trackers is not None:
+            trackers.close()
+        if not first:
+            return
+    folder.finish(model, result)
+    _draw_curve(output, result.curve)
+    error = "diverged" if result.error is None else f"validation error {result.error:.2f} %"
+    print(f"{error} after {len(result.curve)} epochs in {result.seconds:.0f} s: {output}")
+
+
+def evaluate(
+    folder: TrainingDir,
+    data: Annotated[str | None, typer.Option(metavar="D", help="Other images than those of the training.")] = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Evaluate a trained network on the test split: top-1, top-5, each class, and which it takes for which."""
+    from netspace.errors import DataError, TrainingError
+    from netspace.models.hub import from_pretrained
+    from netspace.report.style import save
+    from netspace.report.training_figures import confusion_figure
+    from netspace.train import judge, load_data
+    from netspace.train.fitting import must_fit, usable_device
+    from netspace.train.folder import TrainingFolder
+
+    training = TrainingFolder.read(folder)
+    place = usable_device(_device(device))
+    own = load_data(training.data, training.resolution)
+    images = own if data is None else load_data(_data(data), training.resolution)
+    if images.test_images is None or images.test_labels is None:
+        raise DataError(f"{data or training.data.source}: has no test split; valid: a source with a split named 'test'")
+    model = from_pretrained(folder).to(place)
+    must_fit(model, images)
+    # the network knows images normalised by the statistics it was trained with, whatever it is shown now
+    judged = judge(model, images.test_images, images.test_labels, own, training.recipe, place)
+    if judged is None:
+        raise TrainingError(f"{folder}: the network's outputs are not finite")
+    result = _evaluation(judged, images)
+    (folder / "evaluation.json").write_text(_json(result), encoding="utf-8")
+    save(confusion_figure(judged.confusion, images.class_names), folder / "confusion")
+    if as_json:
+        print_json(result)
+        return
+    print_table(["class", "images", "error (%)"], (list(row.values()) for row in result["classes"]))
+    print(f"top-1 error {judged.top1_error:.2f} %, top-5 error {judged.top5_error:.2f} %", end=", ")
+    print(f"{judged.images_per_second:,.0f} images/s: {folder / 'confusion.png'}")
+
+
+def bench(
+    network: NetworkName,
+    batch_size: Annotated[list[int] | None, typer.Option(min=1, help="May be repeated; default: 1 and 64.")] = None,
+    resolution: Annotated[int, typer.Option(min=1, help="Height and width of the images, in pixels.")] = 224,
+    precision: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
+    contiguous: Annotated[bool, typer.Option("--contiguous", help="Not the channels_last memory layout.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Without the faster convolutions of training.")] = False,
+    repeats: Annotated[int, typer.Option(min=2, help="Measured runs.")] = 10,
+    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU; default: torch's own choice.")] = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Time a network on this device: inference and training step, the warm-up left out. The times are kept."""
+    import torch
+
+    from netspace.documents import parse
+    from netspace.train.timing import Conditions, keep_timing, time_network
+
+    config = find_network(network)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    timings = []
+    for size in batch_size or [1, 64]:
+        settings = {"batch_size": size, "resolution": resolution, "precision": precision, "repeats": repeats}
+        settings |= {"channels_last": not contiguous, "fast": not plain}
+        timings.append(time_network(config, parse(Conditions, settings, "bench"), _device(device)))
+    kept = [keep_timing(timing) for timing in timings]
+    if as_json:
+        print_json(timings)
+        return
+    print_table(
+        ["batch", "what", "median (ms)", "quartiles (ms)", "images/s"],
+        (
+            [
+                timing["conditions"]["batch_size"],
+                what.replace("_", " "),
+                1e3 * timing[what]["median"],
+                f"{1e3 * timing[what]['low']:.4g} - {1e3 * timing[what]['high']:.4g}",
+                timing[what]["images_per_second"],
+            ]
+            for timing in timings
+            for what in ("inference", "training_step")
+        ),
+    )
+    print(f"kept in {kept[0].parent}")
+
+
+def _recipe(name: str, overrides: dict[str, Any]) -> "Recipe":
+    from netspace.documents import read_yaml
+    from netspace.train import parse_recipe
+
+    document = read_yaml(name) if Path(name).suffix in {".yaml", ".yml", ".json"} else name
+    if isinstance(document, str):
+        document = {"base": document}
+    return parse_recipe({**document, **overrides} if isinstance(document, dict) else document, name)
+
+
+def _data(source: str) -> "DataSpec":
+    from netspace.documents import parse, read_yaml
+    from netspace.train import DataSpec
+
+    if Path(source).suffix in {".yaml", ".yml"}:
+        return parse(DataSpec, read_yaml(source), source)
+    return DataSpec(source=source)
+
+
+def _device(device: str | None) -> str:
+    """Return the device: the one named, or a GPU where there is one; under torchrun each process takes its own."""
+    import torch
+
+    if device in (None, "cuda") and torch.cuda.is_available():
+        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    return device or "cpu"
+
+
+def _fitted(config: "AnyNetConfig", images: "ImageData") -> "AnyNetConfig":
+    """Return the network with the images' classes and channels."""
+    from netspace.arch import AnyNetConfig
+
+    return AnyNetConfig(**{**config.to_dict(), "num_classes": images.num_classes, "in_channels": images.channels})
+
+
+def _amount(images: "ImageData") -> str:
+    size = images.resolution
+    return (
+        f"{len(images.train_labels):,} training and {len(images.validation_labels):,} validation images of "
+        f"{size} x {size}, {images.num_classes} classes"
+    )
+
+
+def _say(epoch: "Epoch", recipe: "Recipe", images: "ImageData", done: int, start: "Epoch") -> None:
+    """Print one epoch: rate and time left are those of this process, not of what was done before a resumption."""
+    spent = epoch.seconds - start.seconds
+    per_epoch = spent / (done - 1) if done > 1 else epoch.seconds / epoch.epoch
+    left = round(per_epoch * (recipe.epochs - epoch.epoch))
+    error = "" if epoch.val_error is None else f" · validation error {epoch.val_error:.2f} %"
+    rate = len(images.train_labels) / per_epoch
+    clock = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+    print(
+        f"epoch {epoch.epoch}/{recipe.epochs} · loss {epoch.train_loss:.4f}{error} · {rate:,.0f} images/s · "
+        f"{clock} left",
+        flush=True,
+    )
+
+
+def _draw_curve(folder: Path, curve: "tuple[Epoch, ...]") -> None:
+    from netspace.report.style import save
+    from netspace.report.training_figures import curve_figure
+
+    epochs, losses, errors = zip(*((entry.epoch, entry.train_loss, entry.val_error) for entry in curve), strict=True)
+    save(curve_figure(epochs, losses, errors), folder / "curve")
+
+
+def _evaluation(judged: "Evaluation", images: "ImageData") -> dict[str, Any]:
+    counts = judged.confusion.sum(axis=1)
+    # a class without images has no error, and JSON has no nan
+    errors = [float(error) if count else None for error, count in zip(judged.class_errors, counts, strict=True)]
+    return {
+        "top1_error": judged.top1_error,
+        "top5_error": judged.top5_error,
+        "images": int(counts.sum()),
+        "images_per_second": judged.images_per_second,
+        "classes": [
+            {"class": name, "images": int(count), "error": error}
+            for name, count, error in zip(images.class_names, counts, errors, strict=True)
+        ],
+        "confusion": judged.confusion.tolist(),
+    }
+
+
+def _json(value: Any) -> str:
+    import json
+
+    return json.dumps(value, indent=2) + "\n"
