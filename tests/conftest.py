@@ -1,9 +1,12 @@
-"""What all tests share: a cache of prepared images that is the test session's own."""
+"""What all tests share: one thread for each test process, and a cache of prepared images of the session's own."""
 
 import os
 from pathlib import Path
 
 import pytest
+
+# one test process a core (pytest-xdist): more threads would fight for the same cores; read when torch is imported
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)

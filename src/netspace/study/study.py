@@ -1,7 +1,7 @@
 """Study: a study file made concrete: its spaces, its data, the runs it plans, and where they are stored."""
 
 import json
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,9 @@ from netspace.space import DesignSpace, Population, load, space_from_dict
 from netspace.stats import Claim, parse_claim, resolve_claim
 from netspace.stats.judging import FITTED
 from netspace.store import PlannedRun, Store, StudyRecord
+from netspace.study.executors import make_executor
 from netspace.study.jobs import JobContext
+from netspace.study.runner import Progress, run_study
 from netspace.study.spec import StudySpec
 from netspace.train.data import ImageData, load_data
 
@@ -183,6 +185,35 @@ class Study:
         # claims decide no result, so they may change later; the report judges those that the study was started with
         claims = {"claims": list(self.spec.claims)} if self.spec.claims else {}
         return store.plan_study(self.spec.name, record | claims, digest(record), self.plan())
+
+    def run(
+        self,
+        store: Store,
+        *,
+        executor: str = "local",
+        workers: int | None = None,
+        device: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        observe: Callable[[Progress], None] = lambda _: None,
+    ) -> Progress:
+        """Train every run that is not at an end, and return where the study then stands: what `netspace run` does.
+
+        Args:
+            store: where the study is planned, and each run recorded.
+            executor: where runs are trained: local, ray or slurm.
+            workers: how many at a time; None for one per core or device.
+            device: "cpu" or "cuda"; None for CUDA where there is a GPU.
+            options: the executor's own, by name.
+            observe: called when something has happened, and every few seconds.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C or SIGTERM; finished runs are recorded, the others are planned again.
+            NetspaceError: the study, its data, its spaces, the store or the executor cannot be used.
+        """
+        record = self.open(store)
+        hands = make_executor(executor, self.context, workers=workers, device=device, options=options)
+        stop = None if self.spec.stop is None else self.spec.stop.rule
+        return run_study(record, store, hands, attempts=self.spec.attempts, stop=stop, observe=observe)
 
     def _must_be_unchanged(self, before: dict[str, Any], now: dict[str, Any], where: str) -> None:
         changed = _differences(before, now)
