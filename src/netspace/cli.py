@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from netspace.commands import advice, networks, spaces, studies, training
+from netspace.commands import advice, networks, spaces, status, studies, training
 from netspace.errors import NetspaceError
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
 for command in (
     studies.demo,
     studies.run,
-    studies.status,
+    status.status,
     studies.report,
     studies.compare,
     advice.plan,

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Workers
-from netspace.commands.output import make_folder, print_json, print_records, print_table
+from netspace.commands.output import make_folder, print_json, print_table
 from netspace.commands.tables import TABLES, compare_table
 from netspace.errors import StudyError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
-    from netspace.store import Store
+    from netspace.store import RunRecord, Store
     from netspace.study import Study
 
 
@@ -39,21 +41,28 @@ def demo(
 
 def run(
     study: StudyFile,
-    executor: Annotated[str, typer.Option(help="Where runs are trained: local.")] = "local",
+    executor: Annotated[str, typer.Option(help="Where runs are trained: local, ray or slurm.")] = "local",
     workers: Workers = None,
     store: StoreTarget = None,
     device: Device = None,
+    address: Annotated[str | None, typer.Option(help="Of an existing Ray cluster; default: $RAY_ADDRESS.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("-O", "--option", metavar="NAME=VALUE", help="Of the executor: partition=gpu, time=60, ..."),
+    ] = None,
 ) -> None:
     """Train the populations of a study. The same command resumes it, after whatever interrupted it."""
     from netspace.study import Study, run_study
-    from netspace.study.executors import get_executor
+    from netspace.study.executors import get_executor, make_executor
     from netspace.study.progress import watch
+    from netspace.study.standing import standing
 
-    make_executor = get_executor(executor)
+    get_executor(executor)
+    options = _options(option or []) | ({} if address is None else {"address": address})
     loaded = Study.load(study)
     with open_store(loaded, store) as opened:
         record = loaded.open(opened)
-        hands = make_executor(loaded.context, workers=workers, device=device)
+        hands = make_executor(executor, loaded.context, workers=workers, device=device, options=options)
         with watch(loaded.spec.name) as observe:
             try:
                 end = run_study(
@@ -70,46 +79,16 @@ def run(
                 )
                 raise
         print_stopping(loaded, opened)
+        print_failures(standing(record, opened).failures)
     failed = end.number("diverged", "failed", "lost")
     print(f"{end.number('done')} of {end.total} runs done, {failed} diverged, failed or lost.")
 
 
-def status(study: StudyFile, store: StoreTarget = None, as_json: AsJson = False) -> None:
-    """Show where a study stands: counts by space and state, best so far, last failures."""
-    from netspace.study import Study
-    from netspace.study.stopping import stopping_state, stopping_table
-
-    loaded = Study.load(study)
-    with open_store(loaded, store, create=False) as opened:
-        record = started(loaded, opened)
-        counts = opened.counts(record.id)
-        runs = opened.runs(record.id)
-        stopping = [] if loaded.spec.stop is None else stopping_table(stopping_state(record, opened, loaded.spec.stop))
-    best = min((run for run in runs if run.error is not None), key=lambda run: run.error or 0.0, default=None)
-    failures = [run for run in runs if run.status in ("failed", "lost", "diverged")]
-    if as_json:
-        print_json(
-            {
-                "study": loaded.spec.name,
-                "counts": counts,
-                "best": None if best is None else {"space": best.space, "index": best.index, "error": best.error},
-                "failures": [
-                    {"space": run.space, "index": run.index, "status": run.status, "message": run.message}
-                    for run in failures
-                ],
-                "stopping": stopping,
-            }
-        )
-        return
-    states = list(next(iter(counts.values())))
-    print_table(["space", *states], ([space, *numbers.values()] for space, numbers in counts.items()))
-    if best is not None:
-        print(f"best so far: {best.error:.2f} % ({best.space} {best.index})")
-    if stopping:
-        print_records(stopping, False)
-    for run in failures[-5:]:
-        reason = (run.message or "loss was not finite").splitlines()[0]
-        print(f"{run.status}: {run.space} {run.index} after {run.attempts} attempts: {reason}")
+def _options(pairs: list[str]) -> dict[str, str]:
+    """Return NAME=VALUE pairs as a dictionary."""
+    if wrong := next((pair for pair in pairs if "=" not in pair), None):
+        raise StudyError(f"--option takes NAME=VALUE, got '{wrong}'")
+    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
 def report(
@@ -194,6 +173,15 @@ def print_stopping(study: "Study", store: "Store") -> None:
         print("Early stopping (these decisions hold however often one looks; verdicts for a fixed n do not):")
         for sentence in stopping_sentences(started(study, store), store, study.spec.stop):
             print(f"  {sentence}")
+
+
+def print_failures(failures: "Sequence[RunRecord]") -> None:
+    """Print a line for each run that came to nothing."""
+    from netspace.study.standing import first_line
+
+    for run in failures:
+        attempts = f" after {run.attempts} attempts" if run.attempts > 1 else ""
+        print(f"{run.status}: {run.space} {run.index}{attempts}: {first_line(run)}")
 
 
 def open_store(study: "Study", target: str | None, *, create: bool = True) -> "Store":

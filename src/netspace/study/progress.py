@@ -64,13 +64,14 @@ def describe(progress: Progress) -> str:
     failed = progress.number("diverged", "failed", "lost")
     parts += [f"{failed} failed"] if failed else []
     if progress.rate is not None and progress.seconds_left is not None:
-        parts += [f"{progress.rate:.0f}/h", f"{_duration(progress.seconds_left)} left"]
+        parts += [f"{progress.rate:.0f}/h", f"{duration(progress.seconds_left)} left"]
     if progress.best is not None:
         parts.append(f"best {progress.best:.2f} %")
     return " · ".join(parts)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a time as H:MM:SS."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(int(minutes), 60)
     return f"{hours}:{minutes:02}:{int(seconds):02}"

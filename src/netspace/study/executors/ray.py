@@ -9,6 +9,7 @@ import contextlib
 import logging
 import math
 import os
+import socket
 from collections import deque
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -25,6 +26,10 @@ from netspace.train.data import ImageData, load_data
 
 MAX_FALSE_STARTS = 3
 """Actors in a row that may end before they are ready; then something is wrong that trying again will not mend."""
+
+
+KNOCK_SECONDS = 10.0
+"""How long the address of a cluster may take to answer."""
 
 
 class RayOptions(Document):
@@ -113,6 +118,8 @@ class RayExecutor(Executor):
             self._ray.shutdown()
 
     def _connect(self, cpus: int | None) -> None:
+        if self._where is not None:
+            _must_answer(self._where)
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         try:
             if self._where is None:
@@ -189,6 +196,17 @@ class _Worker:
         from netspace.study.execute import execute
 
         return execute(job, self._context, self._device, self._data)
+
+
+def _must_answer(address: str) -> None:
+    """Knock at the address: Ray itself would try for minutes and print all the while."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal()):
+        return  # "auto", "local": Ray's own words
+    try:
+        socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
+    except OSError as error:
+        raise StudyError(f"no Ray cluster at {address}: {error.strerror or error}") from error
 
 
 def _plain(data: ImageData) -> ImageData:

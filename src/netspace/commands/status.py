@@ -1,0 +1,82 @@
+"""`netspace status`: where a study stands, once or for as long as it runs."""
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netspace.commands.options import AsJson, StoreTarget, StudyFile
+from netspace.commands.output import print_json, print_records, print_table
+from netspace.commands.studies import open_store, print_failures, started
+
+if TYPE_CHECKING:
+    from netspace.store import Store, StudyRecord
+    from netspace.study import Study
+    from netspace.study.standing import Standing
+
+SHOWN = 5
+
+
+def status(
+    study: StudyFile,
+    store: StoreTarget = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until the study is at its end, or Ctrl-C.")] = False,
+    interval: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Between two looks of --watch.")] = 2.0,
+    as_json: AsJson = False,
+) -> None:
+    """Show where a study stands: counts by space and state, rate, time left, best so far, last failures."""
+    from rich.console import Console
+
+    from netspace.study import Study
+    from netspace.study.standing import standing
+
+    loaded = Study.load(study)
+    with open_store(loaded, store, create=False) as opened:
+        record = started(loaded, opened)
+        if not watch:
+            _show(standing(record, opened), _stopping(loaded, record, opened), as_json)
+            return
+        console = Console()
+        with suppress(KeyboardInterrupt):
+            while True:
+                now = standing(record, opened)
+                stopping = _stopping(loaded, record, opened)
+                if console.is_terminal:
+                    console.clear()
+                _show(now, stopping, as_json)
+                if now.ended == now.total:
+                    return
+                time.sleep(interval)
+
+
+def _stopping(study: "Study", record: "StudyRecord", store: "Store") -> list[dict[str, Any]]:
+    from netspace.study.stopping import stopping_state, stopping_table
+
+    return [] if study.spec.stop is None else stopping_table(stopping_state(record, store, study.spec.stop))
+
+
+def _show(now: "Standing", stopping: list[dict[str, Any]], as_json: bool) -> None:
+    from netspace.study.progress import duration
+    from netspace.study.standing import first_line
+
+    if as_json:
+        print_json(now.as_dict() | {"stopping": stopping})
+        return
+    states = list(next(iter(now.counts.values())))
+    print_table(["space", *states], ([space, *numbers.values()] for space, numbers in now.counts.items()))
+    facts = [f"{now.ended} of {now.total} runs ended"]
+    if now.rate is not None and now.seconds_left is not None:
+        facts += [f"{now.rate:.0f}/h", f"{duration(now.seconds_left)} left"]
+    elif now.ended < now.total and not any(numbers["running"] for numbers in now.counts.values()):
+        facts.append("none is being trained")
+    print(" · ".join(facts))
+    if now.best is not None:
+        print(f"best so far: {now.best.error:.2f} % ({now.best.space} {now.best.index})")
+    if stopping:
+        print_records(stopping, False)
+    for run in now.troubled[-SHOWN:]:
+        print(f"tried again: {run.space} {run.index}: {first_line(run)}")
+    if len(now.failures) > SHOWN:
+        print(f"the last {SHOWN} of {len(now.failures)} failures:")
+    print_failures(now.failures[-SHOWN:])

@@ -1,0 +1,64 @@
+"""What onlookers are told, against runs whose times are known."""
+
+import pytest
+from sqlalchemy import update
+
+from netspace.store import Outcome, PlannedRun, Store
+from netspace.store.schema import runs
+from netspace.study.standing import standing
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A study of six runs: three done in 10, 20 and 30 s, one failed, one being trained, one tried again."""
+    planned = [
+        PlannedRun(
+            space="AB"[i % 2], index=i // 2, launch=i, digest=f"d{i}", config={}, parameters={},
+            flops=1, params=1, activations=1, seed=i,
+        )
+        for i in range(6)
+    ]  # fmt: skip
+    with Store.open(tmp_path / "s.db") as store:
+        record = store.plan_study("study", {}, "digest", planned)
+        for i, error in enumerate((30.0, 20.0, 25.0)):
+            run = store.claim_next(record.id, "me")
+            store.record(run.id, "me", Outcome(status="done", error=error, seconds=1.0))
+            with store._database.write() as connection:
+                times = {"started": 1000.0, "finished": 1010.0 + 10 * i}
+                connection.execute(update(runs).where(runs.c.id == run.id).values(times))
+        broken = store.claim_next(record.id, "me")
+        store.fail(broken.id, "me", "RuntimeError: no\ntraceback", max_attempts=1)
+        with store._database.write() as connection:
+            connection.execute(update(runs).where(runs.c.id == broken.id).values(started=1000.0, finished=1020.0))
+        store.claim_next(record.id, "me")
+        again = store.claim_next(record.id, "me")
+        store.fail(again.id, "me", "the worker vanished", max_attempts=2, status="lost")
+        yield record, store
+
+
+def test_a_standing_counts_and_estimates(study):
+    now = standing(*study)
+    assert (now.ended, now.total) == (4, 6)
+    # one is trained at a time and takes (10 + 20 + 30 + 20) / 4 = 20 s
+    assert now.rate == pytest.approx(180)
+    assert now.seconds_left == pytest.approx(40)
+    assert (now.best.space, now.best.index, now.best.error) == ("B", 0, 20.0)
+
+
+def test_failures_and_runs_that_are_tried_again_come_with_their_evidence(study):
+    shown = standing(*study).as_dict()
+    assert [(run["space"], run["index"], run["status"], run["attempts"]) for run in shown["failures"]] == [
+        ("B", 1, "failed", 1)
+    ]
+    assert shown["failures"][0]["message"] == "RuntimeError: no\ntraceback"
+    assert [(run["space"], run["index"], run["message"]) for run in shown["tried_again"]] == [
+        ("B", 2, "the worker vanished")
+    ]
+
+
+def test_without_a_run_in_training_there_is_no_rate(study):
+    record, store = study
+    store.release(store.runs(record.id, status="running")[0].id, "me")
+    now = standing(record, store)
+    assert now.rate is None
+    assert now.seconds_left is None
