@@ -37,6 +37,10 @@ class StoreError(NetspaceError, RuntimeError):
     """The result store cannot be opened, is of another version, or refuses a write."""
 
 
+class StoreUnreachableError(StoreError):
+    """The store's server does not answer, or it ended the connection: the same call may succeed later."""
+
+
 class StudyError(NetspaceError, ValueError):
     """A study that cannot start or go on as described (for example, its file changed after it was started)."""
 

@@ -1,11 +1,6 @@
 """The databases that the store's contract is held on: a fixture's name in BACKENDS runs the whole suite on it."""
 
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,52 +15,6 @@ MakeRuns = Callable[..., list[PlannedRun]]
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     return str(tmp_path / "store.db")
-
-
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[Path]:
-    """A real server on a Unix socket, from the distribution's binaries; gives the folder of the socket."""
-    pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    if not found:
-        pytest.skip("no PostgreSQL server on this machine (/usr/lib/postgresql/*/bin/initdb)")
-    binaries = found[-1].parent
-    # the server refuses to run as root, and a socket's path must stay under 108 characters
-    folder = Path(tempfile.mkdtemp(prefix="netspace-pg-", dir="/tmp"))
-    prefix = []
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-        prefix = ["runuser", "-u", "postgres", "--"]
-
-    def call(*command: str | Path) -> None:
-        subprocess.run([*prefix, *command], check=True, stdout=subprocess.DEVNULL, cwd=folder)
-
-    data = folder / "data"
-    try:
-        call(binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=50"
-        call(binaries / "pg_ctl", "-D", data, "-l", folder / "log", "-o", options, "-w", "start")
-        try:
-            yield folder
-        finally:
-            call(binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-_schemas = count()
-
-
-@pytest.fixture
-def postgresql_url(postgresql_server: Path) -> str:
-    """An empty schema of the server's database: as good as a new database, and made at once."""
-    import psycopg
-
-    schema = f"test_{next(_schemas)}"
-    with psycopg.connect(host=str(postgresql_server), user="postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {schema}")
-    options = f"-csearch_path%3D{schema}%20-clock_timeout%3D20s"  # a driver that waits for another fails, not hangs
-    return f"postgresql://postgres@/postgres?host={postgresql_server}&options={options}"
 
 
 @pytest.fixture(params=BACKENDS)

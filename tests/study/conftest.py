@@ -89,19 +89,22 @@ def ray_cluster() -> Iterator[object]:
 
 @pytest.fixture(scope="session")
 def slurm_cluster() -> Iterator[None]:
-    """A SLURM of one node and two cores."""
+    """A SLURM of one node and two cores, one for each process of pytest-xdist."""
     pytest.importorskip("submitit", reason="the extra 'slurm' is not installed")
     if shutil.which("slurmctld") is None or shutil.which("munged") is None:
         pytest.skip("no SLURM on this machine (Debian: slurm-wlm, munge)")
     if os.geteuid() != 0:
         pytest.skip("SLURM's daemons need root")
     script = Path(__file__).parents[2] / ".ci" / "slurm"
-    started = subprocess.run([script, "start"], check=True, stdout=subprocess.PIPE, text=True).stdout
-    name, _, value = started.strip().partition("=")
+    process = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NETSPACE_SLURM_FOLDER", f"/tmp/netspace-slurm-{process}")
+        patch.setenv("NETSPACE_SLURM_PORT", str(16817 + 2 * int(process.removeprefix("gw"))))
+        started = subprocess.run([script, "start"], check=True, stdout=subprocess.PIPE, text=True).stdout
+        name, _, value = started.strip().partition("=")
         patch.setenv(name, value)
         yield
-    subprocess.run([script, "stop"], check=True)
+        subprocess.run([script, "stop"], check=True)
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ from collections import deque
 
 import pytest
 
+from netspace.errors import StoreUnreachableError
 from netspace.store import Outcome, PlannedRun, Store
-from netspace.study import run_study
+from netspace.study import run_study, runner
 from netspace.study.executors import Executor
 from netspace.study.jobs import Event, Failed, Finished, Job, Lost
 
@@ -160,3 +161,61 @@ def test_progress_counts_and_estimates(store):
     assert seen[0].rate is None
     assert seen[5].seconds_left == pytest.approx(seen[5].seconds, rel=1e-6)
     assert seen[-1].last.startswith("B 4: 9.00 %")
+
+
+def test_a_driver_waits_for_a_store_that_is_away_and_records_what_was_finished(
+    postgresql_server, postgresql_url, monkeypatch
+):
+    def answer(job: Job, _: int) -> Event:
+        if job.seed in (2, 7):
+            with psycopg.connect(host=str(postgresql_server), user="postgres", autocommit=True) as connection:
+                ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                connection.execute(f"{ended} AND backend_type = 'client backend'")
+        return finished(job)
+
+    psycopg = pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
+    monkeypatch.setattr(runner, "_POLL_SECONDS", 0.01)
+    with Store.open(postgresql_url) as store:
+        record = plan(store)
+        away = AwayNowAndThen(store)
+        assert run_study(record, away, Scripted(answer)).number("done") == 10
+        assert away.times > 5
+        assert [run.error for run in store.runs(record.id)] == [float(i) for i in range(10)]
+
+
+class AwayNowAndThen:
+    """A store whose every third call meets a server that has gone; half of those after it did what was asked."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._calls = 0
+        self.times = 0
+
+    def __getattr__(self, name: str):
+        method = getattr(self._store, name)
+        if name not in ("claim_next", "record", "fail", "counts", "reclaim"):
+            return method
+
+        def call(*args, **kwargs):
+            self._calls += 1
+            if self._calls % 3:
+                return method(*args, **kwargs)
+            self.times += 1
+            if name == "record" and self.times % 2:
+                method(*args, **kwargs)
+            raise StoreUnreachableError("the server closed the connection")
+
+        return call
+
+
+def test_a_store_that_stays_away_ends_the_driver_with_the_reason(store, monkeypatch):
+    def away(*_args, **_kwargs):
+        raise StoreUnreachableError("the server closed the connection")
+
+    record, executor = plan(store), Scripted(lambda job, _: finished(job))
+    monkeypatch.setattr(runner, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(store, "record", away)
+    with pytest.raises(StoreUnreachableError, match="closed the connection"):
+        run_study(record, store, executor)
+    assert executor.closed
+    assert all(run.attempts == 0 for run in store.runs(record.id) if run.status == "planned")

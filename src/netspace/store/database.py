@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, make_url, select
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
-from netspace.errors import MissingExtraError, StoreError, raise_unknown
+from netspace.errors import MissingExtraError, StoreError, StoreUnreachableError, raise_unknown
 from netspace.store.schema import SCHEMA_VERSION, Now, meta, metadata
 
 DEFAULT_PATH = Path("netspace.db")
@@ -171,7 +171,18 @@ class Database:
             cause = error.orig if isinstance(error, DBAPIError) else error
             reason = next(iter(str(cause).strip().splitlines()), type(error).__name__)
             advice = next((text for sign, text in _ADVICE.items() if sign in reason), reason)
-            raise StoreError(f"{self.where}: {advice}") from error
+            kind = StoreUnreachableError if _is_unreachable(error) else StoreError
+            raise kind(f"{self.where}: {advice}") from error
+
+
+def _is_unreachable(error: Exception) -> bool:
+    """Return whether a server did not answer or broke off, as against refusing what was asked."""
+    if not isinstance(error, OperationalError) or isinstance(error.orig, sqlite3.Error):
+        return False
+    # https://www.postgresql.org/docs/current/errcodes-appendix.html: connection exceptions, and a server that shuts
+    # down or starts; without a code the server did not even answer
+    code = getattr(error.orig, "sqlstate", None)
+    return code is None or code.startswith(("08", "57P"))
 
 
 def _resolve(target: str | Path) -> URL:

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Literal
+from typing import Literal, ParamSpec, TypeVar
 
+from netspace.errors import StoreUnreachableError
 from netspace.stats import SequentialChain, StoppingRule
 from netspace.store import FINAL, Store, StudyRecord, Worker
 from netspace.store.schema import Status
@@ -24,6 +25,12 @@ LEASE_SECONDS = 120.0
 """How long another driver leaves a run alone that was claimed and not heard of since."""
 
 _POLL_SECONDS = 0.5
+
+_Asked = ParamSpec("_Asked")
+_Answer = TypeVar("_Answer")
+
+PATIENCE_SECONDS = 600.0
+"""How long a driver waits for a store's server that is away, restarted perhaps; its workers go on meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,14 +145,14 @@ class _Driver:
     def run(self) -> Progress:
         try:
             renewed = time.monotonic()
-            self._store.reclaim(self._record.id)
+            _patiently(self._store.reclaim, self._record.id)
             self._report()
             while not self._stopping and (self._fill() or self._others_are_running()):
                 self._settle_all(self._executor.wait(_POLL_SECONDS) if self._in_hand else self._idle())
                 if time.monotonic() - renewed > LEASE_SECONDS / 4:
                     renewed = time.monotonic()
-                    self._store.heartbeat(self._in_hand, self._worker, lease_seconds=LEASE_SECONDS)
-                    self._store.reclaim(self._record.id)
+                    _patiently(self._store.heartbeat, self._in_hand, self._worker, lease_seconds=LEASE_SECONDS)
+                    _patiently(self._store.reclaim, self._record.id)
                     self._report()
             if self._stopping:
                 self._settle_all(self._executor.wait(0))
@@ -166,10 +173,10 @@ class _Driver:
     def _fill(self) -> bool:
         """Claim and submit runs up to the executor's capacity; return whether any is in hand."""
         if self._chain is not None:
-            self._chain.update(self._store.errors(self._record.id))
+            self._chain.update(_patiently(self._store.errors, self._record.id))
         while len(self._in_hand) < self._executor.capacity:
-            run = self._store.claim_next(
-                self._record.id, self._worker, spaces=self._needed, lease_seconds=LEASE_SECONDS
+            run = _patiently(
+                self._store.claim_next, self._record.id, self._worker, spaces=self._needed, lease_seconds=LEASE_SECONDS
             )
             if run is None:
                 break
@@ -188,7 +195,7 @@ class _Driver:
 
     def _idle(self) -> list[Event]:
         time.sleep(_POLL_SECONDS)
-        self._store.reclaim(self._record.id)
+        _patiently(self._store.reclaim, self._record.id)
         return []
 
     def _settle_all(self, events: list[Event]) -> None:
@@ -201,7 +208,7 @@ class _Driver:
         name = self._in_hand.pop(event.run_id)
         match event:
             case Finished(outcome=outcome):
-                self._store.record(event.run_id, self._worker, outcome)
+                _patiently(self._store.record, event.run_id, self._worker, outcome)
                 self._ended += 1
                 if outcome.error is not None:
                     self._best = outcome.error if self._best is None else min(self._best, outcome.error)
@@ -213,23 +220,36 @@ class _Driver:
                 self._attempt_over(event.run_id, name, message, "lost")
 
     def _attempt_over(self, run_id: int, name: str, message: str, status: Literal["failed", "lost"]) -> None:
-        now = self._store.fail(run_id, self._worker, message, max_attempts=self._attempts, status=status)
+        now = _patiently(self._store.fail, run_id, self._worker, message, max_attempts=self._attempts, status=status)
         self._ended += now == status
         reason = message.splitlines()[0] if message else status
-        self._last = f"{name}: {reason}" + ("; it is tried again" if now == "planned" else f"; given up as {now}")
+        end = {"planned": "; it is tried again", status: f"; given up as {status}"}
+        self._last = f"{name}: {reason}" + end.get(now or "", "; another driver has it")
 
     def _report(self) -> None:
         self._observe(self._progress())
 
     def _progress(self) -> Progress:
         return Progress(
-            counts=self._store.counts(self._record.id),
+            counts=_patiently(self._store.counts, self._record.id),
             ended_here=self._ended,
             seconds=time.monotonic() - self._started,
             best=self._best,
             last=self._last,
             needed=self._needed,
         )
+
+
+def _patiently(ask: Callable[_Asked, _Answer], *args: _Asked.args, **kwargs: _Asked.kwargs) -> _Answer:
+    """Return the store's answer, asked again while its server is away; each of its calls may be repeated."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return ask(*args, **kwargs)
+        except StoreUnreachableError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_POLL_SECONDS)
 
 
 @contextmanager
