@@ -52,8 +52,8 @@ def run(
     ] = None,
 ) -> None:
     """Train the populations of a study. The same command resumes it, after whatever interrupted it."""
-    from netspace.study import Study, run_study
-    from netspace.study.executors import get_executor, make_executor
+    from netspace.study import Study
+    from netspace.study.executors import get_executor
     from netspace.study.progress import watch
     from netspace.study.standing import standing
 
@@ -61,17 +61,10 @@ def run(
     options = _options(option or []) | ({} if address is None else {"address": address})
     loaded = Study.load(study)
     with open_store(loaded, store) as opened:
-        record = loaded.open(opened)
-        hands = make_executor(executor, loaded.context, workers=workers, device=device, options=options)
         with watch(loaded.spec.name) as observe:
             try:
-                end = run_study(
-                    record,
-                    opened,
-                    hands,
-                    attempts=loaded.spec.attempts,
-                    stop=None if loaded.spec.stop is None else loaded.spec.stop.rule,
-                    observe=observe,
+                end = loaded.run(
+                    opened, executor=executor, workers=workers, device=device, options=options, observe=observe
                 )
             except KeyboardInterrupt:
                 print(
@@ -79,7 +72,7 @@ def run(
                 )
                 raise
         print_stopping(loaded, opened)
-        print_failures(standing(record, opened).failures)
+        print_failures(standing(started(loaded, opened), opened).failures)
     failed = end.number("diverged", "failed", "lost")
     print(f"{end.number('done')} of {end.total} runs done, {failed} diverged, failed or lost.")
 

@@ -208,9 +208,10 @@ class _Driver:
         name = self._in_hand.pop(event.run_id)
         match event:
             case Finished(outcome=outcome):
-                _patiently(self._store.record, event.run_id, self._worker, outcome)
-                self._ended += 1
-                if outcome.error is not None:
+                # False where another driver took the run over, or this very record is asked for a second time
+                recorded = _patiently(self._store.record, event.run_id, self._worker, outcome)
+                self._ended += recorded
+                if recorded and outcome.error is not None:
                     self._best = outcome.error if self._best is None else min(self._best, outcome.error)
                 shown = outcome.status if outcome.error is None else f"{outcome.error:.2f} %"
                 self._last = f"{name}: {shown} in {outcome.seconds:.1f} s"
