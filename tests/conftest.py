@@ -12,6 +12,8 @@ import pytest
 
 # one test process a core (pytest-xdist): more threads would fight for the same cores; read when torch is imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# see RayExecutor; Ray reads it when it is imported, by whichever test comes first
+os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 
 
 @pytest.fixture(scope="session", autouse=True)

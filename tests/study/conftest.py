@@ -73,8 +73,6 @@ def worker_pids(tmp_path):
 def ray_cluster() -> Iterator[object]:
     """A Ray cluster of two nodes of one core each; gives what adds and removes nodes."""
     pytest.importorskip("ray", reason="the extra 'ray' is not installed")
-    # see RayExecutor; read when Ray is imported
-    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
