@@ -240,9 +240,7 @@ def report(ways: Sequence[Way], sample: Sequence[Any], images: int, *, as_json: 
         print(json.dumps({**machine, "rows": rows, "ways": [asdict(way) for way in ways]}, indent=2))
         return
     print(f"{len(sample)} models, {images} images each; {cores} cores, {peak / 1e9:.0f} GFLOP/s in bfloat16 together")
-    print(
-        f"{'way':18s} {'models/h':>9s} {'images/s':>9s} {'MFU':>6s} {'error':>7s} {'vs. plain':>14s} {'ratio':>6s} {'least':>6s}"
-    )
+    print("way                 models/h  images/s    MFU   error      vs. plain  ratio  least")
     for row in rows:
         mean, deviation = row["difference_from_plain"]
         print(

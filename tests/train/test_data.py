@@ -1,5 +1,6 @@
 """Where images come from, how they are split, and what is said of broken ones."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -108,8 +109,8 @@ def test_a_parquet_file_in_the_hub_layout_is_read(tmp_path):
 
 
 def test_paths_are_relative_to_the_root_that_is_given(tmp_path):
-    parquet(tmp_path / "images.parquet", [0, 1, 0], [png(1), png(2), png(3)])
-    assert len(load_data(DataSpec(source="images.parquet", validation=1), root=tmp_path).train_labels) == 2
+    parquet(tmp_path / "images.parquet", [0, 1, 0, 1], [png(1), png(2), png(3), png(4)])
+    assert len(load_data(DataSpec(source="images.parquet", validation=1), root=tmp_path).train_labels) == 3
 
 
 @pytest.mark.slow
@@ -126,6 +127,41 @@ def test_a_broken_image_is_named(tmp_path):
     (root / "train" / "dog" / "3.png").write_bytes(b"not an image")
     with pytest.raises(DataError, match=r"broken image .*train/dog/3\.png"):
         load_data(DataSpec(source=str(root)), 4)
+
+
+def test_broken_images_are_skipped_and_counted_where_that_is_asked_for(tmp_path):
+    root = image_folder(tmp_path)
+    for name in ("train/dog/3.png", "train/cat/0.png", "test/cat/1.png"):
+        (root / name).write_bytes((root / name).read_bytes()[:60])
+    data = load_data(DataSpec(source=str(root), validation=2, broken="skip"), 4)
+    assert data.skipped == 3
+    assert len(data.train_labels) + len(data.validation_labels) == 8
+    assert data.test_labels.tolist() == [0] * 4 + [1] * 5
+    for image, label in zip(data.train_images, data.train_labels, strict=True):
+        assert (image.mean() > 75) == bool(label)
+
+
+def test_a_class_folder_without_images_is_named(tmp_path):
+    root = image_folder(tmp_path)
+    (root / "train" / "eel").mkdir()
+    with pytest.raises(DataError, match=r"train/eel: holds no image"):
+        load_data(DataSpec(source=str(root)), 4)
+
+
+def test_a_class_with_one_image_cannot_be_trained_and_validated(tmp_path):
+    root = image_folder(tmp_path)
+    for i in range(1, 5):
+        (root / "train" / "dog" / f"{i}.png").unlink()
+    with pytest.raises(DataError, match="class 'dog' has 1 training images; each class needs 2 or more"):
+        load_data(DataSpec(source=str(root)), 4)
+
+
+def test_labels_out_of_range_are_refused_with_the_first_of_them():
+    data = load_data(DataSpec(train=100, validation=50))
+    labels = data.train_labels.copy()
+    labels[[7, 9]] = 10
+    with pytest.raises(DataError, match=r"train image 7: label 10 is not in 0 \.\. 9"):
+        dataclasses.replace(data, train_labels=labels)
 
 
 def test_a_truncated_image_in_a_table_is_named_by_its_row(tmp_path):

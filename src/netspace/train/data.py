@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import platformdirs
@@ -24,7 +24,7 @@ from netspace.train.sources import EMBEDDED, Source, fingerprint, read_source
 CACHE_VARIABLE = "NETSPACE_CACHE"
 """Environment variable that moves the cache of prepared images."""
 
-_LAYOUT = 1  # of a cache entry; a change makes new entries
+_LAYOUT = 2  # of a cache entry; a change makes new entries
 
 
 class DataSpec(Document):
@@ -37,6 +37,8 @@ class DataSpec(Document):
             split, or a tenth of the training split where it has none.
         seed: of the two draws; never the seed of a training.
         image_column, label_column: only where a table has several that qualify.
+        broken: what to do about images that cannot be decoded: `refuse` names the first, `skip` leaves them out and
+            counts them.
     """
 
     source: str = EMBEDDED
@@ -45,6 +47,7 @@ class DataSpec(Document):
     seed: Annotated[int, Field(ge=0)] = 0
     image_column: str | None = None
     label_column: str | None = None
+    broken: Literal["refuse", "skip"] = "refuse"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,6 +61,10 @@ class ImageData:
         class_names: what the labels mean.
         mean, std: of the training images' channels, in [0, 255].
         split_digest: identity of the validation split: source rows and their labels.
+        skipped: broken images that were left out, over all splits.
+
+    Raises:
+        DataError: at construction, when a label is not one of the classes.
     """
 
     train_images: NDArray[np.uint8]
@@ -70,6 +77,14 @@ class ImageData:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     split_digest: str
+    skipped: int = 0
+
+    def __post_init__(self) -> None:
+        for split in ("train", "validation", "test"):
+            labels = getattr(self, f"{split}_labels")
+            if labels is not None and len(labels) and not (labels.min() >= 0 and labels.max() < self.num_classes):
+                row = int(np.flatnonzero((labels < 0) | (labels >= self.num_classes))[0])
+                raise DataError(f"{split} image {row}: label {labels[row]} is not in 0 .. {self.num_classes - 1}")
 
     @property
     def num_classes(self) -> int:
@@ -115,8 +130,14 @@ def load_data(spec: DataSpec, resolution: int | None = None, *, root: Path | Non
     key = digest({"layout": _LAYOUT, **spec.model_dump(), "resolution": resolution, "files": fingerprint(source)})
     entry = cache_folder() / "images" / key
     if not entry.exists():
-        columns = {"image_column": spec.image_column, "label_column": spec.label_column}
-        _publish(_split(read_source(source, resolution, **columns), spec), entry)
+        found = read_source(
+            source,
+            resolution,
+            image_column=spec.image_column,
+            label_column=spec.label_column,
+            skip_broken=spec.broken == "skip",
+        )
+        _publish(_split(found, spec), entry)
     return _map(entry)
 
 
@@ -126,6 +147,7 @@ def _split(source: Source, spec: DataSpec) -> dict[str, Any]:
     order = np.random.default_rng(spec.seed).permutation(len(train.labels))
     own = source.splits.get("validation") if spec.validation is None else None
     held_out = 0 if own else (spec.validation or max(1, len(order) // 10))
+    _every_class_has_images(source, 1 if own else 2, spec.source)
     wanted = spec.train if spec.train is not None else max(1, len(order) - held_out)
     if held_out + wanted > len(order):
         raise DataError(
@@ -150,8 +172,17 @@ def _split(source: Source, spec: DataSpec) -> dict[str, Any]:
             "mean": pixels.mean(axis=0, dtype=np.float64).tolist(),
             "std": np.maximum(pixels.std(axis=0, dtype=np.float64), 1.0).tolist(),
             "split_digest": digest({"rows": held_out_rows.tolist(), "labels": validation_labels.tolist()}),
+            "skipped": source.skipped,
         },
     }
+
+
+def _every_class_has_images(source: Source, least: int, where: str) -> None:
+    """Raise where a class has fewer training images than it takes to train on it and, without a split, validate it."""
+    counts = np.bincount(source.splits["train"].labels, minlength=len(source.class_names))
+    if counts.min() < least:
+        name, count = source.class_names[int(counts.argmin())], int(counts.min())
+        raise DataError(f"{where}: class '{name}' has {count} training images; each class needs {least} or more")
 
 
 def _publish(parts: dict[str, Any], entry: Path) -> None:
@@ -191,4 +222,5 @@ def _map(entry: Path) -> ImageData:
         mean=tuple(facts["mean"]),
         std=tuple(facts["std"]),
         split_digest=facts["split_digest"],
+        skipped=facts["skipped"],
     )

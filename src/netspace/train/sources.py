@@ -41,10 +41,15 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What a source holds: its classes and its splits by name, `train` and perhaps `validation` and `test`."""
+    """What a source holds: its classes and its splits by name, `train` and perhaps `validation` and `test`.
+
+    Attributes:
+        skipped: broken images that were left out, over all splits.
+    """
 
     splits: dict[str, Split]
     class_names: tuple[str, ...]
+    skipped: int = 0
 
 
 def fingerprint(source: str) -> str:
@@ -57,7 +62,12 @@ def fingerprint(source: str) -> str:
 
 
 def read_source(
-    source: str, resolution: int | None, *, image_column: str | None = None, label_column: str | None = None
+    source: str,
+    resolution: int | None,
+    *,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    skip_broken: bool = False,
 ) -> Source:
     """Read and decode a source.
 
@@ -67,6 +77,7 @@ def read_source(
         resolution: the images' height and width; smaller or larger ones are resized by their shorter side and
             centre-cropped. None: that of the first image, which must be square.
         image_column, label_column: where images and labels are, if not in the only columns that can hold them.
+        skip_broken: leave out images that cannot be decoded, instead of raising.
 
     Raises:
         DataError: nothing is there, or an image, a label or a column is missing or broken; the message names it.
@@ -77,6 +88,7 @@ def read_source(
     splits: dict[str, Split] = {}
     class_names: tuple[str, ...] = ()
     channels: int | None = None
+    skipped = 0
     for split, aliases in SPLIT_NAMES.items():
         found = next((alias for alias in aliases if alias in tables), None)
         if found is None:
@@ -89,11 +101,15 @@ def read_source(
             raise DataError(
                 f"{source}: split '{found}' has the classes {', '.join(names)}, not {', '.join(class_names)}"
             )
-        pixels, resolution, channels = _decode(table, image, resolution, channels, f"{source}, split '{found}'")
-        splits[split] = Split(images=pixels, labels=decoded)
+        where = f"{source}, split '{found}'"
+        decoder = _Decoder(resolution, channels, where, skip_broken=skip_broken)
+        pixels, sound = decoder.decode(table, image)
+        resolution, channels = decoder.resolution, decoder.channels
+        splits[split] = Split(images=pixels, labels=decoded[sound])
+        skipped += len(decoded) - len(sound)
     if "train" not in splits:
         raise DataError(f"{source}: has no split named 'train', only {', '.join(map(repr, tables))}")
-    return Source(splits=splits, class_names=class_names)
+    return Source(splits=splits, class_names=class_names, skipped=skipped)
 
 
 def _embedded(resolution: int | None) -> Source:
@@ -112,6 +128,8 @@ def _open(source: str) -> Any:
     import datasets
 
     path = Path(source).expanduser()
+    if path.is_dir():
+        _no_empty_class(path)
     if not path.exists() and (path.is_absolute() or source.startswith((".", "~"))):
         raise DataError(f"{source}: no such file or folder")
     quiet = datasets.utils.logging.is_progress_bar_enabled()
@@ -133,6 +151,13 @@ def _open(source: str) -> Any:
     finally:
         if quiet:
             datasets.utils.logging.enable_progress_bar()
+
+
+def _no_empty_class(folder: Path) -> None:
+    """Raise where a folder of an image folder holds nothing: `datasets` would pass over the class in silence."""
+    for inner in sorted(entry for entry in folder.rglob("*") if entry.is_dir()):
+        if not any(inner.iterdir()):
+            raise DataError(f"{inner}: holds no image; remove the folder, or fill it")
 
 
 def _local(builder: str, **arguments: Any) -> Any:
@@ -189,36 +214,67 @@ def _labels(table: Any, column: str, where: str) -> tuple[NDArray[np.int64], tup
     return labels, names
 
 
-def _decode(
-    table: Any, column: str, resolution: int | None, channels: int | None, where: str
-) -> tuple[NDArray[np.uint8], int, int]:
-    """Return the images of a column as one array, with the resolution and channels that the first image decided."""
-    import datasets
+class _Decoder:
+    """Decodes the images of a split; the first sound one decides what was left open.
 
-    if isinstance(table.features[column], datasets.Image):
-        table = table.cast_column(column, datasets.Image(decode=False))
-    cells = table[column]
-    if len(table) == 0:
-        raise DataError(f"{where}: holds no image")
-    first = _image(cells[0], 0, where)
-    channels = channels or (1 if first.mode in {"1", "L", "LA", "I;16"} else 3)
-    if resolution is None:
-        if first.width != first.height:
-            raise DataError(f"{where}: images are not square ({first.width} x {first.height}): give a resolution")
-        resolution = first.width
-    mode, size = ("L" if channels == 1 else "RGB"), resolution
+    Attributes:
+        resolution, channels: of the decoded images; None until an image has decided.
+    """
 
-    def decode(cell: Any, row: int) -> NDArray[np.uint8]:
-        return _fit(_image(cell, row, where).convert(mode), size)
+    def __init__(self, resolution: int | None, channels: int | None, where: str, *, skip_broken: bool) -> None:
+        self.resolution = resolution
+        self.channels = channels
+        self._where = where
+        self._skip_broken = skip_broken
 
-    pixels = np.empty((len(table), resolution, resolution, channels), dtype=np.uint8)
-    with ThreadPoolExecutor() as pool:
-        for start in range(0, len(table), _DECODED_AHEAD):
-            batch = cells[start : start + _DECODED_AHEAD]
-            rows = range(start, start + len(batch))
-            for row, image in zip(rows, pool.map(decode, batch, rows), strict=True):
-                pixels[row] = image.reshape(resolution, resolution, channels)
-    return pixels, resolution, channels
+    def decode(self, table: Any, column: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Return the sound images of a column as one array, and their rows."""
+        import datasets
+
+        if isinstance(table.features[column], datasets.Image):
+            table = table.cast_column(column, datasets.Image(decode=False))
+        cells = table[column]
+        found = ((row, self._image(cells[row], row)) for row in range(len(table)))
+        first = next((image for _, image in found if image is not None), None)
+        if first is None:
+            raise DataError(f"{self._where}: holds no image")
+        resolution, channels = self._decide(first)
+        pixels = np.empty((len(table), resolution, resolution, channels), dtype=np.uint8)
+        sound: list[int] = []
+        with ThreadPoolExecutor() as pool:
+            for start in range(0, len(table), _DECODED_AHEAD):
+                batch = cells[start : start + _DECODED_AHEAD]
+                rows = range(start, start + len(batch))
+                for row, image in zip(rows, pool.map(self._fitted, batch, rows), strict=True):
+                    if image is not None:
+                        pixels[len(sound)] = image
+                        sound.append(row)
+        return pixels[: len(sound)], np.array(sound, dtype=np.int64)
+
+    def _decide(self, first: Image.Image) -> tuple[int, int]:
+        self.channels = self.channels or (1 if first.mode in {"1", "L", "LA", "I;16"} else 3)
+        if self.resolution is None:
+            if first.width != first.height:
+                size = f"{first.width} x {first.height}"
+                raise DataError(f"{self._where}: images are not square ({size}): give a resolution")
+            self.resolution = first.width
+        return self.resolution, self.channels
+
+    def _fitted(self, cell: Any, row: int) -> NDArray[np.uint8] | None:
+        image = self._image(cell, row)
+        if image is None or self.resolution is None:
+            return None
+        pixels = _fit(image.convert("L" if self.channels == 1 else "RGB"), self.resolution)
+        return pixels.reshape(self.resolution, self.resolution, -1)
+
+    def _image(self, cell: Any, row: int) -> Image.Image | None:
+        """Return a cell's image, or None for a broken one that is to be skipped."""
+        try:
+            return _image(cell, row, self._where)
+        except DataError:
+            if self._skip_broken:
+                return None
+            raise
 
 
 def _image(cell: Any, row: int, where: str) -> Image.Image:
@@ -226,7 +282,8 @@ def _image(cell: Any, row: int, where: str) -> Image.Image:
     content, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
     name = path or f"row {row}"
     try:
-        image = Image.open(io.BytesIO(content) if content else path or io.BytesIO())
+        # read whole: an image that opens its own file leaves it open when it turns out to be broken
+        image = Image.open(io.BytesIO(content or (Path(path).read_bytes() if path else b"")))
         image.load()
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"{where}: broken image {name} ({error})") from None
