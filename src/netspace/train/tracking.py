@@ -55,14 +55,18 @@ class WeightsAndBiases(Tracker):
 
 
 class MLflow(Tracker):
-    """A run of MLflow, at MLFLOW_TRACKING_URI where that is set, else in `FOLDER/mlflow.db`."""
+    """A run of MLflow, at MLFLOW_TRACKING_URI where that is set, else in `FOLDER/mlruns`."""
 
     def __init__(self, folder: Path, about: dict[str, Any]) -> None:
         import os
 
         from mlflow.tracking import MlflowClient
 
-        uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(folder / 'mlflow.db').resolve()}"
+        uri = os.environ.get("MLFLOW_TRACKING_URI")
+        if not uri:
+            # the client alone has no database backend, and wants to be told that plain files are meant
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+            uri = (folder / "mlruns").resolve().as_uri()
         self._client = MlflowClient(tracking_uri=uri)
         experiment = self._client.get_experiment_by_name("netspace")
         identity = experiment.experiment_id if experiment else self._client.create_experiment("netspace")

@@ -1,0 +1,168 @@
+"""Train, evaluate and time from the command line: what is written, what is printed, what is refused."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from netspace.cli import app
+from netspace.errors import DataError, MissingExtraError, TrainingError, UnknownNameError
+from netspace.train.result import Epoch
+from netspace.train.tracking import TRACKERS, Tracker, Trackers
+
+NETWORK = """
+stem: {kind: simple, width: 8}
+stages: {depths: [1, 1], widths: [8, 16], strides: [2, 2], bottleneck_ratios: [1, 1], group_widths: [2, 4]}
+"""
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A folder with a network and images of two colours, 12 of each class to train on and 6 to test on."""
+    folder = tmp_path_factory.mktemp("training")
+    (folder / "net.yaml").write_text(NETWORK)
+    for split, count in (("train", 12), ("test", 6)):
+        for label, name in enumerate(("dark", "light")):
+            (folder / "images" / split / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = np.random.default_rng(i).integers(150 * label, 150 * label + 90, (8, 8, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / "images" / split / name / f"{i}.png")
+    return folder
+
+
+def invoke(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def train(work, folder, *more: object) -> str:
+    common = ("--data", work / "images", "--batch-size", 8, "--device", "cpu", "-o", folder)
+    return invoke("train", work / "net.yaml", *common, *more)
+
+
+@pytest.fixture(scope="module")
+def trained(work):
+    output = train(work, work / "out", "--epochs", 6, "--track", "tensorboard")
+    assert "epoch 6/6 · loss" in output
+    assert "images/s · 0:00:00 left" in output
+    return work / "out"
+
+
+def test_a_training_leaves_all_that_is_needed_to_repeat_and_to_use_it(trained):
+    assert {
+        "config.json",
+        "model.safetensors",
+        "training.json",
+        "result.json",
+        "curve.csv",
+        "curve.png",
+        "curve.svg",
+    } <= {file.name for file in trained.iterdir()}
+    settings = json.loads((trained / "training.json").read_text())
+    assert settings["recipe"]["epochs"] == 6
+    assert settings["peak_lr"] == pytest.approx(0.1 * 8 / 128)
+    result = json.loads((trained / "result.json").read_text())
+    curve = pd.read_csv(trained / "curve.csv")
+    assert curve["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert result["error"] == curve["val_error"].iloc[-1]
+    assert len(result["split_digest"]) == 16
+    assert any((trained / "tensorboard").iterdir())
+
+
+def test_the_same_command_again_finds_it_finished_and_another_recipe_is_refused(work, trained):
+    assert "resumed" in train(work, trained, "--epochs", 6)
+    with pytest.raises(TrainingError, match=r"another training: recipe\.epochs = 6, now 7"):
+        train(work, trained, "--epochs", 7)
+
+
+def test_evaluation_counts_the_test_split(trained):
+    result = json.loads(invoke("evaluate", trained, "--device", "cpu", "--json"))
+    confusion = np.array(result["confusion"])
+    assert confusion.sum(axis=1).tolist() == [6, 6]
+    assert result["top1_error"] == pytest.approx(100 * (1 - np.trace(confusion) / 12))
+    assert [row["class"] for row in result["classes"]] == ["dark", "light"]
+    assert result["top5_error"] == 0
+    assert (trained / "confusion.png").stat().st_size > 1000
+    assert json.loads((trained / "evaluation.json").read_text()) == result
+
+
+def test_evaluation_needs_a_test_split_and_a_training(trained, work):
+    with pytest.raises(DataError, match="has no test split"):
+        invoke("evaluate", trained, "--data", work / "images" / "train", "--device", "cpu")
+    with pytest.raises(TrainingError, match=r"holds no training .*; make one: netspace train"):
+        invoke("evaluate", work / "images")
+
+
+def test_times_are_printed_and_kept(work):
+    arguments = ("bench", work / "net.yaml", "--resolution", 16, "--batch-size", 4, "--repeats", 3, "--device", "cpu")
+    (timing,) = json.loads(invoke(*arguments, "--json"))
+    for what in ("inference", "training_step"):
+        times = timing[what]
+        assert 0 < times["least"] <= times["low"] <= times["median"] <= times["high"]
+        assert times["images_per_second"] == pytest.approx(4 / times["median"])
+    from netspace.arch import read_network
+    from netspace.train.timing import Conditions, kept_timing
+
+    conditions = Conditions(batch_size=4, resolution=16, repeats=3)
+    assert kept_timing(read_network(work / "net.yaml"), conditions) == timing
+    assert "training step" in invoke(*arguments)
+
+
+class Failing(Tracker):
+    """Works for one epoch."""
+
+    def __init__(self, _folder, _about) -> None:
+        self.epochs = 0
+
+    def log(self, _epoch: Epoch) -> None:
+        self.epochs += 1
+        if self.epochs == 2:
+            raise ConnectionError("no such host")
+
+    def close(self) -> None:
+        raise AssertionError("it was dropped")
+
+
+EPOCH = Epoch(epoch=1, train_loss=1.0, val_error=50.0, lr=0.1, seconds=1.0)
+
+
+def test_a_tracker_that_fails_is_dropped_with_a_warning(monkeypatch, tmp_path):
+    monkeypatch.setitem(TRACKERS, "failing", ("nothing", Failing))
+    trackers = Trackers(["failing"], tmp_path, {})
+    trackers.log(EPOCH)
+    with pytest.warns(UserWarning, match=r"tracker 'failing' failed and is left out from here on \(no such host\)"):
+        trackers.log(EPOCH)
+    trackers.log(EPOCH)
+    trackers.close()
+
+
+def test_an_unknown_tracker_and_one_without_its_library_are_refused(monkeypatch, tmp_path):
+    with pytest.raises(UnknownNameError, match=r"unknown tracker 'wand' .*did you mean 'wandb'"):
+        Trackers(["wand"], tmp_path, {})
+
+    def missing(_folder, _about):
+        raise ModuleNotFoundError("wandb")
+
+    monkeypatch.setitem(TRACKERS, "wandb", ("wandb", missing))
+    with pytest.raises(MissingExtraError, match="the tracker 'wandb' needs the extra 'wandb'"):
+        Trackers(["wandb"], tmp_path, {})
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the libraries, at import
+@pytest.mark.parametrize("name", ["wandb", "mlflow"])
+def test_trackers_write_without_a_network(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    trackers = Trackers([name], tmp_path, {"seed": 0})
+    assert list(trackers._open) == [name]
+    trackers.log(EPOCH)
+    assert list(trackers._open) == [name]
+    trackers.close()
+    assert any(tmp_path.iterdir())
