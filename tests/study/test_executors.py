@@ -61,9 +61,9 @@ def errors(events: dict[int, Event]) -> dict[int, float | None]:
 
 
 def test_errors_do_not_depend_on_the_number_of_workers(make, study_file):
-    one, two = (errors(drain(make(workers), jobs(study_file))) for workers in (1, 2))
+    one, two, four = (errors(drain(make(workers), jobs(study_file))) for workers in (1, 2, 4))
     assert len(one) == 6
-    assert one == two
+    assert one == two == four
 
 
 def test_a_job_that_raises_is_a_failure_with_its_traceback_and_the_worker_goes_on(make, study_file):
@@ -112,3 +112,17 @@ def test_close_ends_the_workers(make, kind, study_file, worker_pids):
     while worker_pids(kind) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert worker_pids(kind) == []
+
+
+def test_two_drivers_with_more_workers_than_places_both_come_to_an_end(make, study_file):
+    first, second, third = jobs(study_file, 3)
+    waiting = make(2)
+    assert len(drain(waiting, [first, second])) == 2
+    # its workers take every place of the cluster until they have been idle for long
+    later = make(2)
+    later.submit(third)
+    deadline, events = time.monotonic() + 120, []
+    while not events and time.monotonic() < deadline:
+        events = later.wait(0.2)
+        assert waiting.wait(0) == []
+    assert [event.run_id for event in events] == [third.run_id]

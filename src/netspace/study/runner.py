@@ -194,6 +194,7 @@ class _Driver:
         return None if self._chain is None else self._chain.needed
 
     def _idle(self) -> list[Event]:
+        self._executor.wait(0)
         time.sleep(_POLL_SECONDS)
         _patiently(self._store.reclaim, self._record.id)
         return []

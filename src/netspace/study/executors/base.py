@@ -7,6 +7,9 @@ from typing import Any, ClassVar, Self
 from netspace.documents import Document
 from netspace.study.jobs import Event, Job, JobContext
 
+IDLE_SECONDS = 20.0
+"""How long a worker on a cluster keeps its place without a job; others, a second driver of the study too, want it."""
+
 
 class NoOptions(Document):
     """The options of an executor that has none."""
@@ -54,7 +57,10 @@ class Executor(ABC):
 
     @abstractmethod
     def wait(self, timeout: float) -> list[Event]:
-        """Return what has happened since the last call, after at most `timeout` seconds; perhaps nothing."""
+        """Return what has happened since the last call, after at most `timeout` seconds; perhaps nothing.
+
+        Called now and then with no job in hand too.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -10,6 +10,7 @@ import logging
 import math
 import os
 import socket
+import time
 from collections import deque
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -20,7 +21,7 @@ from pydantic import Field
 
 from netspace.documents import Document
 from netspace.errors import MissingExtraError, StudyError
-from netspace.study.executors.base import Executor
+from netspace.study.executors.base import IDLE_SECONDS, Executor
 from netspace.study.jobs import Event, Job, JobContext, Lost
 from netspace.train.data import ImageData, load_data
 
@@ -110,10 +111,8 @@ class RayExecutor(Executor):
         if self._closed:
             return
         self._closed = True
-        for slot in self._slots:
-            with contextlib.suppress(Exception):  # it may have died already
-                self._ray.kill(slot.actor)
-        self._slots.clear()
+        for slot in self._slots.copy():
+            self._end(slot)
         if self._owns_connection:
             self._ray.shutdown()
 
@@ -136,6 +135,9 @@ class RayExecutor(Executor):
             if self._waiting and slot.answer is None:
                 slot.job = self._waiting.popleft()
                 slot.answer = slot.actor.train.remote(slot.job)
+        for slot in self._slots.copy():
+            if slot.answer is None and time.monotonic() - slot.idle_since > IDLE_SECONDS:
+                self._end(slot)
         starting = sum(slot.job is None for slot in self._slots)
         for _ in range(min(len(self._waiting) - starting, self._capacity - len(self._slots))):
             actor = self._actor.remote(self._context, self._data, self._device)
@@ -145,12 +147,11 @@ class RayExecutor(Executor):
         """Take a slot's answer: what became of its job, or None where its actor says that it is ready."""
         answer, slot.answer = slot.answer, None
         job, slot.job = slot.job, None
+        slot.idle_since = time.monotonic()
         try:
             told = self._ray.get(answer)
         except self._ray.exceptions.RayError as error:
-            self._slots.remove(slot)
-            with contextlib.suppress(Exception):
-                self._ray.kill(slot.actor)
+            self._end(slot)
             if job is None:
                 self._started_falsely(error)
                 return None
@@ -160,6 +161,11 @@ class RayExecutor(Executor):
             return None
         event: Event = told
         return event
+
+    def _end(self, slot: "_Slot") -> None:
+        self._slots.remove(slot)
+        with contextlib.suppress(Exception):  # it may have died already
+            self._ray.kill(slot.actor)
 
     def _started_falsely(self, error: Exception) -> None:
         self._false_starts += 1
@@ -174,6 +180,7 @@ class _Slot:
     actor: Any
     answer: Any
     job: Job | None = None
+    idle_since: float = 0.0
 
 
 class _Worker:

@@ -24,7 +24,7 @@ from pydantic import Field
 from netspace.documents import Document
 from netspace.errors import MissingExtraError, StudyError
 from netspace.store import Worker
-from netspace.study.executors.base import Executor
+from netspace.study.executors.base import IDLE_SECONDS, Executor
 from netspace.study.executors.local import THREAD_VARIABLES
 from netspace.study.executors.slurm_worker import BEAT_SECONDS, Mailbox, Serve
 from netspace.study.jobs import Event, Failed, Job, JobContext, Lost
@@ -195,7 +195,7 @@ class SlurmExecutor(Executor):
         for identity, event in self._box.collect():
             slot = next((slot for slot in self._slots.values() if slot.identity == identity), None)
             if slot is not None and slot.job is not None and slot.job.run_id == event.run_id:
-                slot.job, slot.jobs_done = None, slot.jobs_done + 1
+                slot.job, slot.jobs_done, slot.idle_since = None, slot.jobs_done + 1, time.monotonic()
                 self._events.append(event)
 
     def _greet(self) -> None:
@@ -205,7 +205,8 @@ class SlurmExecutor(Executor):
             slot = self._slots.get(hello.slurm_job)
             if slot is not None:
                 self._put_back(slot)
-                slot.identity, slot.ready_since, slot.jobs_done = identity, time.monotonic(), 0
+                slot.identity, slot.jobs_done = identity, 0
+                slot.ready_since = slot.idle_since = time.monotonic()
                 self._false_starts = 0
 
     def _assign(self) -> None:
@@ -214,6 +215,12 @@ class SlurmExecutor(Executor):
             if self._waiting and slot.identity is not None and slot.job is None:
                 slot.job = self._waiting.popleft()
                 self._box.give(slot.identity, slot.job)
+        for slot in list(self._slots.values()):
+            idle = slot.identity is not None and slot.job is None
+            if idle and time.monotonic() - slot.idle_since > IDLE_SECONDS:
+                del self._slots[slot.slurm_job]
+                with contextlib.suppress(StudyError):  # then it stays until the driver ends
+                    _call("scancel", slot.slurm_job)
         starting = sum(slot.identity is None for slot in self._slots.values())
         missing = min(len(self._waiting) - starting, self._capacity - len(self._slots))
         if missing > 0:
@@ -291,6 +298,7 @@ class _Slot:
     identity: str | None = None
     ready_since: float = 0.0
     job: Job | None = None
+    idle_since: float = 0.0
     jobs_done: int = 0
     looks_over: int = 0
 
