@@ -1,6 +1,8 @@
 """Where images come from, how they are split, and what is said of broken ones."""
 
 import dataclasses
+import tarfile
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +34,6 @@ def parquet(path: Path, labels: list, images: list[bytes]) -> Path:
 
 
 def png(value: int, size: int = 8, mode: str = "L") -> bytes:
-    from io import BytesIO
-
     buffer = BytesIO()
     Image.new(mode, (size, size), value if mode == "L" else (value, value, value)).save(buffer, "PNG")
     return buffer.getvalue()
@@ -106,6 +106,60 @@ def test_a_parquet_file_in_the_hub_layout_is_read(tmp_path):
         (10, 0),
         (200, 1),
     }
+
+
+def shard(path: Path, first: int, count: int) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for i in range(first, first + count):
+            for suffix, content in ((".png", png(10 + 200 * (i % 2))), (".cls", str(i % 2).encode())):
+                entry = tarfile.TarInfo(f"{i:04d}{suffix}")
+                entry.size = len(content)
+                archive.addfile(entry, BytesIO(content))
+    return path
+
+
+def test_shards_of_webdataset_are_read_by_split(tmp_path):
+    shard(tmp_path / "train-0.tar", 0, 8)
+    shard(tmp_path / "train-1.tar", 8, 6)
+    shard(tmp_path / "test-0.tar", 0, 4)
+    data = load_data(DataSpec(source=str(tmp_path), validation=4))
+    assert (data.num_classes, data.channels, data.resolution) == (2, 1, 8)
+    assert (len(data.train_labels), len(data.validation_labels)) == (10, 4)
+    assert data.test_labels is not None
+    assert data.test_labels.tolist() == [0, 1, 0, 1]
+    for image, label in zip(data.train_images, data.train_labels, strict=True):
+        assert image.max() == 10 + 200 * label
+
+
+def test_one_shard_alone_is_a_training_split(tmp_path):
+    data = load_data(DataSpec(source=str(shard(tmp_path / "images.tar", 0, 8)), validation=2))
+    assert len(data.train_labels) == 6
+
+
+def test_a_data_set_of_torchvision_is_read_from_its_own_files(tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 28, 28), dtype=np.uint8)
+    labels = (np.arange(20) % 10).astype(np.uint8)
+    for name, count in (("train", 20), ("t10k", 10)):
+        header = np.array([0x803, count, 28, 28], dtype=">i4").tobytes()
+        (raw / f"{name}-images-idx3-ubyte").write_bytes(header + pixels[:count].tobytes())
+        header = np.array([0x801, count], dtype=">i4").tobytes()
+        (raw / f"{name}-labels-idx1-ubyte").write_bytes(header + labels[:count].tobytes())
+    data = load_data(DataSpec(source=f"torchvision:MNIST:{tmp_path}", train=15, validation=5))
+    assert data.test_images is not None
+    assert np.array_equal(data.test_images[..., 0], pixels[:10])
+    assert data.class_names[3] == "3 - three"
+    small = load_data(DataSpec(source=f"torchvision:MNIST:{tmp_path}", train=15, validation=5), 14)
+    assert small.train_images.shape == (15, 14, 14, 1)
+
+
+def test_a_data_set_of_torchvision_that_is_not_there_is_told_in_one_line(tmp_path):
+    with pytest.raises(DataError, match=r"torchvision:MNIST:.*: torchvision cannot read it") as caught:
+        load_data(DataSpec(source=f"torchvision:MNIST:{tmp_path}"))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UnknownNameError, match=r"unknown data set of torchvision 'MNITS' \(did you mean 'MNIST'"):
+        load_data(DataSpec(source=f"torchvision:MNITS:{tmp_path}"))
 
 
 def test_paths_are_relative_to_the_root_that_is_given(tmp_path):
@@ -186,7 +240,7 @@ def test_what_is_not_there_is_said_in_one_line(spec, message):
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
     (tmp_path / "images.zip").write_bytes(b"x")
-    with pytest.raises(DataError, match=r"images\.zip: not a Parquet file"):
+    with pytest.raises(DataError, match=r"images\.zip: neither a Parquet file nor a WebDataset shard"):
         load_data(DataSpec(source=str(tmp_path / "images.zip")))
 
 

