@@ -93,3 +93,17 @@ def test_claims_are_kept_with_the_study_and_may_change_later(study_file, tmp_pat
         assert started.spec["claims"] == ["RegNetX better than AnyNetXA"]
         for claims in ([], ["RegNetX worse than AnyNetXA"]):
             assert Study.load(study_file(claims=claims)).open(store) == started
+
+
+def test_a_study_started_before_netspace_gained_a_setting_goes_on(study_file, tmp_path):
+    study = Study.load(study_file())
+    older = study.record()
+    del older["recipe"]["clip_norm"], older["recipe"]["augment"]["mixup"], older["data"]["broken"]
+    with Store.open(tmp_path / "s.db") as store:
+        started = store.plan_study("small", older, "older", study.plan())
+        assert study.open(store) == started
+        changed = Study.load(
+            study_file(recipe={"base": "quick", "epochs": 1, "clip_norm": 1.0, "augment": {"flip": False}})
+        )
+        with pytest.raises(StudyError, match=r"recipe\.clip_norm = .* \(now 1\.0\)"):
+            changed.open(store)

@@ -24,7 +24,7 @@ def execute(job: Job, context: JobContext, device: str, data: ImageData | None =
     """
     try:
         data = data or load_data(context.data, context.resolution, root=context.root)
-        model = build(AnyNetConfig(**job.config), seed=job.seed)
+        model = build(AnyNetConfig(**job.config), seed=job.seed, **context.recipe.build_options())
         result = train(model, data, context.recipe, seed=job.seed, device=device)
         return Finished(run_id=job.run_id, outcome=_outcome(result, data.chance_error))
     except NetspaceError as error:
@@ -49,7 +49,11 @@ def _outcome(result: TrainResult, chance_error: float) -> Outcome:
         curve=[_point(epoch, start) for epoch, start in zip(result.curve, before, strict=False)],
         seconds=result.seconds,
         environment=result.environment,
-        details={"images_per_second": result.images_per_second, "chance_error": chance_error},
+        details={
+            "images_per_second": result.images_per_second,
+            "chance_error": chance_error,
+            "split_digest": result.split_digest,
+        },
     )
 
 

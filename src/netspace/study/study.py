@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from netspace.documents import digest
-from netspace.errors import StudyError, UnknownNameError
+from netspace.documents import Document, digest
+from netspace.errors import ConfigError, StudyError, UnknownNameError
 from netspace.space import DesignSpace, Population, load, space_from_dict
 from netspace.stats import Claim, parse_claim, resolve_claim
 from netspace.stats.judging import FITTED
@@ -19,7 +20,8 @@ from netspace.study.executors import make_executor
 from netspace.study.jobs import JobContext
 from netspace.study.runner import Progress, run_study
 from netspace.study.spec import StudySpec
-from netspace.train.data import ImageData, load_data
+from netspace.train.data import DataSpec, ImageData, load_data
+from netspace.train.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +182,7 @@ class Study:
         known = store.find_study(self.spec.name)
         if known is not None:
             decisive = {key: value for key, value in known.spec.items() if key != "claims"}
-            self._must_be_unchanged(decisive, record, store.where)
+            self._must_be_unchanged(_with_defaults(decisive), record, store.where)
             return known
         # claims decide no result, so they may change later; the report judges those that the study was started with
         claims = {"claims": list(self.spec.claims)} if self.spec.claims else {}
@@ -235,6 +237,17 @@ def _parameters(row: dict[Hashable, Any]) -> dict[str, Any]:
     """Return a row of a population's frame without what the run has fields for."""
     own = {"digest", "flops", "params", "activations"}
     return {str(name): value for name, value in row.items() if name not in own}
+
+
+def _with_defaults(stored: dict[str, Any]) -> dict[str, Any]:
+    """Return a stored study with the settings that netspace has gained since at their defaults: they change nothing."""
+    filled = dict(stored)
+    models: dict[str, type[Document]] = {"data": DataSpec, "recipe": Recipe}
+    for key, model in models.items():
+        settings = {name: value for name, value in stored[key].items() if name in model.model_fields}
+        with suppress(ConfigError):  # a setting that is valid no more is told as a difference
+            filled[key] = stored[key] | model(**settings).model_dump(mode="json")
+    return filled
 
 
 def _differences(before: Any, now: Any, key: str = "") -> list[str]:
