@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from netspace.commands import advice, networks, spaces, status, studies, training
+from netspace.commands import advice, networks, results, spaces, status, studies, training
 from netspace.errors import NetspaceError
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ for command in (
     status.status,
     studies.report,
     studies.compare,
+    results.export,
+    results.import_,
     advice.plan,
     advice.refine,
     advice.claims,
@@ -32,7 +34,7 @@ for command in (
     training.evaluate,
     training.bench,
 ):
-    app.command()(command)
+    app.command(command.__name__.rstrip("_"))(command)
 
 
 def main() -> None:

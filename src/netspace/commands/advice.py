@@ -11,7 +11,7 @@ import typer
 
 from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Workers
 from netspace.commands.output import make_folder, print_json, print_records, print_table
-from netspace.commands.studies import open_store, started
+from netspace.commands.stores import open_store, started
 from netspace.errors import StudyError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import typer
 
 from netspace.commands.options import AsJson, StoreTarget, StudyFile
 from netspace.commands.output import print_json, print_records, print_table
-from netspace.commands.studies import open_store, print_failures, started
+from netspace.commands.stores import open_store, started
+from netspace.commands.studies import print_failures
 
 if TYPE_CHECKING:
     from netspace.store import Store, StudyRecord

@@ -3,12 +3,13 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Workers
 from netspace.commands.output import make_folder, print_json, print_table
+from netspace.commands.stores import Results, open_store, results_of, started
 from netspace.commands.tables import TABLES, compare_table
 from netspace.errors import StudyError
 
@@ -85,7 +86,7 @@ def _options(pairs: list[str]) -> dict[str, str]:
 
 
 def report(
-    study: StudyFile,
+    study: Results,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the report.")] = Path(
         "report"
     ),
@@ -95,13 +96,15 @@ def report(
 ) -> None:
     """Write the pictures, tables and page of a study, finished or not."""
     from netspace.report import write_report
-    from netspace.study import Study
 
-    loaded = Study.load(study)
-    make_folder(output)
-    with open_store(loaded, store, create=False) as opened:
-        started(loaded, opened)
-        written = write_report(opened, loaded.spec.name, output, formats=formats.split(","))
+    with results_of(study, store) as (opened, record, _):
+        if not all(run.config for run in opened.runs(record.id)):
+            raise StudyError(
+                f"{study}: a report draws networks, and of some imported models only results are known; "
+                f"netspace compare {study} takes them"
+            )
+        make_folder(output)
+        written = write_report(opened, record.name, output, formats=formats.split(","))
     for path in written:
         print(path)
     if open_page:
@@ -110,7 +113,11 @@ def report(
 
 def compare(
     study: Annotated[
-        Path, typer.Argument(metavar="STUDY.yaml|TABLE.csv", help="A study file, or a table of any tool's results.")
+        Path,
+        typer.Argument(
+            metavar="STUDY.yaml|STORE.db|TABLE.csv",
+            help="A study file, a store that holds a single study, or a table of any tool's results.",
+        ),
     ],
     spaces: Annotated[list[str] | None, typer.Argument(metavar="[SPACE SPACE]", help="Two of its spaces.")] = None,
     store: StoreTarget = None,
@@ -126,7 +133,6 @@ def compare(
 ) -> None:
     """Print the verdicts: which space has the better error distribution, with what confidence."""
     from netspace.report import verdict_table
-    from netspace.study import Study
 
     if spaces and len(spaces) != 2:
         raise StudyError(f"compare takes two spaces, or none for every pair in the study's order; got {len(spaces)}")
@@ -136,11 +142,9 @@ def compare(
         )
         _print_verdicts(table, as_json)
         return
-    loaded = Study.load(study)
-    with open_store(loaded, store, create=False) as opened:
-        started(loaded, opened)
-        _print_verdicts(verdict_table(opened, loaded.spec.name, spaces or None), as_json)
-        if not as_json:
+    with results_of(study, store) as (opened, record, loaded):
+        _print_verdicts(verdict_table(opened, record.name, spaces or None), as_json)
+        if not as_json and loaded is not None:
             print_stopping(loaded, opened)
 
 
@@ -175,19 +179,3 @@ def print_failures(failures: "Sequence[RunRecord]") -> None:
     for run in failures:
         attempts = f" after {run.attempts} attempts" if run.attempts > 1 else ""
         print(f"{run.status}: {run.space} {run.index}{attempts}: {first_line(run)}")
-
-
-def open_store(study: "Study", target: str | None, *, create: bool = True) -> "Store":
-    from netspace.store import Store
-
-    return Store.open(target or study.default_store, create=create)
-
-
-def started(study: "Study", store: "Store") -> Any:
-    record = store.find_study(study.spec.name)
-    if record is None:
-        names = ", ".join(known.name for known in store.studies()) or "none"
-        raise StudyError(
-            f"{store.where}: holds no study '{study.spec.name}' (it holds: {names}); start it: netspace run"
-        )
-    return record

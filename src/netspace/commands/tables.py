@@ -4,33 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netspace.errors import DataError, StatisticsError, raise_unknown
+from netspace.errors import StatisticsError, raise_unknown
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TABLES = (".csv", ".parquet", ".jsonl")
 """Endings of the files that are read as tables."""
-
-
-def read_table(path: Path) -> "pd.DataFrame":
-    """Read a table by its ending.
-
-    Raises:
-        DataError: the file is missing or is no such table.
-    """
-    import pandas as pd
-
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        if path.suffix == ".csv":
-            return pd.read_csv(path)
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_json(path, lines=True)
-    # pandas and pyarrow raise ValueError for whatever they cannot read; OSError covers files
-    except (ValueError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: cannot be read as a {path.suffix[1:]} table ({reason})") from None
 
 
 def compare_table(
@@ -51,6 +31,7 @@ def compare_table(
     """
     from netspace.report.verdicts import judge
     from netspace.stats import populations_from_frame
+    from netspace.stats.frames import read_table
 
     populations = populations_from_frame(read_table(path), space=space, error=error, status=status)
     for name in spaces:

@@ -100,14 +100,14 @@ def is_logarithmic(name: str) -> bool:
 
 def _numbers(run: RunRecord) -> dict[str, float]:
     """Return everything numeric about a network by column name."""
-    stages = run.config["stages"]
+    stages = run.config.get("stages", {})  # of an imported model only the results may be known
     once = {
         name: float(value)
         for name, value in run.parameters.items()
         if isinstance(value, int | float) and not isinstance(value, bool) and not _OF_A_STAGE.fullmatch(name)
     }
     once = {name: value for name, value in once.items() if name not in (*_RUN_COLUMNS, "depth", "score")}
-    built: dict[str, float] = {"depth": float(sum(stages["depths"]))}
+    built: dict[str, float] = {"depth": float(sum(stages["depths"]))} if stages else {}
     for column, name in STAGE_COLUMNS.items():
         if name in once:
             continue  # shared: one column says it all

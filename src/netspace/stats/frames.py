@@ -1,13 +1,33 @@
 """Populations out of a table of results, from this project or any other."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
-from netspace.errors import StatisticsError, raise_unknown
+from netspace.errors import DataError, StatisticsError, raise_unknown
 from netspace.stats.samples import Floats
 
 DONE = frozenset({"done", "ok", "success", "succeeded", "complete", "completed", "finished"})
 """Values of a status column that mean a trained model, in any case; every other value is a failure."""
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table by its ending: .csv, .parquet, or .jsonl with one object a line.
+
+    Raises:
+        DataError: the file is missing or is no such table.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        if path.suffix == ".csv":
+            return pd.read_csv(path)
+        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_json(path, lines=True)
+    # pandas and pyarrow raise ValueError for whatever they cannot read; OSError covers files
+    except (ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: cannot be read as a {path.suffix[1:]} table ({reason})") from None
 
 
 def populations_from_frame(

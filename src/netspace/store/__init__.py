@@ -1,7 +1,7 @@
 """The result store: studies, runs and curves in an SQLite file, or in PostgreSQL by URL."""
 
 from netspace.store.database import DEFAULT_PATH
-from netspace.store.records import CurvePoint, Outcome, PlannedRun, RunRecord, StudyRecord
+from netspace.store.records import CurvePoint, Outcome, PlannedRun, RunRecord, StoredResult, StudyRecord
 from netspace.store.schema import FINAL, SCHEMA_VERSION, STATUSES, Status
 from netspace.store.store import LEASE_SECONDS, Store
 from netspace.store.worker import Worker
@@ -18,6 +18,7 @@ __all__ = [
     "RunRecord",
     "Status",
     "Store",
+    "StoredResult",
     "StudyRecord",
     "Worker",
 ]

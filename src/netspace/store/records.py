@@ -74,6 +74,23 @@ class Outcome:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StoredResult:
+    """A run that ended elsewhere: with an outcome, or without one and then with the reason.
+
+    Raises:
+        StoreError: both or none of the two.
+    """
+
+    planned: PlannedRun
+    outcome: Outcome | None = None
+    failure: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.outcome is None) == (self.failure is None):
+            raise StoreError(f"run {self.planned.index} of {self.planned.space}: an outcome or a failure, not both")
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyRecord:
     """A study as it was started; `digest` is the identity of `spec`, `created` seconds since the epoch."""
 

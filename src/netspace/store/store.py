@@ -23,7 +23,7 @@ from sqlalchemy import ColumnElement, Connection, Update, case, func, insert, li
 from netspace.errors import StoreError, StudyError
 from netspace.store import frames
 from netspace.store.database import Database
-from netspace.store.records import Outcome, PlannedRun, RunRecord, StudyRecord
+from netspace.store.records import Outcome, PlannedRun, RunRecord, StoredResult, StudyRecord
 from netspace.store.schema import FINAL, STATUSES, Now, Status, curves, runs, studies
 from netspace.store.worker import Worker
 
@@ -121,6 +121,31 @@ class Store:
         if missing:
             connection.execute(insert(runs), missing)
 
+    def add_study(self, name: str, spec: dict[str, Any], digest: str, results: Iterable[StoredResult]) -> StudyRecord:
+        """Store a study whose runs ended elsewhere, all or nothing.
+
+        Args:
+            name: unique in the store.
+            spec: where it comes from, as plain data.
+            digest: identity of `spec`.
+            results: its runs.
+
+        Raises:
+            StudyError: there is a study of this name.
+        """
+        with self._database.write(alone=True) as connection:
+            if connection.execute(select(studies.c.id).where(studies.c.name == name)).first() is not None:
+                raise StudyError(f"{self.where}: it holds a study '{name}' already; give the new one another name")
+            values = {"name": name, "spec": spec, "digest": digest, "created": Now()}
+            study = StudyRecord(**connection.execute(insert(studies).values(values).returning(studies)).one()._mapping)
+            for result in results:
+                row = asdict(result.planned) | _ended(result) | {"study_id": study.id, "attempts": 1}
+                run_id = connection.execute(insert(runs).values(row).returning(runs.c.id)).scalar_one()
+                if result.outcome is not None and result.outcome.curve:
+                    points = [asdict(point) | {"run_id": run_id} for point in result.outcome.curve]
+                    connection.execute(insert(curves), points)
+        return study
+
     def find_study(self, name: str) -> StudyRecord | None:
         """Return the study of this name, or None."""
         return next((study for study in self.studies() if study.name == name), None)
@@ -185,16 +210,7 @@ class Store:
 
         A driver that lost its lease, or that asks again after a broken connection, therefore never doubles a result.
         """
-        change = _held(run_id, worker).values(
-            status=outcome.status,
-            error=outcome.error,
-            seconds=outcome.seconds,
-            message=_text(outcome.message),
-            environment=dict(outcome.environment),
-            details=dict(outcome.details),
-            lease_until=None,
-            finished=Now(),
-        )
+        change = _held(run_id, worker).values(_recorded(outcome))
         points = [asdict(point) | {"run_id": run_id} for point in outcome.curve]
         with self._database.write() as connection:
             if connection.execute(change).rowcount != 1:
@@ -322,6 +338,28 @@ class Store:
 
 
 _PLANNED_AGAIN: dict[str, Any] = {"status": "planned", "worker": None, "lease_until": None, "started": None}
+
+
+def _ended(result: StoredResult) -> dict[str, Any]:
+    """Return the values of a run that ended elsewhere."""
+    outcome = result.outcome
+    if outcome is None:
+        return {"status": "failed", "message": _text(result.failure), "finished": Now()}
+    return _recorded(outcome)
+
+
+def _recorded(outcome: Outcome) -> dict[str, Any]:
+    """Return the values of a run that ended with an outcome."""
+    return {
+        "status": outcome.status,
+        "error": outcome.error,
+        "seconds": outcome.seconds,
+        "message": _text(outcome.message),
+        "environment": dict(outcome.environment),
+        "details": dict(outcome.details),
+        "lease_until": None,
+        "finished": Now(),
+    }
 
 
 def _claim(worker: str, lease_seconds: float) -> Update:

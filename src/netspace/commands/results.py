@@ -1,0 +1,70 @@
+"""Results out of a store, and results of other tools into one."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netspace.commands.options import StoreTarget
+from netspace.commands.output import make_folder
+from netspace.commands.stores import Results, results_of
+from netspace.errors import ConfigError
+
+WRITERS = {".parquet": "to_parquet", ".csv": "to_csv", ".jsonl": "to_json"}
+
+
+def export(
+    study: Results,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="A .parquet, .csv or .jsonl file.")],
+    curves: Annotated[bool, typer.Option("--curves", help="One row an epoch instead of one row a run.")] = False,
+    store: StoreTarget = None,
+) -> None:
+    """Write a study's runs, failures included, or their curves, as a table."""
+    if output.suffix not in WRITERS:
+        raise ConfigError(f"{output}: the file's ending must be one of {', '.join(WRITERS)}")
+    with results_of(study, store) as (opened, record, _):
+        if curves:
+            frame = opened.curves(record.id)
+        else:
+            frame = opened.frame(record.id)
+            networks = {run.id: json.dumps(run.config) if run.config else None for run in opened.runs(record.id)}
+            frame["network"] = frame.index.map(networks)
+            frame = frame.reset_index()
+    make_folder(output.parent)
+    as_lines = {"orient": "records", "lines": True, "double_precision": 15}
+    options = as_lines if output.suffix == ".jsonl" else {"index": False}
+    try:
+        getattr(frame, WRITERS[output.suffix])(output, **options)
+    except OSError as error:
+        raise ConfigError(f"{output}: cannot be written ({error.strerror or error})") from None
+    print(f"{output}: {len(frame)} rows")
+
+
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Results of another tool, a space each.")],
+    name: Annotated[str, typer.Option(help="Of the study that they become.")],
+    layout: Annotated[str, typer.Option("--format", help="pycls (sweep.json), nds, or csv (any table).")] = "csv",
+    store: Annotated[
+        str | None, typer.Option("--store", metavar="URL", help="Where to; default: NAME.db in this folder.")
+    ] = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="FIELD=COLUMN", help="Of a table: error=top1_err, space=design, flops=macs, ..."),
+    ] = None,
+) -> None:
+    """Take results of another tool into a store; `compare`, `report` and `export` then take the store."""
+    from netspace.store import Store
+    from netspace.study.imported import import_results
+
+    pairs = [pair.partition("=") for pair in mapping or []]
+    if wrong := next((field for field, sign, _ in pairs if not sign), None):
+        raise ConfigError(f"--map takes FIELD=COLUMN, got '{wrong}'")
+    target = store or f"{name}.db"
+    with Store.open(target) as opened:
+        record = import_results(opened, name, files, layout, {field: column for field, _, column in pairs})
+        counts = opened.counts(record.id)
+    for space, numbers in counts.items():
+        failed = sum(number for status, number in numbers.items() if status != "done")
+        print(f"{space}: {numbers['done']} models, {failed} failed")
+    print(f"Compare them: netspace compare {target}")

@@ -1,0 +1,329 @@
+"""Results of other tools as studies of our store, so that every table, test and picture works on them.
+
+Three layouts are read:
+
+- `pycls`: the `sweep.json` of pycls' `tools/sweep_collect.py`, a list with one object a job: `cfg` (its configuration),
+  `complexity` (`flops`, `params`, `acts`) and, one entry an epoch, `test_epoch` and `test_ema_epoch` (`epoch_ind`,
+  `epoch_max`, `top1_err`) and `train_epoch` (`loss`, `lr`, `time_epoch`).
+- `nds`: the files of "On Network Design Spaces for Visual Recognition" (github.com/facebookresearch/nds), a list (or a
+  mapping of several lists) with one object a job: `net` (`ds`, `ws`, `ss`, `bot_muls`, `num_gs`, or a genotype),
+  `flops`, `params`, `rng_seed` and, one entry an epoch, `test_ep_top1`, `train_ep_top1` (errors, %) and
+  `train_ep_loss`.
+- `csv`: any table (.csv, .parquet, .jsonl), a row a model; see `FIELDS`.
+
+The error is that of the last epoch, as in our own studies, although both tools report the lowest one of all epochs.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netspace.arch import AnyNetConfig, RegNetConfig
+from netspace.documents import digest
+from netspace.errors import ConfigError, DataError, raise_unknown
+from netspace.stats.frames import DONE, read_table
+from netspace.store import CurvePoint, Outcome, PlannedRun, Store, StoredResult, StudyRecord
+
+FIELDS = {
+    "space": "the design space; left out, the file's name",
+    "error": "top-1 error in %; empty where the model failed",
+    "status": "done, diverged, failed or lost; left out, done where there is an error",
+    "flops": "multiply-adds",
+    "params": "parameters",
+    "activations": "activations",
+    "seconds": "training time",
+    "seed": "of the training",
+    "message": "why a model failed",
+    "network": "the network as JSON, as `netspace export` writes it",
+}
+"""What a column of a table may be; the others are kept as parameters of the model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One model of another tool: `error` in %, or None and the `message` why there is none."""
+
+    space: str
+    error: float | None
+    message: str = "no error is recorded"
+    status: str = "failed"
+    flops: int = 0
+    params: int = 0
+    activations: int = 0
+    seconds: float = 0.0
+    seed: int = 0
+    network: AnyNetConfig | None = None
+    parameters: Mapping[str, Any]
+    curve: Sequence[CurvePoint] = ()
+
+
+def import_results(
+    store: Store, name: str, files: Sequence[Path], layout: str, columns: Mapping[str, str] | None = None
+) -> StudyRecord:
+    """Put the results of other tools into `store` as the study `name`, in one transaction.
+
+    Args:
+        store: where to.
+        name: of the new study.
+        files: each of one space, unless a table says otherwise.
+        layout: one of `LAYOUTS`.
+        columns: of a table: what is read from which column, for example `{"error": "top1_err"}`.
+
+    Raises:
+        UnknownNameError: no such layout, field or column.
+        DataError: a file is missing or not of this layout, or holds an error outside [0, 100] %.
+        StudyError: the store holds a study of this name already.
+    """
+    if layout not in LAYOUTS:
+        raise_unknown("format", layout, LAYOUTS)
+    for field in columns or {}:
+        if field not in FIELDS:
+            raise_unknown("field", field, FIELDS)
+    results = [result for file in files for result in LAYOUTS[layout](file, columns or {})]
+    if not results:
+        raise DataError(f"{', '.join(map(str, files))}: no model in it")
+    spaces = list(dict.fromkeys(result.space for result in results))
+    counts = dict.fromkeys(spaces, 0)
+    stored = []
+    for launch, result in enumerate(results):
+        stored.append(_stored(result, counts[result.space], launch))
+        counts[result.space] += 1
+    spec = {
+        "name": name,
+        "spaces": spaces,
+        "n": max(counts.values()),
+        "imported": {"format": layout, "files": [str(file) for file in files]},
+    }
+    return store.add_study(name, spec, digest(spec), stored)
+
+
+def _stored(result: Result, index: int, launch: int) -> StoredResult:
+    network = result.network
+    planned = PlannedRun(
+        space=result.space,
+        index=index,
+        launch=launch,
+        digest=network.digest if network else digest({"space": result.space, "index": index}),
+        config=network.to_dict() if network else {},
+        parameters=result.parameters,
+        flops=result.flops,
+        params=result.params,
+        activations=result.activations,
+        seed=result.seed,
+    )
+    if result.error is None and result.status != "diverged":
+        return StoredResult(planned=planned, failure=result.message)
+    outcome = Outcome(
+        status="diverged" if result.error is None else "done",
+        error=result.error,
+        curve=result.curve,
+        seconds=result.seconds,
+    )
+    return StoredResult(planned=planned, outcome=outcome)
+
+
+def _read_pycls(file: Path, _columns: Mapping[str, str]) -> list[Result]:
+    jobs = _read_json(file)
+    if not isinstance(jobs, list) or not all(isinstance(job, dict) and "cfg" in job for job in jobs):
+        raise DataError(f"{file}: not a pycls sweep: a list of objects with 'cfg' is expected")
+    space = file.parent.name if file.stem == "sweep" and file.parent.name else file.stem
+    return [_pycls_job(job, space) for job in jobs]
+
+
+def _pycls_job(job: Mapping[str, Any], space: str) -> Result:
+    cfg, complexity = job["cfg"], job.get("complexity", {})
+    tests = job.get("test_ema_epoch") or job.get("test_epoch") or {}
+    training = job.get("train_epoch", {})
+    errors = tests.get("top1_err", [])
+    reached, wanted = ((tests.get(key) or [0])[-1] for key in ("epoch_ind", "epoch_max"))
+    complete = bool(errors) and reached == wanted
+    last_words = (str(job.get("err") or "").strip().splitlines() or ["no message"])[-1]
+    seconds = training.get("time_epoch", [])
+    rates, losses = training.get("lr", []), training.get("loss", [])
+    return Result(
+        space=space,
+        error=float(errors[-1]) if complete else None,
+        message=f"it ended after epoch {reached} of {wanted or '?'}: {last_words}",
+        flops=int(complexity.get("flops", 0)),
+        params=int(complexity.get("params", 0)),
+        activations=int(complexity.get("acts", 0)),
+        seconds=float(sum(seconds)),
+        seed=int(cfg.get("RNG_SEED", 0)),
+        network=_pycls_network(cfg),
+        parameters={
+            "lr": cfg.get("OPTIM", {}).get("BASE_LR"),
+            "weight_decay": cfg.get("OPTIM", {}).get("WEIGHT_DECAY"),
+        },
+        curve=_curve(errors, losses, rates, seconds),
+    )
+
+
+def _pycls_network(cfg: Mapping[str, Any]) -> AnyNetConfig | None:
+    """Return the network of a pycls configuration; None where it is of another family than ours."""
+    blocks = {
+        "res_bottleneck_block": "bottleneck",
+        "res_basic_block": "basic",
+        "vanilla_block": "vanilla",
+        "res_bottleneck_linear_block": "linear_bottleneck",
+    }
+    stems = {"simple_stem_in": "simple", "simple_stem": "simple", "res_stem_in": "res_in", "res_stem_cifar": "cifar"}
+    model = cfg.get("MODEL", {})
+    kind = str(model.get("TYPE", "")).upper()
+    net = cfg.get(kind, {})
+    block, stem = blocks.get(net.get("BLOCK_TYPE", "")), stems.get(net.get("STEM_TYPE", ""))
+    if kind not in ("ANYNET", "REGNET") or block is None or stem is None:
+        return None
+    shared = {
+        "block": block,
+        "stem": {"kind": stem, "width": net["STEM_W"]},
+        "se_ratio": net.get("SE_R", 0.25) if net.get("SE_ON") else 0.0,
+        "head_width": net.get("HEAD_W", 0),
+        "num_classes": model.get("NUM_CLASSES", 1000),
+    }
+    try:
+        if kind == "REGNET":
+            return RegNetConfig(
+                **shared,
+                depth=net["DEPTH"],
+                w_0=net["W0"],
+                w_a=net["WA"],
+                w_m=net["WM"],
+                group_width=net["GROUP_W"],
+                bottleneck_ratio=1 / net.get("BOT_MUL", 1),
+            ).to_anynet()
+        return AnyNetConfig(**shared, stages=_stages(net, "DEPTHS", "WIDTHS", "STRIDES", "BOT_MULS", "GROUP_WS"))
+    except (ConfigError, KeyError, ZeroDivisionError):
+        return None  # a network that ours cannot be keeps its error and its complexity
+
+
+def _stages(net: Mapping[str, Any], depths: str, widths: str, strides: str, multipliers: str, groups: str) -> Any:
+    """Return our columns from those of pycls, whose bottleneck multiplier is the inverse of our ratio."""
+    plain = {"depths": net[depths], "widths": net[widths], "strides": net.get(strides)}
+    if net.get(multipliers) and net.get(groups):
+        plain |= {
+            "bottleneck_ratios": [1 / multiplier for multiplier in net[multipliers]],
+            "group_widths": [
+                min(group, round(width * multiplier))
+                for group, width, multiplier in zip(net[groups], net[widths], net[multipliers], strict=True)
+            ],
+        }
+    return {name: values for name, values in plain.items() if values}
+
+
+def _read_nds(file: Path, _columns: Mapping[str, str]) -> list[Result]:
+    found = _read_json(file)
+    jobs = [job for jobs in found.values() for job in jobs] if isinstance(found, dict) else found
+    if not isinstance(jobs, list) or not all(isinstance(job, dict) and "net" in job for job in jobs):
+        raise DataError(f"{file}: not of the NDS layout: a list of objects with 'net' is expected")
+    return [_nds_job(job, file.stem) for job in jobs]
+
+
+def _nds_job(job: Mapping[str, Any], space: str) -> Result:
+    net, optim = job["net"], job.get("optim", {})
+    errors = job.get("test_ep_top1", [])
+    wanted = optim.get("max_ep", len(errors))
+    numbers = {
+        f"{name}_{stage}": value
+        for column, name in {
+            "ds": "depth",
+            "ws": "width",
+            "bot_muls": "bottleneck_multiplier",
+            "num_gs": "groups",
+        }.items()
+        for stage, value in enumerate(net.get(column, []), start=1)
+    }
+    return Result(
+        space=space,
+        error=float(errors[-1]) if errors and len(errors) == wanted else None,
+        message=f"it ended after epoch {len(errors)} of {wanted}",
+        flops=round(job.get("flops", 0)),
+        params=round(job.get("params", 0)),
+        seed=int(job.get("rng_seed", 0)),
+        parameters=numbers | {name: optim.get(key) for name, key in (("lr", "base_lr"), ("weight_decay", "wd"))},
+        curve=_curve(errors, job.get("train_ep_loss", []), [], []),
+    )
+
+
+def _curve(errors: Sequence[Any], losses: Sequence[Any], rates: Sequence[Any], seconds: Sequence[Any]) -> Any:
+    """Return one point an epoch; what a tool does not tell is missing, or 0 where the store needs a number."""
+
+    def at(values: Sequence[Any], i: int, missing: float) -> float:
+        return float(values[i]) if i < len(values) else missing
+
+    return [
+        CurvePoint(
+            epoch=i + 1,
+            train_loss=at(losses, i, math.nan),
+            lr=at(rates, i, 0.0),
+            seconds=at(seconds, i, 0.0),
+            val_error=float(error),
+        )
+        for i, error in enumerate(errors)
+    ]
+
+
+def _read_table(file: Path, columns: Mapping[str, str]) -> list[Result]:
+    frame = read_table(file)
+    for column in columns.values():
+        if column not in frame:
+            raise_unknown("column", column, map(str, frame.columns))
+    source = {field: columns.get(field, field) for field in FIELDS}
+    used = {column for column in source.values() if column in frame}
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    if source["error"] not in used:
+        raise DataError(f"{file}: no column '{source['error']}'; name the one with the error in %: --map error=COLUMN")
+    results = []
+    for row in rows:
+        told = {field: row[column] for field, column in source.items() if row.get(column) is not None}
+        rest = {str(name): value for name, value in row.items() if name not in used and value is not None}
+        results.append(_row(told, rest, file))
+    return results
+
+
+def _row(told: Mapping[str, Any], rest: dict[str, Any], file: Path) -> Result:
+    status = str(told.get("status", "done")).lower()
+    network = told.get("network")
+    try:
+        error = float(told["error"]) if status in DONE and "error" in told else None
+        if error is not None and not 0 <= error <= 100:
+            raise ValueError(f"error must lie in [0, 100] %, got {error:g}")
+        return Result(
+            space=str(told.get("space", file.stem)),
+            error=error,
+            status=status,
+            message=str(told.get("message", "no error is recorded" if status in DONE else status)),
+            seconds=float(told.get("seconds", 0.0)),
+            network=AnyNetConfig(**json.loads(network)) if network else None,
+            parameters=rest,
+            flops=_whole(told, "flops"),
+            params=_whole(told, "params"),
+            activations=_whole(told, "activations"),
+            seed=_whole(told, "seed"),
+        )
+    except ValueError as error:
+        raise DataError(f"{file}: {str(error).splitlines()[0]}") from None
+
+
+def _whole(told: Mapping[str, Any], name: str) -> int:
+    # a seed needs all its 63 bits, which a float does not have
+    value = told.get(name, 0)
+    return value if isinstance(value, int) else round(float(value))
+
+
+def _read_json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{file}: cannot be read as JSON ({reason})") from None
+
+
+LAYOUTS: dict[str, Callable[[Path, Mapping[str, str]], list[Result]]] = {
+    "pycls": _read_pycls,
+    "nds": _read_nds,
+    "csv": _read_table,
+}
+"""Readers by the name of their layout."""
