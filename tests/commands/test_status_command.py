@@ -13,7 +13,7 @@ SMALL = {
     "spaces": ["AnyNetXA", "RegNetX"],
     "n": 2,
     "flops": "20K:150K",
-    "resolution": 14,
+    "resolution": 20,
     "data": {"source": "mnist-5k", "train": 256, "validation": 100},
     "network": {"stem": {"kind": "simple", "width": 8}},
     "recipe": {"base": "quick", "epochs": 1, "augment": {"flip": False}},

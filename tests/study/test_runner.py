@@ -6,7 +6,7 @@ from collections import deque
 
 import pytest
 
-from netspace.errors import StoreUnreachableError
+from netspace.errors import StoreError, StoreUnreachableError
 from netspace.store import Outcome, PlannedRun, Store
 from netspace.study import run_study, runner
 from netspace.study.executors import Executor
@@ -219,3 +219,27 @@ def test_a_store_that_stays_away_ends_the_driver_with_the_reason(store, monkeypa
         run_study(record, store, executor)
     assert executor.closed
     assert all(run.attempts == 0 for run in store.runs(record.id) if run.status == "planned")
+
+
+def test_a_full_disk_ends_the_driver_with_one_line_and_the_same_command_goes_on_once_there_is_space(store):
+    def limit_pages(more: int) -> None:
+        with store._database.write() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar() + more
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    def answer(job: Job, _: int) -> Event:
+        if job.seed == 4:
+            limit_pages(0)
+        big = {"evidence": "x" * 100_000}
+        outcome = Outcome(status="done", error=float(job.seed), seconds=0.1, details=big)
+        return Finished(run_id=job.run_id, outcome=outcome)
+
+    record, executor = plan(store), Scripted(answer, capacity=1)
+    with pytest.raises(StoreError, match="the disk is full, nothing was recorded; free some space") as caught:
+        run_study(record, store, executor)
+    assert "\n" not in str(caught.value)
+    assert executor.closed
+    assert [run.status for run in store.runs(record.id)] == ["done"] * 4 + ["planned"] * 6
+    limit_pages(10_000)
+    assert run_study(record, store, Scripted(lambda job, _: finished(job))).number("done") == 10
+    assert [run.attempts for run in store.runs(record.id)] == [1] * 10

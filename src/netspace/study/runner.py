@@ -206,7 +206,7 @@ class _Driver:
 
     def _settle(self, event: Event) -> None:
         """Record what became of a run."""
-        name = self._in_hand.pop(event.run_id)
+        name = self._in_hand[event.run_id]
         match event:
             case Finished(outcome=outcome):
                 # False where another driver took the run over, or this very record is asked for a second time
@@ -220,6 +220,8 @@ class _Driver:
                 self._attempt_over(event.run_id, name, message, "failed")
             case Lost(message=message):
                 self._attempt_over(event.run_id, name, message, "lost")
+        # only now: what the store refused is put back
+        del self._in_hand[event.run_id]
 
     def _attempt_over(self, run_id: int, name: str, message: str, status: Literal["failed", "lost"]) -> None:
         now = _patiently(self._store.fail, run_id, self._worker, message, max_attempts=self._attempts, status=status)
