@@ -136,3 +136,103 @@ def test_a_damaged_checkpoint_is_refused(finished, tmp_path):
 def test_a_checkpoint_holds_nothing_that_must_be_unpickled(finished):
     assert set(torch.load(finished, weights_only=True)) >= {"model", "optimizer", "average", "generator", "curve"}
     assert [file.name for file in finished.parent.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_checkpoint_with_a_flipped_bit_is_refused(finished, tmp_path):
+    path, content = tmp_path / "checkpoint.pt", bytearray(finished.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(TrainingError, match="is not a readable checkpoint"):
+        train(network(), load_data(DATA), RECIPE.model_copy(update={"epochs": 1}), seed=5, resume_from=path)
+
+
+SHORT = RECIPE.model_copy(update={"epochs": 3})
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return train(network(), load_data(DATA), SHORT, seed=5)
+
+
+def losses(result) -> list[float]:
+    return [epoch.train_loss for epoch in result.curve]
+
+
+def foreign(path: Path) -> None:
+    other = SHORT.model_copy(update={"epochs": 1})
+    train(network(), load_data(DATA), other, seed=6, resume_from=path)
+
+
+def incomplete(path: Path) -> None:
+    """Write the right training's checkpoint without half of the network."""
+    train(network(), load_data(DATA), SHORT, seed=5, resume_from=path, on_epoch=lambda _: None)
+    content = torch.load(path, weights_only=True)
+    content["model"] = dict(list(content["model"].items())[::2])
+    torch.save(content, path)
+
+
+@pytest.mark.parametrize("spoil", [foreign, incomplete, lambda path: path.write_bytes(b"not a checkpoint")])
+def test_a_checkpoint_that_is_not_needed_and_cannot_be_used_is_thrown_away(whole, tmp_path, spoil):
+    path = tmp_path / "checkpoint.pt"
+    spoil(path)
+    with pytest.raises(TrainingError, match="checkpoint"):
+        train(network(), load_data(DATA), SHORT, seed=5, resume_from=path)
+    seen = []
+    result = train(
+        network(),
+        load_data(DATA),
+        SHORT,
+        seed=5,
+        resume_from=path,
+        checkpoint_seconds=1e9,
+        checkpoint_needed=False,
+        on_epoch=seen.append,
+    )
+    assert [epoch.epoch for epoch in seen] == [1, 2, 3]
+    assert losses(result) == losses(whole)
+    assert not path.exists()
+
+
+def test_a_checkpoint_that_is_not_needed_and_cannot_be_written_is_left_out(whole, tmp_path):
+    nowhere = tmp_path / "missing" / "checkpoint.pt"
+    with pytest.raises(TrainingError, match=r"the checkpoint cannot be written \(No such file or directory\)"):
+        train(network(), load_data(DATA), SHORT, seed=5, resume_from=nowhere)
+    result = train(network(), load_data(DATA), SHORT, seed=5, resume_from=nowhere, checkpoint_needed=False)
+    assert losses(result) == losses(whole)
+
+
+def test_checkpoints_are_written_no_more_often_than_asked(tmp_path, monkeypatch):
+    path, now, written = tmp_path / "checkpoint.pt", [0.0], []
+    monkeypatch.setattr("netspace.train.checkpoint.time.monotonic", lambda: now[0])
+
+    def tick(epoch) -> None:
+        written.append(path.stat().st_mtime_ns if path.exists() else None)
+        now[0] += 10.0
+        assert epoch.epoch == len(written)
+
+    recipe = RECIPE.model_copy(update={"epochs": 7})
+    train(network(), load_data(DATA), recipe, seed=5, resume_from=path, checkpoint_seconds=25, on_epoch=tick)
+    # seen after epochs that end at 0, 10, 20, ... s: one is due at 30 s and at 60 s
+    assert written[:3] == [None, None, None]
+    assert written[3] == written[4] == written[5] != written[6]
+    assert None not in written[3:]
+
+
+def test_a_disk_that_is_full_is_told_in_a_line_and_leaves_the_last_checkpoint(tmp_path):
+    resource = pytest.importorskip("resource")
+    before, path = resource.getrlimit(resource.RLIMIT_FSIZE), tmp_path / "checkpoint.pt"
+    content: list[bytes] = []
+
+    def limit(_epoch) -> None:
+        content.append(path.read_bytes())
+        # a file that may not grow stands for a disk that is full
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+
+    try:
+        with pytest.raises(TrainingError, match=r"checkpoint\.pt: the checkpoint cannot be written") as caught:
+            train(network(), load_data(DATA), SHORT, seed=5, resume_from=path, on_epoch=limit)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == content[0]
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]

@@ -1,8 +1,13 @@
 """Checkpoints: all that a training needs to go on as if it had never stopped, in one file that is whole or absent."""
 
+import copy
 import json
 import os
 import pickle
+import socket
+import time
+import zipfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,30 +78,23 @@ def save(path: Path, state: State, about: dict[str, Any]) -> None:
     Raises:
         TrainingError: the file cannot be written.
     """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    content = {
-        "layout": _LAYOUT,
-        "identity": json.dumps(about),
-        "curve": [asdict(epoch) for epoch in state.curve],
-        "model": state.model.state_dict(),
-        "optimizer": state.optimizer.state_dict(),
-        "average": None if state.average is None else state.average.state_dict(),
-        "scaler": state.scaler.state_dict(),
-        "generator": state.generator.get_state(),
-    }
+    # processes of several hosts may write one run's file: one that was given up for dead, and its successor
+    scratch = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
+    content = {"layout": _LAYOUT, "identity": json.dumps(about), **_content(state)}
     try:
         with scratch.open("wb") as file:
             torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())
         scratch.replace(path)
-    except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise TrainingError(f"{path}: the checkpoint cannot be written ({error.strerror})") from None
+    except (OSError, RuntimeError) as error:  # torch wraps what the disk says while it writes
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
+        raise TrainingError(f"{path}: the checkpoint cannot be written ({_reason(error)})") from None
 
 
 def load(path: Path, state: State, about: dict[str, Any]) -> None:
-    """Bring `state` to where the checkpoint at `path` was taken.
+    """Bring `state` to where the checkpoint at `path` was taken, or leave it as it is and raise.
 
     Raises:
         TrainingError: the file is damaged, or belongs to another network, recipe, data or seed; the message names the
@@ -109,6 +107,75 @@ def load(path: Path, state: State, about: dict[str, Any]) -> None:
             f"{path}: is a checkpoint of another training: {difference}; "
             f"give what it was started with, or another folder"
         )
+    untouched = copy.deepcopy(_content(state))
+    try:
+        _apply(content, state)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        _apply(untouched, state)
+        raise TrainingError(f"{path}: is not a readable checkpoint ({_reason(error)})") from None
+
+
+class Keeper:
+    """The checkpoint of one training: restored when it starts, written while it runs.
+
+    Args:
+        path: the file, in a folder that exists; None to keep none.
+        seconds: what must have passed since the start, or since the last one, before another is written; 0 for one
+            after every epoch.
+        needed: False where the training can do without. A file that cannot be used is then removed and the training
+            starts from zero; one that cannot be written is left out.
+    """
+
+    def __init__(self, path: Path | None, *, seconds: float = 0.0, needed: bool = True) -> None:
+        self._path = path
+        self._seconds = seconds
+        self._needed = needed
+        self._since = time.monotonic()
+
+    def restore(self, state: State, about: dict[str, Any]) -> None:
+        """Bring `state` to where its checkpoint was taken, if there is one.
+
+        Raises:
+            TrainingError: a checkpoint that is needed is damaged or of another training.
+        """
+        if self._path is None or not self._path.exists():
+            return
+        try:
+            load(self._path, state, about)
+        except TrainingError:
+            if self._needed:
+                raise
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+    def keep(self, state: State, about: dict[str, Any]) -> None:
+        """Write a checkpoint after an epoch, if it is time for one.
+
+        Raises:
+            TrainingError: a checkpoint that is needed cannot be written.
+        """
+        if self._path is None or time.monotonic() - self._since < self._seconds:
+            return
+        try:
+            save(self._path, state, about)
+        except TrainingError:
+            if self._needed:
+                raise
+        self._since = time.monotonic()
+
+
+def _content(state: State) -> dict[str, Any]:
+    return {
+        "curve": [asdict(epoch) for epoch in state.curve],
+        "model": state.model.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "average": None if state.average is None else state.average.state_dict(),
+        "scaler": state.scaler.state_dict(),
+        "generator": state.generator.get_state(),
+    }
+
+
+def _apply(content: dict[str, Any], state: State) -> None:
     state.model.load_state_dict(content["model"])
     state.optimizer.load_state_dict(content["optimizer"])
     if state.average is not None:
@@ -120,13 +187,22 @@ def load(path: Path, state: State, about: dict[str, Any]) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
+        with zipfile.ZipFile(path) as archive:
+            # torch writes checksums and does not look at them
+            if damaged := archive.testzip():
+                raise ValueError(f"{damaged} is damaged")
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise TrainingError(f"{path}: is not a readable checkpoint ({reason})") from None
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise TrainingError(f"{path}: is not a readable checkpoint ({_reason(error)})") from None
     if not isinstance(content, dict) or content.get("layout") != _LAYOUT:
         raise TrainingError(f"{path}: is not a checkpoint of this version of netspace")
     return content
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _difference(before: Any, now: Any, key: str = "") -> str | None:

@@ -16,7 +16,7 @@ from netspace.models.fast import accelerated
 from netspace.train import checkpoint
 from netspace.train.augment import Augmenter
 from netspace.train.averaging import moving_average, precise_batch_norm
-from netspace.train.checkpoint import State
+from netspace.train.checkpoint import Keeper, State
 from netspace.train.data import ImageData
 from netspace.train.distributed import (
     average_gradients,
@@ -45,6 +45,8 @@ def train(
     device: str | torch.device = "cpu",
     on_epoch: Callable[[Epoch], None] | None = None,
     resume_from: Path | None = None,
+    checkpoint_seconds: float = 0.0,
+    checkpoint_needed: bool = True,
     halve_batch: bool = False,
 ) -> TrainResult:
     """Train `model` in place and return its error on the validation split at the last epoch.
@@ -63,6 +65,9 @@ def train(
         on_epoch: called after each epoch.
         resume_from: the checkpoint's file, written after every epoch; where it exists already, the training goes on
             from it, on the CPU to the same bits as if it had not stopped. None for no checkpoints.
+        checkpoint_seconds: how long after the start, or the last one, a checkpoint is written at the earliest.
+        checkpoint_needed: False to start from zero where the checkpoint cannot be used, and to go on where it cannot
+            be written, instead of raising.
         halve_batch: where the memory does not suffice, start again with each batch computed in twice as many parts.
 
     Raises:
@@ -71,9 +76,10 @@ def train(
     """
     must_fit(model, data)
     untrained = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+    keeper = Keeper(resume_from, seconds=checkpoint_seconds, needed=checkpoint_needed)
     while True:
         try:
-            return _train(model, data, recipe, seed, usable_device(device), on_epoch, resume_from)
+            return _train(model, data, recipe, seed, usable_device(device), on_epoch, keeper)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -94,7 +100,7 @@ def _train(
     seed: int,
     device: torch.device,
     on_epoch: Callable[[Epoch], None] | None,
-    resume_from: Path | None,
+    keeper: Keeper,
 ) -> TrainResult:
     """Train for all the epochs that are left."""
     with ExitStack() as stack:
@@ -111,8 +117,7 @@ def _train(
             generator=torch.Generator().manual_seed(seed),
         )
         about = checkpoint.identity(model, recipe, data, seed)
-        if resume_from is not None and resume_from.exists():
-            checkpoint.load(resume_from, state, about)
+        keeper.restore(state, about)
         augmenter = Augmenter(recipe.augment, data, device)
         before = state.curve[-1].seconds if state.curve else 0.0
         started = time.perf_counter()
@@ -131,8 +136,8 @@ def _train(
                     seconds=before + time.perf_counter() - started,
                 )
             )
-            if resume_from is not None and rank() == 0:
-                checkpoint.save(resume_from, state, about)
+            if rank() == 0:
+                keeper.keep(state, about)
             if on_epoch is not None and rank() == 0:
                 on_epoch(state.curve[-1])
         if state.average is not None:
