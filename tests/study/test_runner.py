@@ -9,6 +9,7 @@ import pytest
 from netspace.errors import StoreError, StoreUnreachableError
 from netspace.store import Outcome, PlannedRun, Store
 from netspace.study import run_study, runner
+from netspace.study.checkpoints import Checkpoints
 from netspace.study.executors import Executor
 from netspace.study.jobs import Event, Failed, Finished, Job, Lost
 
@@ -243,3 +244,71 @@ def test_a_full_disk_ends_the_driver_with_one_line_and_the_same_command_goes_on_
     limit_pages(10_000)
     assert run_study(record, store, Scripted(lambda job, _: finished(job))).number("done") == 10
     assert [run.attempts for run in store.runs(record.id)] == [1] * 10
+
+
+def test_checkpoints_are_removed_as_runs_end_and_the_folder_with_the_study(store, tmp_path):
+    """Run 1 fails for good, run 2 is lost once, all others are done at once; a stale worker writes after the end."""
+    checkpoints = Checkpoints(folder=tmp_path / "checkpoints" / "study")
+    kept: dict[int, list[bool]] = {}
+
+    def answer(job: Job, times: int) -> Event:
+        path = checkpoints.path(job)
+        assert path is not None
+        kept.setdefault(job.seed, []).append(path.exists())
+        for name in (path.name, f".{path.name}.elsewhere.1"):
+            path.with_name(name).write_text("half a training")
+        if job.seed == 1:
+            return Failed(run_id=job.run_id, message="broken")
+        if job.seed == 2 and times == 1:
+            return Lost(run_id=job.run_id, message="killed")
+        return finished(job)
+
+    def left(_run_id: int) -> None:
+        names.append({path.name.strip(".").partition("-")[0] for path in checkpoints.folder.iterdir()})
+
+    names: list[set[str]] = []
+    record, executor = plan(store, 4), Scripted(answer, capacity=1)
+    run_study(record, store, executor, attempts=2, checkpoints=checkpoints, recorded=left)
+    assert kept == {0: [False], 1: [False, True], 2: [False, True], 3: [False]}
+    ids = [str(run.id) for run in store.runs(record.id)]
+    assert names == [set()] * 3, f"left behind at the ends of {ids}"
+    assert not checkpoints.folder.parent.exists()
+
+
+def test_an_interrupt_keeps_the_checkpoints_of_runs_in_hand(store, tmp_path):
+    checkpoints = Checkpoints(folder=tmp_path / "checkpoints" / "study")
+
+    def answer(job: Job, _: int) -> Event | None:
+        path = checkpoints.path(job)
+        assert path is not None
+        path.write_text("half a training")
+        if job.seed == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return finished(job) if job.seed == 0 else None
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(plan(store), store, Scripted(answer, capacity=2), checkpoints=checkpoints)
+    assert sorted(path.name.partition("-")[0] for path in checkpoints.folder.iterdir()) == ["2", "3"]
+
+
+def test_where_no_checkpoint_can_be_kept_runs_are_trained_without(store, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    checkpoints = Checkpoints(folder=tmp_path / "file" / "study")
+    end = run_study(plan(store), store, Scripted(lambda job, _: finished(job)), checkpoints=checkpoints)
+    assert end.number("done") == 10
+
+
+def test_a_worker_that_the_interrupt_killed_too_costs_its_run_no_attempt(store):
+    """Ctrl-C goes to the whole terminal: a worker that has only just started may end by it."""
+
+    def answer(job: Job, _: int) -> Event:
+        if job.seed == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+            return Lost(run_id=job.run_id, message="the worker process was killed by SIGINT")
+        return finished(job)
+
+    record = plan(store)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(record, store, Scripted(answer, capacity=1), attempts=1)
+    interrupted = store.runs(record.id)[1]
+    assert (interrupted.status, interrupted.attempts, interrupted.message) == ("planned", 0, None)

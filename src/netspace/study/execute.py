@@ -25,8 +25,21 @@ def execute(job: Job, context: JobContext, device: str, data: ImageData | None =
     try:
         data = data or load_data(context.data, context.resolution, root=context.root)
         model = build(AnyNetConfig(**job.config), seed=job.seed, **context.recipe.build_options())
-        result = train(model, data, context.recipe, seed=job.seed, device=device)
-        return Finished(run_id=job.run_id, outcome=_outcome(result, data.chance_error))
+        checkpoints = context.checkpoints
+        trained_here: list[Epoch] = []
+        result = train(
+            model,
+            data,
+            context.recipe,
+            seed=job.seed,
+            device=device,
+            on_epoch=trained_here.append,
+            resume_from=None if checkpoints is None else checkpoints.path(job),
+            checkpoint_seconds=0.0 if checkpoints is None else checkpoints.seconds,
+            checkpoint_needed=False,
+        )
+        resumed = len(result.curve) - len(trained_here)
+        return Finished(run_id=job.run_id, outcome=_outcome(result, data.chance_error, resumed))
     except NetspaceError as error:
         return Failed(run_id=job.run_id, message=str(error))
     except Exception as error:
@@ -41,7 +54,7 @@ def _is_about_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or any(sign in str(error) for sign in _MEMORY_SIGNS)
 
 
-def _outcome(result: TrainResult, chance_error: float) -> Outcome:
+def _outcome(result: TrainResult, chance_error: float, resumed: int) -> Outcome:
     before = [0.0, *(epoch.seconds for epoch in result.curve)]
     return Outcome(
         status=result.status,
@@ -53,6 +66,7 @@ def _outcome(result: TrainResult, chance_error: float) -> Outcome:
             "images_per_second": result.images_per_second,
             "chance_error": chance_error,
             "split_digest": result.split_digest,
+            "epochs_resumed": resumed,  # taken over from a checkpoint of an attempt before
         },
     )
 

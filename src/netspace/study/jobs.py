@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from netspace.store import Outcome
+from netspace.study.checkpoints import Checkpoints
 from netspace.train.data import DataSpec
 from netspace.train.recipe import Recipe
 
@@ -18,12 +19,14 @@ class JobContext:
         root: what a relative path in `data` is relative to.
         resolution: of the images.
         recipe: how to train.
+        checkpoints: where long runs are kept while they are trained; None for nowhere.
     """
 
     data: DataSpec
     root: Path
     resolution: int
     recipe: Recipe
+    checkpoints: Checkpoints | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from netspace.errors import StoreUnreachableError
 from netspace.stats import SequentialChain, StoppingRule
 from netspace.store import FINAL, Store, StudyRecord, Worker
 from netspace.store.schema import Status
+from netspace.study.checkpoints import Checkpoints
 from netspace.study.executors.base import Executor
 from netspace.study.jobs import Event, Failed, Finished, Job, Lost
 
@@ -92,7 +93,9 @@ def run_study(
     *,
     attempts: int = 3,
     stop: StoppingRule | None = None,
+    checkpoints: Checkpoints | None = None,
     observe: Callable[[Progress], None] = lambda _: None,
+    recorded: Callable[[int], None] = lambda _: None,
 ) -> Progress:
     """Train every run of a study that is not at an end, and return where the study then stands.
 
@@ -107,13 +110,15 @@ def run_study(
         attempts: how often a run is started at most that fails or whose worker vanishes.
         stop: when a pair of neighbouring spaces is decided, so that a space without an undecided pair needs no more
             runs; None trains them all.
+        checkpoints: what the executor's context says of them: made here, and removed as runs come to their end.
         observe: called when something has happened, and every few seconds.
+        recorded: called with the id of each run whose result was stored.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM; runs in hand are planned again, finished ones are recorded.
         StoreError: the store refuses a write.
     """
-    driver = _Driver(record, store, executor, attempts, stop, observe)
+    driver = _Driver(record, store, executor, attempts, stop, checkpoints, observe, recorded)
     with executor, _signals_call(driver.stop):
         return driver.run()
 
@@ -126,14 +131,18 @@ class _Driver:
         executor: Executor,
         attempts: int,
         stop: StoppingRule | None,
+        checkpoints: Checkpoints | None,
         observe: Callable[[Progress], None],
+        recorded: Callable[[int], None],
     ) -> None:
         self._record = record
         self._store = store
         self._executor = executor
         self._attempts = attempts
         self._chain = None if stop is None else SequentialChain(list(store.counts(record.id)), stop)
+        self._checkpoints = checkpoints
         self._observe = observe
+        self._recorded = recorded
         self._worker = str(Worker.current())
         self._in_hand: dict[int, str] = {}
         self._ended = 0
@@ -144,6 +153,8 @@ class _Driver:
 
     def run(self) -> Progress:
         try:
+            if self._checkpoints is not None:
+                self._checkpoints.make()
             renewed = time.monotonic()
             _patiently(self._store.reclaim, self._record.id)
             self._report()
@@ -162,6 +173,8 @@ class _Driver:
                 self._store.release(run_id, self._worker)
         if self._stopping:
             raise KeyboardInterrupt
+        if self._checkpoints is not None:
+            self._checkpoints.remove_all()
         return self._progress()
 
     def stop(self) -> None:
@@ -208,14 +221,21 @@ class _Driver:
         """Record what became of a run."""
         name = self._in_hand[event.run_id]
         match event:
+            case Lost() if self._stopping:
+                # Ctrl-C in a terminal reaches the workers too: what ends by it is interrupted, not lost
+                return
             case Finished(outcome=outcome):
                 # False where another driver took the run over, or this very record is asked for a second time
                 recorded = _patiently(self._store.record, event.run_id, self._worker, outcome)
-                self._ended += recorded
-                if recorded and outcome.error is not None:
-                    self._best = outcome.error if self._best is None else min(self._best, outcome.error)
+                if recorded:
+                    self._at_end(event.run_id)
+                    self._recorded(event.run_id)
+                    if outcome.error is not None:
+                        self._best = outcome.error if self._best is None else min(self._best, outcome.error)
                 shown = outcome.status if outcome.error is None else f"{outcome.error:.2f} %"
-                self._last = f"{name}: {shown} in {outcome.seconds:.1f} s"
+                epochs = outcome.details.get("epochs_resumed")
+                resumed = f", resumed after epoch {epochs}" if epochs else ""
+                self._last = f"{name}: {shown} in {outcome.seconds:.1f} s{resumed}"
             case Failed(message=message):
                 self._attempt_over(event.run_id, name, message, "failed")
             case Lost(message=message):
@@ -225,10 +245,16 @@ class _Driver:
 
     def _attempt_over(self, run_id: int, name: str, message: str, status: Literal["failed", "lost"]) -> None:
         now = _patiently(self._store.fail, run_id, self._worker, message, max_attempts=self._attempts, status=status)
-        self._ended += now == status
+        if now == status:
+            self._at_end(run_id)
         reason = message.splitlines()[0] if message else status
         end = {"planned": "; it is tried again", status: f"; given up as {status}"}
         self._last = f"{name}: {reason}" + end.get(now or "", "; another driver has it")
+
+    def _at_end(self, run_id: int) -> None:
+        self._ended += 1
+        if self._checkpoints is not None:
+            self._checkpoints.remove(run_id)
 
     def _report(self) -> None:
         self._observe(self._progress())

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +16,7 @@ from netspace.space import DesignSpace, Population, load, space_from_dict
 from netspace.stats import Claim, parse_claim, resolve_claim
 from netspace.stats.judging import FITTED
 from netspace.store import PlannedRun, Store, StudyRecord
+from netspace.study.checkpoints import CHECKPOINT_SECONDS, Checkpoints
 from netspace.study.executors import make_executor
 from netspace.study.jobs import JobContext
 from netspace.study.runner import Progress, run_study
@@ -196,7 +197,9 @@ class Study:
         workers: int | None = None,
         device: str | None = None,
         options: Mapping[str, Any] | None = None,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
         observe: Callable[[Progress], None] = lambda _: None,
+        recorded: Callable[[int], None] = lambda _: None,
     ) -> Progress:
         """Train every run that is not at an end, and return where the study then stands: what `netspace run` does.
 
@@ -206,16 +209,28 @@ class Study:
             workers: how many at a time; None for one per core or device.
             device: "cpu" or "cuda"; None for CUDA where there is a GPU.
             options: the executor's own, by name.
+            checkpoint_seconds: of training between two checkpoints of a run at least; a shorter run has none.
             observe: called when something has happened, and every few seconds.
+            recorded: called with the id of each run whose result was stored.
 
         Raises:
             KeyboardInterrupt: Ctrl-C or SIGTERM; finished runs are recorded, the others are planned again.
             NetspaceError: the study, its data, its spaces, the store or the executor cannot be used.
         """
         record = self.open(store)
-        hands = make_executor(executor, self.context, workers=workers, device=device, options=options)
-        stop = None if self.spec.stop is None else self.spec.stop.rule
-        return run_study(record, store, hands, attempts=self.spec.attempts, stop=stop, observe=observe)
+        checkpoints = Checkpoints.of(record, self.root, seconds=checkpoint_seconds)
+        context = replace(self.context, checkpoints=checkpoints)
+        hands = make_executor(executor, context, workers=workers, device=device, options=options)
+        return run_study(
+            record,
+            store,
+            hands,
+            attempts=self.spec.attempts,
+            stop=None if self.spec.stop is None else self.spec.stop.rule,
+            checkpoints=checkpoints,
+            observe=observe,
+            recorded=recorded,
+        )
 
     def _must_be_unchanged(self, before: dict[str, Any], now: dict[str, Any], where: str) -> None:
         changed = _differences(before, now)
