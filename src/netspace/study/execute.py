@@ -8,9 +8,8 @@ from netspace.models import build
 from netspace.store import CurvePoint, Outcome
 from netspace.study.jobs import Event, Failed, Finished, Job, JobContext
 from netspace.train.data import ImageData, load_data
+from netspace.train.fitting import is_out_of_memory
 from netspace.train.loop import Epoch, TrainResult, train
-
-_MEMORY_SIGNS = ("can't allocate memory", "not enough memory", "CUDA out of memory", "std::bad_alloc")
 
 
 def execute(job: Job, context: JobContext, device: str, data: ImageData | None = None) -> Event:
@@ -45,13 +44,8 @@ def execute(job: Job, context: JobContext, device: str, data: ImageData | None =
     except Exception as error:
         # whatever a single network provokes is that network's failure, with its evidence, not the study's
         tail = "".join(traceback.format_exception(error)[-6:])
-        memory = "out of memory: " if _is_about_memory(error) else ""
+        memory = "out of memory: " if is_out_of_memory(error) else ""
         return Failed(run_id=job.run_id, message=f"{memory}{type(error).__name__}: {error}\n{tail}")
-
-
-def _is_about_memory(error: Exception) -> bool:
-    # PyTorch has a class for a GPU's memory; for the machine's own it raises a plain RuntimeError
-    return isinstance(error, MemoryError) or any(sign in str(error) for sign in _MEMORY_SIGNS)
 
 
 def _outcome(result: TrainResult, chance_error: float, resumed: int) -> Outcome:

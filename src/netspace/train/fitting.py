@@ -6,6 +6,8 @@ from torch import nn
 from netspace.errors import TrainingError
 from netspace.train.data import ImageData
 
+_MEMORY_SIGNS = ("can't allocate memory", "not enough memory", "std::bad_alloc")
+
 
 def must_fit(model: nn.Module, data: ImageData) -> None:
     """Raise unless a network that says what it takes (`model.config`) takes these images.
@@ -46,6 +48,7 @@ def usable_device(device: str | torch.device) -> torch.device:
     return found
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Return whether memory ran out: on a GPU torch has a class for that, on the CPU only words."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    return known or any(sign in str(error) for sign in _MEMORY_SIGNS)
