@@ -1,30 +1,29 @@
-"""The images of a training: decoded once, kept as uint8, split before anything is trained.
+"""The images of a training: found, split before anything is trained, and held ready as uint8.
 
-Prepared images are cached as plain arrays on disk and mapped into memory, so that all the processes of a machine share
-one copy of them.
+Images that fit on the disk are prepared: decoded once into plain arrays, which all the processes of a machine map into
+memory and so share. Larger sets are streamed: decoded again whenever a batch needs them. A training ends the same to
+the bit either way.
 """
 
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 from pydantic import Field
 
 from netspace.documents import Document, digest
 from netspace.errors import DataError
+from netspace.train.cache import cache_folder, new_entry, prepared_limit, publish, scratch_folder
+from netspace.train.normalisation import COMPUTED, ChannelCounts, Normalise, chosen
+from netspace.train.preparation import PARTS, Part, is_whole, read_part, write_arrays, write_index
 from netspace.train.sources import EMBEDDED, Source, fingerprint, read_source
+from netspace.train.streaming import Images, StreamedImages
 
-CACHE_VARIABLE = "NETSPACE_CACHE"
-"""Environment variable that moves the cache of prepared images."""
-
-_LAYOUT = 2  # of a cache entry; a change makes new entries
+_LAYOUT = 3  # of a cache entry; a change makes new entries
+_FACTS = "facts.json"
 
 
 class DataSpec(Document):
@@ -37,8 +36,15 @@ class DataSpec(Document):
             split, or a tenth of the training split where it has none.
         seed: of the two draws; never the seed of a training.
         image_column, label_column: only where a table has several that qualify.
+        channels: 1 to turn all images to grey, 3 to turn all to colour; None for 3 where one of 64 images spread over
+            the training split is in colour, else 1. A colour image that then turns up among grey ones is refused.
         broken: what to do about images that cannot be decoded: `refuse` names the first, `skip` leaves them out and
-            counts them.
+            counts them. Either is done before the images are split, or the first batch is trained on.
+        normalise: by which mean and standard deviation: `computed` from all the training images, a name of
+            `netspace.train.normalisation.NAMED`, or `{mean: [...], std: [...]}` of pixels in [0, 1].
+        storage: `prepared` decodes the images once, into the cache; `streamed` does so in every epoch, keeping nothing
+            but labels and an index (the files, or a table of their bytes, are read again); `auto` streams what would
+            take more than half of the free disk space, or than $NETSPACE_PREPARED_LIMIT bytes. The result is the same.
     """
 
     source: str = EMBEDDED
@@ -47,7 +53,10 @@ class DataSpec(Document):
     seed: Annotated[int, Field(ge=0)] = 0
     image_column: str | None = None
     label_column: str | None = None
+    channels: Literal[1, 3] | None = None
     broken: Literal["refuse", "skip"] = "refuse"
+    normalise: Normalise = COMPUTED
+    storage: Literal["auto", "prepared", "streamed"] = "auto"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,11 +64,12 @@ class ImageData:
     """Images ready to train on.
 
     Attributes:
-        train_images, validation_images: uint8 (n, resolution, resolution, channels), mapped from the cache.
+        train_images, validation_images: uint8 (n, resolution, resolution, channels): arrays mapped from the cache, or
+            decoded when they are asked for.
         train_labels, validation_labels: int64 (n,).
         test_images, test_labels: the test split, for `evaluate` alone; None where the source has none.
         class_names: what the labels mean.
-        mean, std: of the training images' channels, in [0, 255].
+        mean, std: what normalises the channels, in [0, 255].
         split_digest: identity of the validation split: source rows and their labels.
         skipped: broken images that were left out, over all splits.
 
@@ -67,11 +77,11 @@ class ImageData:
         DataError: at construction, when a label is not one of the classes.
     """
 
-    train_images: NDArray[np.uint8]
+    train_images: Images
     train_labels: NDArray[np.int64]
-    validation_images: NDArray[np.uint8]
+    validation_images: Images
     validation_labels: NDArray[np.int64]
-    test_images: NDArray[np.uint8] | None
+    test_images: Images | None
     test_labels: NDArray[np.int64] | None
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
@@ -85,6 +95,11 @@ class ImageData:
             if labels is not None and len(labels) and not (labels.min() >= 0 and labels.max() < self.num_classes):
                 row = int(np.flatnonzero((labels < 0) | (labels >= self.num_classes))[0])
                 raise DataError(f"{split} image {row}: label {labels[row]} is not in 0 .. {self.num_classes - 1}")
+
+    @property
+    def streamed(self) -> bool:
+        """Whether images are decoded when they are asked for."""
+        return isinstance(self.train_images, StreamedImages)
 
     @property
     def num_classes(self) -> int:
@@ -108,13 +123,11 @@ class ImageData:
         return 100.0 * (1 - float(counts.max()) / float(counts.sum()))
 
 
-def cache_folder() -> Path:
-    """Return where prepared images are kept: $NETSPACE_CACHE, or the user's cache folder."""
-    return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("netspace"))
-
-
 def load_data(spec: DataSpec, resolution: int | None = None, *, root: Path | None = None) -> ImageData:
-    """Return the images of `spec`, from the cache where they were prepared before.
+    """Return the images of `spec`, from the cache where they were prepared or looked through before.
+
+    At first use every image that is drawn is decoded once, a few at a time: to be kept, or, where it will be streamed,
+    to know that it is sound and to compute the statistics.
 
     Args:
         spec: which images.
@@ -127,22 +140,37 @@ def load_data(spec: DataSpec, resolution: int | None = None, *, root: Path | Non
     source = spec.source
     if source != EMBEDDED and root is not None and (root / source).exists():
         source = str((root / source).resolve())
-    key = digest({"layout": _LAYOUT, **spec.model_dump(), "resolution": resolution, "files": fingerprint(source)})
-    entry = cache_folder() / "images" / key
-    if not entry.exists():
-        found = read_source(
-            source,
-            resolution,
-            image_column=spec.image_column,
-            label_column=spec.label_column,
-            skip_broken=spec.broken == "skip",
-        )
-        _publish(_split(found, spec), entry)
-    return _map(entry)
+    files = fingerprint(source)
+    drawn = spec.model_dump(exclude={"normalise", "storage"})
+    key = digest({"layout": _LAYOUT, **drawn, "resolution": resolution, "files": files})
+    prepared, streamed = (cache_folder() / "images" / name for name in (key, f"{key}-streamed"))
+    tables = cache_folder() / "tables" / digest(files)
+    usable = {"prepared": [prepared], "streamed": [streamed], "auto": [prepared, streamed]}[spec.storage]
+    entry = next((entry for entry in usable if is_whole(entry, tables)), None)
+    if entry is None:
+        with scratch_folder(tables.parent) as scratch:
+            place = tables if tables.exists() else scratch
+            found = read_source(
+                source,
+                place,
+                resolution=resolution,
+                channels=spec.channels,
+                image_column=spec.image_column,
+                label_column=spec.label_column,
+                skip_broken=spec.broken == "skip",
+            )
+            parts = _split(found, spec)
+            entry = streamed if _is_streamed(parts, spec) else prepared
+            with new_entry(entry) as folder:
+                counts = write_index(folder, parts, place) if entry == streamed else write_arrays(folder, parts)
+                (folder / _FACTS).write_text(json.dumps(_facts(found, parts, counts)), encoding="utf-8")
+            if entry == streamed and place == scratch:
+                publish(scratch, tables)
+    return _opened(entry, tables, spec)
 
 
-def _split(source: Source, spec: DataSpec) -> dict[str, Any]:
-    """Return the arrays and facts of an `ImageData`, the validation split fixed by `spec.seed` alone."""
+def _split(source: Source, spec: DataSpec) -> dict[str, Part]:
+    """Return what is trained, validated and tested on; the validation split is fixed by `spec.seed` alone."""
     train = source.splits["train"]
     order = np.random.default_rng(spec.seed).permutation(len(train.labels))
     own = source.splits.get("validation") if spec.validation is None else None
@@ -154,73 +182,68 @@ def _split(source: Source, spec: DataSpec) -> dict[str, Any]:
             f"{spec.source}: train + validation must not exceed the {len(order)} images of the training split, "
             f"got train={wanted}, validation={held_out}"
         )
-    rows = np.sort(order[held_out : held_out + wanted])
-    held_out_rows = np.sort(order[:held_out])
-    validation_images = own.images if own else train.images[held_out_rows]
-    validation_labels = own.labels if own else train.labels[held_out_rows]
-    images = train.images[rows]
-    test = source.splits.get("test")
-    pixels = images.reshape(-1, images.shape[-1])
-    return {
-        "train_images": images,
-        "train_labels": train.labels[rows],
-        "validation_images": validation_images,
-        "validation_labels": validation_labels,
-        **({"test_images": test.images, "test_labels": test.labels} if test else {}),
-        "facts": {
-            "class_names": list(source.class_names),
-            "mean": pixels.mean(axis=0, dtype=np.float64).tolist(),
-            "std": np.maximum(pixels.std(axis=0, dtype=np.float64), 1.0).tolist(),
-            "split_digest": digest({"rows": held_out_rows.tolist(), "labels": validation_labels.tolist()}),
-            "skipped": source.skipped,
-        },
+    whole = {"validation": own, "test": source.splits.get("test")}
+    rows = {"train": np.sort(order[held_out : held_out + wanted]), "validation": np.sort(order[:held_out])}
+    parts = {name: Part(images=train.images, rows=drawn, labels=train.labels[drawn]) for name, drawn in rows.items()}
+    return parts | {
+        name: Part(images=split.images, rows=np.arange(len(split.labels)), labels=split.labels)
+        for name, split in whole.items()
+        if split
     }
 
 
 def _every_class_has_images(source: Source, least: int, where: str) -> None:
     """Raise where a class has fewer training images than it takes to train on it and, without a split, validate it."""
+    if len(source.class_names) < 2:
+        raise DataError(f"{where}: holds one class, '{source.class_names[0]}'; valid: 2 or more")
     counts = np.bincount(source.splits["train"].labels, minlength=len(source.class_names))
     if counts.min() < least:
         name, count = source.class_names[int(counts.argmin())], int(counts.min())
         raise DataError(f"{where}: class '{name}' has {count} training images; each class needs {least} or more")
 
 
-def _publish(parts: dict[str, Any], entry: Path) -> None:
-    """Write a cache entry so that it appears whole or not at all, whoever else writes it too."""
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=entry.parent, prefix="."))
-    try:
-        for name, value in parts.items():
-            if name == "facts":
-                (scratch / "facts.json").write_text(json.dumps(value), encoding="utf-8")
-            else:
-                np.save(scratch / f"{name}.npy", value)
-        try:
-            scratch.rename(entry)
-        except OSError:
-            if not entry.exists():
-                raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+def _is_streamed(parts: dict[str, Part], spec: DataSpec) -> bool:
+    if not isinstance(parts["train"].images, StreamedImages):
+        if spec.storage == "streamed":
+            raise DataError(f"{spec.source}: is read as arrays, which cannot be streamed; valid: auto, prepared")
+        return False
+    needed = sum(part.nbytes for part in parts.values())
+    return spec.storage == "streamed" or (spec.storage == "auto" and needed > prepared_limit())
 
 
-def _map(entry: Path) -> ImageData:
-    facts = json.loads((entry / "facts.json").read_text(encoding="utf-8"))
+def _facts(source: Source, parts: dict[str, Part], counts: ChannelCounts) -> dict[str, Any]:
+    """Return what there is to know of an entry besides its images."""
+    mean, std = counts.mean_and_std()
+    held_out = parts["validation"]
+    # a validation split of the source's own takes no rows from the training split
+    rows = held_out.rows.tolist() if held_out.images is source.splits["train"].images else []
+    return {
+        "class_names": list(source.class_names),
+        "mean": mean,
+        "std": std,
+        "split_digest": digest({"rows": rows, "labels": held_out.labels.tolist()}),
+        "skipped": source.skipped,
+    }
 
-    def array(name: str) -> Any:
-        path = entry / f"{name}.npy"
-        return np.load(path, mmap_mode="r") if path.exists() else None
 
+def _opened(entry: Path, tables: Path, spec: DataSpec) -> ImageData:
+    """Return what an entry holds."""
+    facts = json.loads((entry / _FACTS).read_text(encoding="utf-8"))
+    train, validation, test = (read_part(entry, name, tables) for name in PARTS)
+    if train is None or validation is None:
+        raise AssertionError(f"{entry} has no training or no validation images")
+    channels = int(train[0].shape[3])
+    mean, std = chosen(spec.normalise, (facts["mean"], facts["std"]), channels, spec.source)
     return ImageData(
-        train_images=array("train_images"),
-        train_labels=np.array(array("train_labels")),
-        validation_images=array("validation_images"),
-        validation_labels=np.array(array("validation_labels")),
-        test_images=array("test_images"),
-        test_labels=array("test_labels"),
+        train_images=train[0],
+        train_labels=train[1],
+        validation_images=validation[0],
+        validation_labels=validation[1],
+        test_images=None if test is None else test[0],
+        test_labels=None if test is None else test[1],
         class_names=tuple(facts["class_names"]),
-        mean=tuple(facts["mean"]),
-        std=tuple(facts["std"]),
+        mean=mean,
+        std=std,
         split_digest=facts["split_digest"],
         skipped=facts["skipped"],
     )

@@ -1,7 +1,9 @@
-"""Decoding images to arrays of one size, so that a broken one is named, or skipped and counted."""
+"""Decoding an image to an array of the format that all images of a data set share, so that a broken one is named."""
 
 import io
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,83 +13,103 @@ from PIL import Image, UnidentifiedImageError
 
 from netspace.errors import DataError
 
-_DECODED_AHEAD = 4096  # cells; bounds what is held besides the result
+_LOOKED_AT = 64  # images that decide whether the others are grey or colour
+_GREY_MODES = {"1", "L", "LA", "I;16"}  # of PIL
 
 
-class Decoder:
-    """Decodes the images of a split; the first sound one decides what was left open.
+class BrokenImageError(DataError):
+    """An image that cannot be decoded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """What every image of a data set is brought to.
 
     Attributes:
-        resolution, channels: of the decoded images; None until an image has decided.
+        resolution: height and width in pixels.
+        channels: 1 or 3; grey images among colour ones become colour.
+        to_grey: with 1 channel, turn colour images to grey instead of refusing them.
     """
 
-    def __init__(self, resolution: int | None, channels: int | None, where: str, *, skip_broken: bool) -> None:
-        self.resolution = resolution
-        self.channels = channels
-        self._where = where
-        self._skip_broken = skip_broken
-
-    def decode(self, table: Any, column: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Return the sound images of a column as one array, and their rows."""
-        import datasets
-
-        if isinstance(table.features[column], datasets.Image):
-            table = table.cast_column(column, datasets.Image(decode=False))
-        cells = table[column]
-        found = ((row, self._image(cells[row], row)) for row in range(len(table)))
-        first = next((image for _, image in found if image is not None), None)
-        if first is None:
-            raise DataError(f"{self._where}: holds no image")
-        resolution, channels = self._decide(first)
-        pixels = np.empty((len(table), resolution, resolution, channels), dtype=np.uint8)
-        sound: list[int] = []
-        with ThreadPoolExecutor() as pool:
-            for start in range(0, len(table), _DECODED_AHEAD):
-                batch = cells[start : start + _DECODED_AHEAD]
-                rows = range(start, start + len(batch))
-                for row, image in zip(rows, pool.map(self._fitted, batch, rows), strict=True):
-                    if image is not None:
-                        pixels[len(sound)] = image
-                        sound.append(row)
-        return pixels[: len(sound)], np.array(sound, dtype=np.int64)
-
-    def _decide(self, first: Image.Image) -> tuple[int, int]:
-        self.channels = self.channels or (1 if first.mode in {"1", "L", "LA", "I;16"} else 3)
-        if self.resolution is None:
-            if first.width != first.height:
-                size = f"{first.width} x {first.height}"
-                raise DataError(f"{self._where}: images are not square ({size}): give a resolution")
-            self.resolution = first.width
-        return self.resolution, self.channels
-
-    def _fitted(self, cell: Any, row: int) -> NDArray[np.uint8] | None:
-        image = self._image(cell, row)
-        if image is None or self.resolution is None:
-            return None
-        pixels = fit(image.convert("L" if self.channels == 1 else "RGB"), self.resolution)
-        return pixels.reshape(self.resolution, self.resolution, -1)
-
-    def _image(self, cell: Any, row: int) -> Image.Image | None:
-        """Return a cell's image, or None for a broken one that is to be skipped."""
-        try:
-            return _image(cell, row, self._where)
-        except DataError:
-            if self._skip_broken:
-                return None
-            raise
+    resolution: int
+    channels: int
+    to_grey: bool = False
 
 
-def _image(cell: Any, row: int, where: str) -> Image.Image:
-    """Return the decoded image of a cell; whatever is wrong with it is told with its file or row."""
+def decide_format(
+    cells: Sequence[Any], where: str, *, resolution: int | None, channels: int | None, skip_broken: bool
+) -> Format:
+    """Return the format of a data set, what is left open decided by its images.
+
+    Args:
+        cells: encoded images.
+        where: they are from.
+        resolution: None for that of the first image, which must be square.
+        channels: None for 3 where one of 64 images spread evenly over the data set is in colour, else 1.
+        skip_broken: pass over images that cannot be decoded, instead of raising.
+
+    Raises:
+        DataError: there is no (sound) image, or the first one is not square and no resolution was given.
+    """
+    spread = np.linspace(0, len(cells) - 1, min(len(cells), _LOOKED_AT)).astype(int).tolist()
+
+    def sound(rows: Iterable[int]) -> Iterator[Image.Image]:
+        for row in rows:
+            try:
+                yield decode(cells[row], row, where)
+            except BrokenImageError:
+                if not skip_broken:
+                    raise
+
+    # where all that are spread are broken, any sound one will do
+    first = next(chain(sound(spread), sound(range(len(cells)))), None)
+    if first is None:
+        raise DataError(f"{where}: holds no image")
+    if resolution is None and first.width != first.height:
+        raise DataError(f"{where}: images are not square ({first.width} x {first.height}): give a resolution")
+    if channels is None:
+        in_colour = any(image.mode not in _GREY_MODES for image in chain([first], sound(spread)))
+        return Format(resolution=resolution or first.width, channels=3 if in_colour else 1)
+    return Format(resolution=resolution or first.width, channels=channels, to_grey=channels == 1)
+
+
+def decode(cell: Any, row: int, where: str) -> Image.Image:
+    """Return the image of a cell: its bytes, or a dict with `bytes` or `path`.
+
+    Raises:
+        BrokenImageError: it cannot be decoded; the message names its file or row.
+    """
     content, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
-    name = path or f"row {row}"
     try:
         # read whole: an image that opens its own file leaves it open when it turns out to be broken
         image = Image.open(io.BytesIO(content or (Path(path).read_bytes() if path else b"")))
         image.load()
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{where}: broken image {name} ({error})") from None
+    except (
+        OSError,
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        SyntaxError,
+        ValueError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        raise BrokenImageError(f"{where}: broken image {path or f'row {row}'} ({error})") from None
     return image
+
+
+def decode_to(form: Format, cell: Any, row: int, where: str) -> NDArray[np.uint8]:
+    """Return the image of a cell in the data set's format, uint8 (resolution, resolution, channels).
+
+    Raises:
+        BrokenImageError: as for `decode`.
+        DataError: the image is in colour, and the data set is grey.
+    """
+    image = decode(cell, row, where)
+    if form.channels == 1 and not form.to_grey and image.mode not in _GREY_MODES:
+        name = (cell.get("path") if isinstance(cell, dict) else None) or f"row {row}"
+        raise DataError(f"{where}: image {name} is in colour ({image.mode}), others are grey: set channels to 1 or 3")
+    pixels = fit(image.convert("L" if form.channels == 1 else "RGB"), form.resolution)
+    return pixels.reshape(form.resolution, form.resolution, form.channels)
 
 
 def fit(image: Image.Image, size: int) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from netspace.train.augment import normalise, statistics
 from netspace.train.data import ImageData
 from netspace.train.distributed import processes, rank, total
 from netspace.train.recipe import Recipe
+from netspace.train.streaming import Images, in_order, read_ahead
 
 EVALUATION_BATCH = 250
 """Images at a time; larger batches leave the cache of a core and gain nothing on a GPU at these resolutions."""
@@ -48,7 +49,7 @@ class Evaluation:
 
 def evaluate(
     model: nn.Module,
-    images: NDArray[np.uint8],
+    images: Images,
     labels: NDArray[np.int64],
     data: ImageData,
     recipe: Recipe,
@@ -65,7 +66,7 @@ def evaluate(
 @torch.no_grad()
 def judge(
     model: nn.Module,
-    images: NDArray[np.uint8],
+    images: Images,
     labels: NDArray[np.int64],
     data: ImageData,
     recipe: Recipe,
@@ -89,21 +90,23 @@ def judge(
     # one tensor to be added up over the processes: the confusion, the misses of the first five, what is not finite
     counts = torch.zeros(classes * classes + 2, dtype=torch.int64, device=device)
     started = time.perf_counter()
-    for start in range(rank() * EVALUATION_BATCH, len(labels), processes() * EVALUATION_BATCH):
-        batch = torch.from_numpy(np.array(images[start : start + EVALUATION_BATCH])).to(device)
-        target = torch.from_numpy(np.array(labels[start : start + EVALUATION_BATCH])).to(device)
+    batches = list(in_order(len(labels), EVALUATION_BATCH))[rank() :: processes()]
+    for rows, pixels in zip(batches, read_ahead(images, batches), strict=True):
+        batch = torch.from_numpy(pixels).to(device)
+        target = torch.from_numpy(labels[rows]).to(device)
         with autocast(recipe, device):
             logits = model(normalise(batch, mean, std))
         called = logits[:, :classes].argmax(dim=1)
         best = logits.topk(min(5, logits.shape[1]), dim=1).indices
-        counts[: classes * classes] += torch.bincount(target * classes + called, minlength=classes * classes)
+        counts.index_add_(0, target * classes + called, torch.ones_like(target))
         counts[-2] += (best != target[:, None]).all(dim=1).sum()
         counts[-1] += (~logits.isfinite()).sum()
-    *confusion, missed, broken = total(counts).tolist()
+    summed = total(counts).cpu().numpy()
+    missed, broken = summed[-2:].tolist()
     if broken:
         return None
     return Evaluation(
-        confusion=np.array(confusion, dtype=np.int64).reshape(classes, classes),
+        confusion=summed[:-2].reshape(classes, classes),
         top5_error=100.0 * missed / len(labels),
         images_per_second=len(labels) / (time.perf_counter() - started),
     )

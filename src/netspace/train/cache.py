@@ -1,0 +1,75 @@
+"""The cache folder: what is worth keeping between processes, each entry whole or absent."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from netspace.errors import DataError
+
+CACHE_VARIABLE = "NETSPACE_CACHE"
+"""Environment variable that moves the cache folder."""
+
+LIMIT_VARIABLE = "NETSPACE_PREPARED_LIMIT"
+"""Environment variable: how many bytes of decoded images one data set may take; larger ones are streamed."""
+
+
+def cache_folder() -> Path:
+    """Return where prepared images are kept: $NETSPACE_CACHE, or the user's cache folder."""
+    return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("netspace"))
+
+
+def prepared_limit() -> int:
+    """Return how many bytes the decoded images of one data set may take: $NETSPACE_PREPARED_LIMIT, or half of the disk
+    space that is free for the cache folder.
+
+    Raises:
+        DataError: the variable holds no number of bytes.
+    """
+    given = os.environ.get(LIMIT_VARIABLE)
+    if given is None:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(cache_folder()).free // 2
+    if not given.isdecimal():
+        raise DataError(f"{LIMIT_VARIABLE}: must be a whole number of bytes, got '{given}'")
+    return int(given)
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """Give an empty folder in `parent`, on whose disk there is room for much; what is left in it is deleted."""
+    parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=parent, prefix="."))
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def new_entry(entry: Path) -> Iterator[Path]:
+    """Give a folder to fill, which then becomes `entry`, whole or not at all, whoever else makes it too.
+
+    Raises:
+        DataError: the disk is full, or cannot be written to.
+    """
+    try:
+        with scratch_folder(entry.parent) as scratch:
+            yield scratch
+            publish(scratch, entry)
+    except OSError as error:
+        raise DataError(f"{entry}: cannot be written ({error.strerror or error})") from None
+
+
+def publish(scratch: Path, entry: Path) -> None:
+    """Rename `scratch` to `entry`, unless another process has been faster: both made the same."""
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        scratch.rename(entry)
+    except OSError:
+        if not entry.exists():
+            raise
