@@ -8,7 +8,8 @@ from netspace.documents import Document
 from netspace.study.jobs import Event, Job, JobContext
 
 IDLE_SECONDS = 20.0
-"""How long a worker on a cluster keeps its place without a job; others, a second driver of the study too, want it."""
+"""How long a worker on a cluster keeps its place without a job unless told otherwise: others, a second driver of the
+study too, want it, but a new worker takes seconds to start."""
 
 
 class NoOptions(Document):

@@ -28,7 +28,6 @@ from netspace.train.data import ImageData, load_data
 MAX_FALSE_STARTS = 3
 """Actors in a row that may end before they are ready; then something is wrong that trying again will not mend."""
 
-
 KNOCK_SECONDS = 10.0
 """How long the address of a cluster may take to answer."""
 
@@ -41,11 +40,13 @@ class RayOptions(Document):
             is not set for a cluster of this machine alone, which ends with the study.
         cpus: cores that Ray reserves for a worker; it trains with one thread whatever this is.
         gpus: GPUs that Ray reserves for a worker; 0.25 lets four share one. None for 1 on CUDA.
+        idle_seconds: how long a worker keeps its place without a job.
     """
 
     address: str | None = None
     cpus: Annotated[float, Field(ge=0)] = 1
     gpus: Annotated[float, Field(gt=0)] | None = None
+    idle_seconds: Annotated[float, Field(ge=0)] = IDLE_SECONDS
 
 
 class RayExecutor(Executor):
@@ -78,6 +79,7 @@ class RayExecutor(Executor):
         gpus = (options.gpus or 1) if self._device.startswith("cuda") else 0
         fitting = resources.get("GPU", 0) / gpus if gpus else resources.get("CPU", 1) / (options.cpus or 1)
         self._capacity = workers or max(1, int(fitting))
+        self._idle_seconds = options.idle_seconds
         # Any: what Ray makes of a class is known at run time alone
         self._actor: Any = ray.remote(num_cpus=options.cpus, num_gpus=gpus, max_restarts=0)(_Worker)
         self._context = ray.put(context)
@@ -136,7 +138,7 @@ class RayExecutor(Executor):
                 slot.job = self._waiting.popleft()
                 slot.answer = slot.actor.train.remote(slot.job)
         for slot in self._slots.copy():
-            if slot.answer is None and time.monotonic() - slot.idle_since > IDLE_SECONDS:
+            if slot.answer is None and time.monotonic() - slot.idle_since > self._idle_seconds:
                 self._end(slot)
         starting = sum(slot.job is None for slot in self._slots)
         for _ in range(min(len(self._waiting) - starting, self._capacity - len(self._slots))):
@@ -229,6 +231,6 @@ def _plain(data: ImageData) -> ImageData:
 
 def _reason(error: Exception) -> str:
     """Return why an actor ended, the point first."""
-    text = str(error).strip()
-    memory = "OutOfMemory" in type(error).__name__ or "OOM" in text or "out of memory" in text.lower()
-    return f"{'out of memory: ' if memory else ''}the Ray worker vanished ({type(error).__name__})\n{text}"
+    # by the class alone: the text of every other vanished worker names a lack of memory among the possible causes
+    memory = "out of memory: " if type(error).__name__ == "OutOfMemoryError" else ""
+    return f"{memory}the Ray worker vanished ({type(error).__name__})\n{str(error).strip()}"

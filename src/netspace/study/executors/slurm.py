@@ -7,6 +7,7 @@ shared folder, as submitit itself does.
 """
 
 import contextlib
+import re
 import shutil
 import subprocess
 import threading
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 MAX_FALSE_STARTS = 3
 """Jobs in a row that may end before they are ready; then something is wrong that trying again will not mend."""
 
+WARNING_MINUTES = 2.5
+"""How long before its limit a job is broken off: submitit asks for a warning 90 s before, SLURM is up to 60 s early."""
+
 _LOOK_SECONDS = 0.1
 _OVER = {
     "BOOT_FAIL",
@@ -48,6 +52,9 @@ _OVER = {
     "TIMEOUT",
 }
 _WAITING_AGAIN = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED"}
+_OUT_OF_MEMORY = re.compile(r"oom[-_ ]kill|out of memory|exceeded (job )?memory limit", re.IGNORECASE)
+"""What SLURM writes into a job's log where the state alone does not tell."""
+
 _COMMAND_SECONDS = 60
 
 
@@ -56,7 +63,8 @@ class SlurmOptions(Document):
 
     Attributes:
         partition, account, qos, constraint, exclude, gres: as for `sbatch`.
-        time: limit of a job in minutes. A job serves many runs and is requeued at its limit; a run must fit into it.
+        time: limit of a job in minutes. A job serves many runs and is requeued at its limit (SLURM warns it up to
+            two and a half minutes before); a run must fit into it.
         mem_gb: memory of a job.
         cpus: cores of a job; it trains with one thread whatever this is.
         gpus: GPUs of a job; where there are any, runs are trained on CUDA.
@@ -64,6 +72,7 @@ class SlurmOptions(Document):
         folder: where driver and workers meet and logs are written, shared by all nodes; None for `.netspace-slurm`
             beside the study file.
         poll_seconds: how often SLURM is asked what became of the jobs.
+        idle_seconds: how long a job that has nothing to train keeps its place.
     """
 
     partition: str | None = None
@@ -72,13 +81,14 @@ class SlurmOptions(Document):
     constraint: str | None = None
     exclude: str | None = None
     gres: str | None = None
-    time: Annotated[int, Field(ge=1)] = 240
+    time: Annotated[int, Field(ge=5)] = 240
     mem_gb: Annotated[float, Field(gt=0)] | None = None
     cpus: Annotated[int, Field(ge=1)] = 1
     gpus: Annotated[int, Field(ge=0)] = 0
     setup: str | None = None
     folder: Path | None = None
     poll_seconds: Annotated[float, Field(ge=0.2)] = 10.0
+    idle_seconds: Annotated[float, Field(ge=0)] = IDLE_SECONDS
 
     def parameters(self) -> dict[str, Any]:
         """Return what is set, by submitit's names."""
@@ -217,7 +227,7 @@ class SlurmExecutor(Executor):
                 self._box.give(slot.identity, slot.job)
         for slot in list(self._slots.values()):
             idle = slot.identity is not None and slot.job is None
-            if idle and time.monotonic() - slot.idle_since > IDLE_SECONDS:
+            if idle and time.monotonic() - slot.idle_since > self._options.idle_seconds:
                 del self._slots[slot.slurm_job]
                 with contextlib.suppress(StudyError):  # then it stays until the driver ends
                     _call("scancel", slot.slurm_job)
@@ -262,7 +272,7 @@ class SlurmExecutor(Executor):
         if job is None:
             return
         minutes = (time.monotonic() - slot.ready_since) / 60
-        if slot.jobs_done == 0 and minutes >= 0.8 * self._options.time:
+        if slot.jobs_done == 0 and minutes >= 0.8 * (self._options.time - WARNING_MINUTES):
             self._keep_logs = True
             limit = f"the run does not end within the time limit of {self._options.time} minutes"
             message = f"{limit}; raise it: --option time=MINUTES (log: {slot.log})"
@@ -284,7 +294,8 @@ class SlurmExecutor(Executor):
         elif slot.job is not None:
             self._keep_logs = True
             lines = _last_lines(slot.log)
-            memory = "out of memory: " if state == "OUT_OF_MEMORY" or any("oom" in line for line in lines) else ""
+            starved = state == "OUT_OF_MEMORY" or any(_OUT_OF_MEMORY.search(line) for line in lines)
+            memory = "out of memory: " if starved else ""
             message = f"{memory}the SLURM job {slot.slurm_job} ended as {state} (log: {slot.log})"
             self._events.append(Lost(run_id=slot.job.run_id, message="\n".join([message, *lines])))
 

@@ -1,0 +1,175 @@
+"""What the SLURM executor makes of the states that SLURM reports, on commands that report what the test says."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from netspace.study import Study
+from netspace.study.executors import make_executor
+from netspace.study.executors.slurm_worker import Hello, Mailbox
+from netspace.study.jobs import Failed, Job, Lost
+
+# as written by SLURM 22.05 (cgroup v1, cgroup v2 and JobAcctGather's OverMemoryKill), 23.11, and by srun
+OUT_OF_MEMORY_LOGS = [
+    "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=7.0. Some of your processes may have been killed by "
+    "the cgroup out-of-memory handler.",
+    "slurmstepd: error: Detected 1 oom_kill event in StepId=7.batch. Some of the step tasks have been OOM Killed.",
+    "srun: error: node03: task 0: Out Of Memory",
+    "slurmstepd: error: StepId=7.0 exceeded memory limit (4212736 > 4194304), being killed",
+    "slurmstepd: error: Exceeded job memory limit",
+]
+
+
+class FakeSlurm:
+    """The commands `sbatch`, `squeue`, `scancel` and `srun`; numbers jobs from 1."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self._command("sbatch", 'echo x >>"$here/jobs"; echo "Submitted batch job $(wc -l <"$here/jobs")"')
+        self._command("squeue", 'cat "$here/states"')
+        self._command("scancel", "")
+        self._command("srun", "")
+        self.say()
+
+    def say(self, **states: str) -> None:
+        """Have `squeue` report these states: job_1="RUNNING"."""
+        lines = [f"{name.removeprefix('job_')} {state}\n" for name, state in states.items()]
+        (self.folder / "states").write_text("".join(lines))
+
+    @property
+    def submitted(self) -> int:
+        jobs = self.folder / "jobs"
+        return len(jobs.read_text().splitlines()) if jobs.exists() else 0
+
+    def _command(self, name: str, body: str) -> None:
+        path = self.folder / name
+        path.write_text(f'#!/bin/sh\nhere=$(dirname "$0")\n{body}\n')
+        path.chmod(0o755)
+
+
+class Clock:
+    """Takes the place of the module `time` in the executor: looking at it takes half a second."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 0.5
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def slurm(tmp_path) -> FakeSlurm:
+    return FakeSlurm(tmp_path / "bin")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def executor(slurm, clock, study_file, monkeypatch):
+    pytest.importorskip("submitit", reason="the extra 'slurm' is not installed")
+    monkeypatch.setenv("PATH", str(slurm.folder), prepend=os.pathsep)
+    monkeypatch.setattr("netspace.study.executors.slurm.time", clock)
+    context = Study.load(study_file()).context
+    with make_executor("slurm", context, workers=1, options={"poll_seconds": 0.2, "time": 60}) as executor:
+        yield executor
+
+
+@pytest.fixture
+def box(executor, tmp_path) -> Mailbox:  # noqa: ARG001 (the executor makes the folder)
+    (folder,) = (tmp_path / ".netspace-slurm").glob("netspace-*")
+    return Mailbox(folder)
+
+
+def start(executor, box: Mailbox, slurm: FakeSlurm, number: int) -> str:
+    """Have job `number` run, its worker say hello, and take what it is given; return the worker's identity."""
+    slurm.say(**{f"job_{number}": "RUNNING"})
+    executor.wait(1)
+    identity = box.say_hello(Hello(slurm_job=str(number), host="node03", pid=1))
+    assert executor.wait(1) == []
+    return identity
+
+
+def test_a_run_whose_job_came_to_its_time_limit_goes_to_the_next_worker(executor, box, slurm):
+    job = Job(run_id=4, config={}, seed=1)
+    executor.submit(job)
+    worker = start(executor, box, slurm, 1)
+    assert box.take(worker) == job
+    slurm.say(job_1="TIMEOUT")
+    assert executor.wait(5) == []
+    assert slurm.submitted == 2
+    assert box.take(start(executor, box, slurm, 2)) == job
+
+
+@pytest.mark.parametrize("state", ["PENDING", "REQUEUED", "REQUEUE_HOLD"])
+def test_a_run_whose_job_was_requeued_waits_for_the_same_job_again(executor, box, slurm, state):
+    job = Job(run_id=4, config={}, seed=1)
+    executor.submit(job)
+    first = start(executor, box, slurm, 1)
+    assert box.take(first) == job
+    slurm.say(job_1=state)
+    assert executor.wait(5) == []
+    second = start(executor, box, slurm, 1)
+    assert second != first
+    assert box.take(second) == job
+    assert slurm.submitted == 1
+
+
+@pytest.mark.parametrize("state", ["TIMEOUT", "PENDING"])
+def test_a_run_that_has_a_whole_time_limit_and_does_not_end_is_a_failure(executor, box, slurm, clock, state):
+    executor.submit(Job(run_id=4, config={}, seed=1))
+    start(executor, box, slurm, 1)
+    # SLURM warns up to two and a half minutes before the limit
+    clock.now += 57 * 60
+    slurm.say(job_1=state)
+    (event,) = executor.wait(5)
+    assert isinstance(event, Failed)
+    assert event.run_id == 4
+    assert event.message.startswith("the run does not end within the time limit of 60 minutes; raise it: --option time")
+
+
+def test_a_run_that_shared_its_worker_s_time_limit_with_another_is_no_failure(executor, box, slurm, clock):
+    first, second = (Job(run_id=i, config={}, seed=1) for i in (4, 5))
+    executor.submit(first)
+    worker = start(executor, box, slurm, 1)
+    box.publish(worker, Failed(run_id=4, message=""))
+    assert len(executor.wait(1)) == 1
+    executor.submit(second)
+    clock.now += 57 * 60
+    slurm.say(job_1="TIMEOUT")
+    assert executor.wait(5) == []
+    assert box.take(start(executor, box, slurm, 2)) == second
+
+
+@pytest.mark.parametrize(
+    ("state", "log"), [("OUT_OF_MEMORY", "Killed"), *(("FAILED", line) for line in OUT_OF_MEMORY_LOGS)]
+)
+def test_out_of_memory_is_told_first(executor, box, slurm, state, log):
+    executor.submit(Job(run_id=4, config={}, seed=1))
+    start(executor, box, slurm, 1)
+    (box.folder / "logs" / "1_0_log.err").write_text(f"some line\n{log}\n")
+    slurm.say(job_1=state)
+    (event,) = executor.wait(5)
+    assert isinstance(event, Lost)
+    assert event.message.startswith(f"out of memory: the SLURM job 1 ended as {state} (log: ")
+    assert event.message.endswith(log)
+
+
+@pytest.mark.parametrize("state", ["FAILED", "NODE_FAIL", "CANCELLED"])
+def test_any_other_end_of_a_job_is_told_with_its_log(executor, box, slurm, state):
+    executor.submit(Job(run_id=4, config={}, seed=1))
+    start(executor, box, slurm, 1)
+    (box.folder / "logs" / "1_0_log.err").write_text("no room left in the zoom call\n")
+    slurm.say(job_1=state)
+    (event,) = executor.wait(5)
+    assert isinstance(event, Lost)
+    assert event.message.startswith(f"the SLURM job 1 ended as {state} (log: ")
+    assert event.message.endswith("\nno room left in the zoom call")
