@@ -35,12 +35,6 @@ def study_file(tmp_path):
     return write
 
 
-def _descends_from_here(pid: int) -> bool:
-    while pid > 1 and pid != os.getpid():
-        pid = int(_proc(pid, "stat").rpartition(")")[2].split()[1] if _proc(pid, "stat") else 0)
-    return pid == os.getpid()
-
-
 def _proc(pid: int, name: str) -> str:
     try:
         return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
@@ -48,37 +42,40 @@ def _proc(pid: int, name: str) -> str:
         return ""
 
 
-def processes(wanted: Callable[[int, list[str]], bool]) -> list[int]:
-    """Return the living processes that `wanted(pid, command line)` picks."""
-    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
-    lines = {pid: _proc(pid, "cmdline").strip("\0").split("\0") for pid in pids}
-    return [pid for pid, line in lines.items() if line != [""] and wanted(pid, line)]
+def _descends_from_here(pid: int) -> bool:
+    while pid > 1 and pid != os.getpid():
+        pid = int(_proc(pid, "stat").rpartition(")")[2].split()[1] if _proc(pid, "stat") else 0)
+    return pid == os.getpid()
+
+
+def _has_the_cache_of(pid: int) -> bool:
+    """Whether a process got its environment from this session's tests, whose cache is their own."""
+    return f"NETSPACE_CACHE={os.environ['NETSPACE_CACHE']}\0" in _proc(pid, "environ")
+
+
+def _is_worker(kind: str, pid: int, line: list[str]) -> bool:
+    if kind == "local":
+        return "netspace.study.executors.local" in line and _has_the_cache_of(pid)
+    if kind == "ray":  # it writes its title over its environment
+        return line[0].startswith("ray::_Worker") and _descends_from_here(pid)
+    return "submitit.core._submit" in line and "srun" not in line[0] and _has_the_cache_of(pid)
 
 
 @pytest.fixture
-def worker_pids(tmp_path):
-    """Return a function that gives the process ids of this test's workers in an executor of some kind."""
+def worker_pids() -> Callable[[str], list[int]]:
+    """A function that gives the process ids of this session's workers in executors of some kind, orphans too."""
 
-    def is_worker(kind: str, pid: int, line: list[str]) -> bool:
-        if kind == "local":
-            return "netspace.study.executors.local" in line and _descends_from_here(pid)
-        if kind == "ray":
-            return line[0].startswith("ray::_Worker") and _descends_from_here(pid)
-        return "submitit.core._submit" in line and str(tmp_path) in line[-1] and "srun" not in line[0]
+    def living(kind: str) -> list[int]:
+        pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+        lines = {pid: _proc(pid, "cmdline").strip("\0").split("\0") for pid in pids}
+        return [pid for pid, line in lines.items() if line != [""] and _is_worker(kind, pid, line)]
 
-    return lambda kind: processes(lambda pid, line: is_worker(kind, pid, line))
+    return living
 
 
-def _ask_for_clusters() -> None:
-    """Skip unless asked: beside other work on two cores, these clusters have not yet started reliably in time."""
-    if os.environ.get("NETSPACE_CLUSTERS") != "1":
-        pytest.skip("set NETSPACE_CLUSTERS=1 to start a real Ray and a real SLURM")
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_cluster() -> Iterator[object]:
     """A Ray cluster of two nodes of one core each; gives what adds and removes nodes."""
-    _ask_for_clusters()
     pytest.importorskip("ray", reason="the extra 'ray' is not installed")
     from ray.cluster_utils import Cluster
 
@@ -92,10 +89,9 @@ def ray_cluster() -> Iterator[object]:
     cluster.shutdown()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def slurm_cluster() -> Iterator[None]:
     """A SLURM of one node and two cores, one for each process of pytest-xdist."""
-    _ask_for_clusters()
     pytest.importorskip("submitit", reason="the extra 'slurm' is not installed")
     if shutil.which("slurmctld") is None or shutil.which("munged") is None:
         pytest.skip("no SLURM on this machine (Debian: slurm-wlm, munge)")
