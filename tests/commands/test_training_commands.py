@@ -112,6 +112,14 @@ def test_times_are_printed_and_kept(work):
     assert "training step" in invoke(*arguments)
 
 
+def test_one_image_of_one_pixel_at_the_end_is_timed_in_inference_alone(work):
+    arguments = ("bench", work / "net.yaml", "--resolution", 1, "--batch-size", 1, "--repeats", 2, "--device", "cpu")
+    (timing,) = json.loads(invoke(*arguments, "--json"))
+    assert "inference" in timing
+    assert "training_step" not in timing
+    assert "training step" not in invoke(*arguments)
+
+
 class Failing(Tracker):
     """Works for one epoch."""
 

@@ -156,7 +156,7 @@ def bench(
     import torch
 
     from netspace.documents import parse
-    from netspace.train.timing import Conditions, keep_timing, time_network
+    from netspace.train.timing import ACTIONS, Conditions, can_train_on, keep_timing, time_network
 
     config = find_network(network)
     if threads is not None:
@@ -165,7 +165,9 @@ def bench(
     for size in batch_size or [1, 64]:
         settings = {"batch_size": size, "resolution": resolution, "precision": precision, "repeats": repeats}
         settings |= {"channels_last": not contiguous, "fast": not plain}
-        timings.append(time_network(config, parse(Conditions, settings, "bench"), _device(device)))
+        conditions = parse(Conditions, settings, "bench")
+        actions = [action for action in ACTIONS if action == "inference" or can_train_on(config, conditions)]
+        timings.append(time_network(config, conditions, _device(device), actions))
     kept = [keep_timing(timing) for timing in timings]
     if as_json:
         print_json(timings)
@@ -181,7 +183,8 @@ def bench(
                 timing[what]["images_per_second"],
             ]
             for timing in timings
-            for what in ("inference", "training_step")
+            for what in ACTIONS
+            if what in timing
         ),
     )
     print(f"kept in {kept[0].parent}")
