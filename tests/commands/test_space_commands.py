@@ -58,9 +58,27 @@ def test_sample_as_json_holds_every_column(netspace):
     assert {"w_0", "w_a", "w_m", "depth", "width_4", "flops", "digest"} <= set(rows[0])
 
 
+def test_sample_inside_a_latency_window_times_networks_here(netspace, tmp_path):
+    path = tmp_path / "timed.csv"
+    arguments = ("sample", "AnyNetXA", "-n", 3, "--flops", ":1M", "--resolution", 20, "--latency", ":100000")
+    done = netspace(*arguments, "-o", path)
+    assert done.code == 0, done.err
+    frame = pd.read_csv(path)
+    assert (frame["latency_ms"] > 0).all()
+    plain = spaces.AnyNetXA().sample(3, flops=(0, 1e6), resolution=20)
+    assert list(frame["digest"]) == [config.digest for config in plain]
+    shown = netspace(*arguments).out
+    assert "latency_ms" in shown
+    # kept, not measured again
+    assert f"{frame['latency_ms'][0]:.4g}" in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["sample", "AnyNetXA", "-n", 5, "--latency", "5:2"], "--latency: window: LO <= HI must hold in a window"),
+        (["sample", "AnyNetXA", "-n", 5, "--latency", "2M:5M"], "in milliseconds, such as"),
+        (["sample", "AnyNetXA", "-n", 5, "--latency", "2:5", "--device", "gpu"], "device 'gpu' cannot be used"),
         (["size", "AnyNetXQ"], "unknown design space 'AnyNetXQ'"),
         (["size", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["sample", "AnyNetXA", "-n", 5, "--flops", "2M:1M"], "LO <= HI must hold"),

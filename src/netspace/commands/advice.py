@@ -32,10 +32,12 @@ def plan(
     """Say what a study will cost on this machine and what differences it can find, before anything is spent."""
     from netspace.study import Study
     from netspace.study.executors.local import available_cores
+    from netspace.study.latency_progress import watch_timings
     from netspace.study.planning import plan_study
 
     loaded = Study.load(study)
-    planned = loaded.plan()
+    with watch_timings() as observe:
+        planned = loaded.plan(observe)
     runs = _known_runs(loaded, store)
     speed = _speed(loaded, planned, runs, device)
     found = plan_study(loaded, planned, speed, workers=workers or available_cores(), runs=runs)

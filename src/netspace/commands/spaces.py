@@ -11,7 +11,7 @@ from netspace.commands.output import make_folder, print_json, print_table
 from netspace.errors import ConfigError
 
 if TYPE_CHECKING:
-    from netspace.space import Population
+    from netspace.space import DesignSpace, Population
 
 
 def sample(
@@ -22,12 +22,19 @@ def sample(
     activations: Window = None,
     resolution: Resolution = 224,
     seed: Annotated[int, typer.Option(min=0, help="The sample depends on space, n and seed alone.")] = 0,
+    latency: Annotated[
+        str | None,
+        typer.Option(metavar="LO:HI", help="In milliseconds a batch, such as 2:5; each network is timed here."),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Of --latency: images at a time.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Of --latency: threads of the CPU.")] = 1,
+    device: Annotated[str, typer.Option(help="Of --latency: cpu or cuda.")] = "cpu",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .csv, .parquet or .jsonl file.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw models from a space, inside windows on their complexity."""
+    """Draw models from a space, inside windows on their complexity and on their latency on this machine."""
     from netspace import space as spaces
 
     windows = {"flops": flops, "params": params, "activations": activations}
@@ -35,7 +42,12 @@ def sample(
     writers = {".csv": "to_csv", ".parquet": "to_parquet", ".jsonl": "to_json"}
     if output is not None and output.suffix not in writers:
         raise ConfigError(f"{output}: the file's ending must be one of {', '.join(writers)}")
-    population = spaces.load(space).sample(n, seed=seed, resolution=resolution, **bounds)
+    loaded = spaces.load(space)
+    if latency is None:
+        population = loaded.sample(n, seed=seed, resolution=resolution, **bounds)
+    else:
+        settings = {"window": latency, "batch_size": batch_size, "threads": threads, "device": device}
+        population = _timed(loaded, n, settings, seed=seed, resolution=resolution, windows=bounds)
     frame = population.frame()
     if output is not None:
         make_folder(output.parent)
@@ -49,23 +61,39 @@ def sample(
         print_table(*_summary(population))
 
 
+def _timed(
+    space: "DesignSpace", n: int, settings: dict[str, Any], *, seed: int, resolution: int, windows: dict[str, Any]
+) -> "Population":
+    from netspace.documents import parse
+    from netspace.study.latency import Latency, sample_timed
+    from netspace.study.latency_progress import watch_timings
+
+    latency = parse(Latency, settings, "--latency")
+    with watch_timings() as observe:
+        return sample_timed(space, n, latency, seed=seed, resolution=resolution, windows=windows, observe=observe)
+
+
 def _summary(population: "Population") -> tuple[list[str], list[list[Any]]]:
     """Return columns and rows for the terminal: a column for each parameter, not one for each of its stages."""
-    networks, counts = population.networks, population.complexity
+    from netspace.arch import MEASURES
+    from netspace.study.latency import LATENCY
+
+    networks, known = population.networks, population.columns()
     columns = {
         "depths": networks.depths,
         "widths": networks.widths,
         "bottleneck_ratios": networks.bottleneck_ratios,
         "group_widths": networks.group_widths,
     }
+    costs = {name: known[name] for name in (*MEASURES, LATENCY) if name in known}
     rows = [
         [
             *(" ".join(f"{value:g}" for value in array[i]) for array in columns.values()),
-            *(int(count[i]) for count in counts.as_dict().values()),
+            *(values[i].item() for values in costs.values()),
         ]
         for i in range(len(population))
     ]
-    return [*columns, *counts.as_dict()], rows
+    return [*columns, *costs], rows
 
 
 def size(space: SpaceName, as_json: AsJson = False) -> None:

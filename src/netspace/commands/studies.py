@@ -55,6 +55,7 @@ def run(
     """Train the populations of a study. The same command resumes it, after whatever interrupted it."""
     from netspace.study import Study
     from netspace.study.executors import get_executor
+    from netspace.study.latency_progress import watch_timings
     from netspace.study.progress import watch
     from netspace.study.standing import standing
 
@@ -62,6 +63,8 @@ def run(
     options = _options(option or []) | ({} if address is None else {"address": address})
     loaded = Study.load(study)
     with open_store(loaded, store) as opened:
+        with watch_timings() as observe_timings:
+            loaded.open(opened, observe_timings)
         with watch(loaded.spec.name) as observe:
             try:
                 end = loaded.run(

@@ -10,6 +10,7 @@ from netspace.arch.config import Activation, Block, Stem
 from netspace.documents import Document, parse, read_yaml
 from netspace.space import parse_window
 from netspace.stats import parse_claim
+from netspace.study.latency import Latency
 from netspace.study.stopping import Stop
 from netspace.train import DataSpec, Recipe, parse_recipe
 
@@ -22,6 +23,11 @@ def _recipe(data: Any) -> Any:
 
 def _window(data: Any) -> Any:
     return parse_window(data) if isinstance(data, str) else data
+
+
+def _latency(data: Any) -> Any:
+    """Let a window alone stand for the settings that have one."""
+    return data if data is None or isinstance(data, dict | Latency) else {"window": data}
 
 
 class Network(Document):
@@ -51,6 +57,7 @@ class StudySpec(Document):
         seed: of the sampling and of every training; a run's own seed follows from it, its space and its index.
         flops, params, activations: windows on the complexity at `resolution`, as "LO:HI"; None for no limit.
         resolution: height and width of the images in pixels; None for that of the data.
+        latency: how networks are timed when they are sampled, see `Latency`, or its window alone; None for untimed.
         data: the images, see `DataSpec`.
         network: what all networks share, see `Network`.
         recipe: a recipe's name, or settings that may start from one with `base`, see `Recipe`.
@@ -67,6 +74,7 @@ class StudySpec(Document):
     params: Annotated[Window | None, BeforeValidator(_window)] = None
     activations: Annotated[Window | None, BeforeValidator(_window)] = None
     resolution: Annotated[int, Field(ge=1)] | None = None
+    latency: Annotated[Latency | None, BeforeValidator(_latency)] = None
     data: DataSpec = DataSpec()
     network: Network = Network()
     recipe: Annotated[Recipe, BeforeValidator(_recipe)] = Recipe()

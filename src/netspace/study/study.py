@@ -19,10 +19,14 @@ from netspace.store import PlannedRun, Store, StudyRecord
 from netspace.study.checkpoints import CHECKPOINT_SECONDS, Checkpoints
 from netspace.study.executors import make_executor
 from netspace.study.jobs import JobContext
+from netspace.study.latency import LATENCY, Latency, Timings, sample_timed
 from netspace.study.runner import Progress, run_study
 from netspace.study.spec import StudySpec
 from netspace.train.data import DataSpec, ImageData, load_data
 from netspace.train.recipe import Recipe
+
+_UNDECISIVE = {"storage"}
+"""Settings of the data that change no result: a study may go on with others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +111,8 @@ class Study:
         """
         if not self.spec.claims:
             return ()
-        columns = {space.name: [*space.column_names, FITTED] for space in self.declared_spaces}
+        measured = [] if self.spec.latency is None else [LATENCY]
+        columns = {space.name: [*space.column_names, FITTED, *measured] for space in self.declared_spaces}
         return tuple(resolve_claim(parse_claim(text), list(columns), columns.__getitem__) for text in self.spec.claims)
 
     def _space(self, entry: str | dict[str, Any]) -> DesignSpace:
@@ -116,27 +121,39 @@ class Study:
         beside = self.root / entry
         return load(str(beside) if beside.is_file() else entry)
 
-    def sample(self) -> dict[str, Population]:
-        """Return the population of each space, by name. It depends on the spaces, n, the windows and the seed alone.
+    def sample(self, observe: Callable[[Timings], None] = lambda _: None) -> dict[str, Population]:
+        """Return the population of each space, by name; with `latency_ms` where the study times its networks.
+
+        It depends on the spaces, n, the windows and the seed alone; with a latency window, on the timings here too.
+
+        Args:
+            observe: called after each network that is timed.
 
         Raises:
             WindowError: a space holds, or has inside the windows, fewer than n models.
+            TrainingError: the device on which networks are to be timed cannot be used.
         """
-        windows: dict[str, Any] = self.spec.windows
-        return {
-            space.name: space.sample(
-                self.spec.n, seed=self._seed(space.name), resolution=self.data.resolution, **windows
-            )
-            for space in self.spaces
-        }
+        return {space.name: self._population(space, observe) for space in self.spaces}
 
-    def plan(self) -> list[PlannedRun]:
+    def _population(self, space: DesignSpace, observe: Callable[[Timings], None]) -> Population:
+        n, seed, resolution = self.spec.n, self._seed(space.name), self.data.resolution
+        windows: dict[str, Any] = self.spec.windows
+        if self.spec.latency is None:
+            return space.sample(n, seed=seed, resolution=resolution, **windows)
+        return sample_timed(
+            space, n, self.spec.latency, seed=seed, resolution=resolution, windows=windows, observe=observe
+        )
+
+    def plan(self, observe: Callable[[Timings], None] = lambda _: None) -> list[PlannedRun]:
         """Return every run of the study in launch order: the spaces take turns, so that a part of it is balanced.
 
+        Args:
+            observe: as for `sample`.
+
         Raises:
-            WindowError: as for `sample`.
+            WindowError, TrainingError: as for `sample`.
         """
-        populations = self.sample()
+        populations = self.sample(observe)
         total = len(populations)
         planned = []
         for position, (name, population) in enumerate(populations.items()):
@@ -160,9 +177,10 @@ class Study:
 
     def record(self) -> dict[str, Any]:
         """Return all that decides the results, as plain values: the store keeps it; a resumed study is held to it."""
-        spec = self.spec.model_dump(mode="json", exclude={"attempts", "claims"})
-        if self.spec.stop is None:
-            del spec["stop"]
+        spec = self.spec.model_dump(mode="json", exclude={"attempts": True, "claims": True, "data": _UNDECISIVE})
+        for key in ("stop", "latency"):
+            if spec[key] is None:
+                del spec[key]
         spec |= {
             "spaces": [space.to_dict() for space in self.spaces],
             "recipe": self.spec.recipe.resolved(),
@@ -172,8 +190,15 @@ class Study:
         plain: dict[str, Any] = json.loads(json.dumps(spec))
         return plain
 
-    def open(self, store: Store) -> StudyRecord:
+    def open(self, store: Store, observe: Callable[[Timings], None] = lambda _: None) -> StudyRecord:
         """Return the study as `store` holds it, planning it there (in one transaction) if it is new.
+
+        Only then are networks timed: what was planned stays planned, on whichever machine the study goes on. The record
+        says in `timed_on` where they were timed.
+
+        Args:
+            store: where the study is, or is to be.
+            observe: as for `sample`.
 
         Raises:
             StudyError: the store holds a study of this name that was started from something else; the message says what
@@ -182,12 +207,13 @@ class Study:
         record = self.record()
         known = store.find_study(self.spec.name)
         if known is not None:
-            decisive = {key: value for key, value in known.spec.items() if key != "claims"}
+            decisive = {key: value for key, value in known.spec.items() if key not in ("claims", "timed_on")}
             self._must_be_unchanged(_with_defaults(decisive), record, store.where)
             return known
         # claims decide no result, so they may change later; the report judges those that the study was started with
-        claims = {"claims": list(self.spec.claims)} if self.spec.claims else {}
-        return store.plan_study(self.spec.name, record | claims, digest(record), self.plan())
+        told: dict[str, Any] = {"claims": list(self.spec.claims)} if self.spec.claims else {}
+        told |= {} if self.spec.latency is None else {"timed_on": self.spec.latency.machine()}
+        return store.plan_study(self.spec.name, record | told, digest(record), self.plan(observe))
 
     def run(
         self,
@@ -257,11 +283,11 @@ def _parameters(row: dict[Hashable, Any]) -> dict[str, Any]:
 def _with_defaults(stored: dict[str, Any]) -> dict[str, Any]:
     """Return a stored study with the settings that netspace has gained since at their defaults: they change nothing."""
     filled = dict(stored)
-    models: dict[str, type[Document]] = {"data": DataSpec, "recipe": Recipe}
-    for key, model in models.items():
+    models: dict[str, type[Document]] = {"data": DataSpec, "recipe": Recipe, "latency": Latency}
+    for key, model in ((key, model) for key, model in models.items() if key in stored):
         settings = {name: value for name, value in stored[key].items() if name in model.model_fields}
         with suppress(ConfigError):  # a setting that is valid no more is told as a difference
-            filled[key] = stored[key] | model(**settings).model_dump(mode="json")
+            filled[key] = stored[key] | model(**settings).model_dump(mode="json", exclude=_UNDECISIVE)
     return filled
 
 
