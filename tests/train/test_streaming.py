@@ -241,6 +241,14 @@ def test_images_that_come_as_arrays_are_always_prepared(monkeypatch):
     assert not load_data(DataSpec(train=77, validation=50)).streamed
 
 
+def test_ray_gets_prepared_images_and_leaves_streamed_ones_to_its_workers(tables):
+    from netspace.study.executors.ray import _shared
+
+    prepared, streamed = both_ways(tables)
+    assert type(_shared(prepared).train_images) is np.ndarray
+    assert _shared(streamed) is None
+
+
 def test_a_broken_image_is_named_before_anything_is_trained(tmp_path):
     source = parquet(tmp_path / "images", broken=(41,))
     with pytest.raises(DataError, match=r"split 'train': broken image row 41 "):
