@@ -123,7 +123,7 @@ def test_one_image_of_one_pixel_at_the_end_is_timed_in_inference_alone(work):
 class Failing(Tracker):
     """Works for one epoch."""
 
-    def __init__(self, _folder, _about) -> None:
+    def __init__(self, _folder, _about, _name) -> None:
         self.epochs = 0
 
     def log(self, _epoch: Epoch) -> None:
@@ -152,7 +152,7 @@ def test_an_unknown_tracker_and_one_without_its_library_are_refused(monkeypatch,
     with pytest.raises(UnknownNameError, match=r"unknown tracker 'wand' .*did you mean 'wandb'"):
         Trackers(["wand"], tmp_path, {})
 
-    def missing(_folder, _about):
+    def missing(_folder, _about, _name):
         raise ModuleNotFoundError("wandb")
 
     monkeypatch.setitem(TRACKERS, "wandb", ("wandb", missing))

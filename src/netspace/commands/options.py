@@ -15,6 +15,7 @@ StoreTarget = Annotated[
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes; default: one per core.")]
 Device = Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Track = Annotated[list[str] | None, typer.Option(metavar="NAME", help="tensorboard, wandb or mlflow; may be repeated.")]
 Window = Annotated[
     str | None, typer.Option(metavar="LO:HI", help="For example 360M:400M; either side may be left out.")
 ]

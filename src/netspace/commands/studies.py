@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Workers
+from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Track, Workers
 from netspace.commands.output import make_folder, print_json, print_table
 from netspace.commands.stores import Results, open_store, results_of, started
 from netspace.commands.tables import TABLES, compare_table
@@ -51,6 +51,10 @@ def run(
         list[str] | None,
         typer.Option("-O", "--option", metavar="NAME=VALUE", help="Of the executor: partition=gpu, time=60, ..."),
     ] = None,
+    checkpoint_every: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="What a long run may lose where its worker is killed.")
+    ] = 30,
+    track: Track = None,
 ) -> None:
     """Train the populations of a study. The same command resumes it, after whatever interrupted it."""
     from netspace.study import Study
@@ -58,17 +62,29 @@ def run(
     from netspace.study.latency_progress import watch_timings
     from netspace.study.progress import watch
     from netspace.study.standing import standing
+    from netspace.study.tracking import StudyTracking
+    from netspace.train.tracking import must_be_usable
 
     get_executor(executor)
+    must_be_usable(track or [])
     options = _options(option or []) | ({} if address is None else {"address": address})
     loaded = Study.load(study)
     with open_store(loaded, store) as opened:
         with watch_timings() as observe_timings:
             loaded.open(opened, observe_timings)
-        with watch(loaded.spec.name) as observe:
+        name = loaded.spec.name
+        tracking = StudyTracking(track or [], study.parent / f"{name}-tracking", opened, name)
+        with tracking, watch(name) as observe:
             try:
                 end = loaded.run(
-                    opened, executor=executor, workers=workers, device=device, options=options, observe=observe
+                    opened,
+                    executor=executor,
+                    workers=workers,
+                    device=device,
+                    options=options,
+                    checkpoint_seconds=checkpoint_every,
+                    observe=observe,
+                    recorded=tracking.send,
                 )
             except KeyboardInterrupt:
                 print(

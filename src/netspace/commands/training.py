@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netspace.commands.networks import find_network
-from netspace.commands.options import AsJson, Device, NetworkName
+from netspace.commands.options import AsJson, Device, NetworkName, Track
 from netspace.commands.output import make_folder, print_json, print_table
 
 if TYPE_CHECKING:
@@ -42,9 +42,7 @@ def train(
     halve_batch: Annotated[
         bool, typer.Option("--halve-batch", help="Out of memory: start again, each batch in twice as many parts.")
     ] = False,
-    track: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="tensorboard, wandb or mlflow; may be repeated.")
-    ] = None,
+    track: Track = None,
 ) -> None:
     """Train one network. The same command resumes it; torchrun --no-python starts it in several processes."""
     from netspace.models import build

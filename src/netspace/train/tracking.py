@@ -3,6 +3,7 @@
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,12 @@ class Tracker(ABC):
 
 
 class TensorBoard(Tracker):
-    """Event files in `FOLDER/tensorboard`."""
+    """Event files in `FOLDER/tensorboard`, or with a name in `FOLDER/tensorboard/NAME`."""
 
-    def __init__(self, folder: Path, about: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, about: dict[str, Any], name: str | None = None) -> None:
         from torch.utils.tensorboard.writer import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder / "tensorboard"))
+        self._writer = SummaryWriter(str(folder / "tensorboard" / (name or "")))
         self._writer.add_text("settings", f"```\n{about}\n```")
 
     def log(self, epoch: Epoch) -> None:
@@ -42,10 +43,11 @@ class TensorBoard(Tracker):
 class WeightsAndBiases(Tracker):
     """A run of Weights & Biases below `FOLDER/wandb`; the library's own environment variables say where it is sent."""
 
-    def __init__(self, folder: Path, about: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, about: dict[str, Any], name: str | None = None) -> None:
         import wandb
 
-        self._run = wandb.init(project="netspace", dir=str(folder), config=about, reinit="create_new")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._run = wandb.init(project="netspace", name=name, dir=str(folder), config=about, reinit="create_new")
 
     def log(self, epoch: Epoch) -> None:
         self._run.log(_values(epoch), step=epoch.epoch)
@@ -57,7 +59,7 @@ class WeightsAndBiases(Tracker):
 class MLflow(Tracker):
     """A run of MLflow, at MLFLOW_TRACKING_URI where that is set, else in `FOLDER/mlruns`."""
 
-    def __init__(self, folder: Path, about: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, about: dict[str, Any], name: str | None = None) -> None:
         import os
 
         from mlflow.tracking import MlflowClient
@@ -70,7 +72,10 @@ class MLflow(Tracker):
         self._client = MlflowClient(tracking_uri=uri)
         experiment = self._client.get_experiment_by_name("netspace")
         identity = experiment.experiment_id if experiment else self._client.create_experiment("netspace")
-        self._run = self._client.create_run(identity).info.run_id
+        self._run = self._client.create_run(identity, run_name=name).info.run_id
+        for setting, value in about.items():
+            if isinstance(value, (str, int, float)):
+                self._client.log_param(self._run, setting, value)
         self._client.log_dict(self._run, about, "settings.json")
 
     def log(self, epoch: Epoch) -> None:
@@ -81,12 +86,33 @@ class MLflow(Tracker):
         self._client.set_terminated(self._run)
 
 
-TRACKERS: dict[str, tuple[str, Callable[[Path, dict[str, Any]], Tracker]]] = {
+_Maker = Callable[[Path, dict[str, Any], str | None], Tracker]
+
+TRACKERS: dict[str, tuple[str, _Maker]] = {
     "tensorboard": ("tensorboard", TensorBoard),
     "wandb": ("wandb", WeightsAndBiases),
     "mlflow": ("mlflow", MLflow),
 }
-"""Every tracker by name, with the extra that brings its library."""
+"""Every tracker by name, with the extra that brings its library, which is called the same."""
+
+
+def must_be_usable(names: Sequence[str]) -> None:
+    """Raise unless these trackers exist and their libraries are installed.
+
+    Raises:
+        UnknownNameError: there is no such tracker.
+        MissingExtraError: its library is not installed.
+    """
+    for name in names:
+        extra, _ = _find(name)
+        if find_spec(extra) is None:
+            raise MissingExtraError(extra, f"the tracker '{name}'")
+
+
+def _find(name: str) -> tuple[str, _Maker]:
+    if name not in TRACKERS:
+        raise_unknown("tracker", name, TRACKERS)
+    return TRACKERS[name]
 
 
 class Trackers:
@@ -96,24 +122,28 @@ class Trackers:
         names: of `TRACKERS`.
         folder: of the training.
         about: its settings, as plain values.
+        name: what the trackers call it; None where the folder is that of this training alone.
 
     Raises:
         UnknownNameError: there is no such tracker.
         MissingExtraError: its library is not installed.
     """
 
-    def __init__(self, names: Sequence[str], folder: Path, about: dict[str, Any]) -> None:
+    def __init__(self, names: Sequence[str], folder: Path, about: dict[str, Any], *, name: str | None = None) -> None:
         self._open: dict[str, Tracker] = {}
-        for name in names:
-            if name not in TRACKERS:
-                raise_unknown("tracker", name, TRACKERS)
-            extra, make = TRACKERS[name]
+        for tracker in names:
+            extra, make = _find(tracker)
             try:
-                self._open[name] = make(folder, about)
+                self._open[tracker] = make(folder, about, name)
             except ModuleNotFoundError:
-                raise MissingExtraError(extra, f"the tracker '{name}'") from None
+                raise MissingExtraError(extra, f"the tracker '{tracker}'") from None
             except Exception as error:
-                _warn(name, error)
+                _warn(tracker, error)
+
+    @property
+    def lasting(self) -> tuple[str, ...]:
+        """The names of those that have not failed."""
+        return tuple(self._open)
 
     def log(self, epoch: Epoch) -> None:
         """Send one epoch to all."""
