@@ -1,5 +1,6 @@
 """`netspace status` beside a study that runs, and the executor's options."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,6 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from netspace.store import Outcome, Store
+from netspace.study import Study
 
 SMALL = {
     "name": "small",
@@ -58,3 +62,43 @@ def test_a_mistake_about_the_executor_is_told_in_a_line(study, netspace, argumen
     done = netspace("run", study, *arguments)
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert message in done.err
+
+
+@pytest.fixture
+def halfway(study) -> Path:
+    """The store of the study, stopped early, of which one run is done and one failed."""
+    study.write_text(yaml.safe_dump({**SMALL, "stop": {"alpha": 0.05, "delta": None}}))
+    target = study.parent / "small.db"
+    with Store.open(target) as store:
+        record = Study.load(study).open(store)
+        done, failed = (store.claim_next(record.id, "driver") for _ in range(2))
+        store.record(done.id, "driver", Outcome(status="done", error=12.5, seconds=1.0))
+        store.fail(failed.id, "driver", "out of memory on cpu\nTraceback", max_attempts=1)
+    return target
+
+
+def test_a_store_alone_tells_what_the_study_file_tells(study, halfway, netspace):
+    for options in ([], ["--json"]):
+        by_file = netspace("status", study, *options)
+        study.rename(study.with_name("elsewhere"))
+        by_store = netspace("status", halfway, *options)
+        study.with_name("elsewhere").rename(study)
+        assert by_store.code == 0, by_store.err
+        assert by_store.out == by_file.out
+    told = json.loads(by_store.out)
+    assert {space: (now["done"], now["failed"], now["planned"]) for space, now in told["counts"].items()} == {
+        "AnyNetXA": (1, 0, 1),
+        "RegNetX": (0, 1, 1),
+    }
+    assert told["best"] == {"space": "AnyNetXA", "index": 0, "error": 12.5}
+    assert [pair["decision"] for pair in told["stopping"]] == ["undecided"]
+    assert told["failures"][0]["message"].startswith("out of memory on cpu")
+
+
+def test_a_store_with_several_studies_is_refused_alone(study, halfway, netspace):
+    with Store.open(halfway) as store:
+        store.plan_study("another", {}, "digest")
+    done = netspace("status", halfway)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "a store with a single study is expected, it holds: small, another" in done.err
+    assert netspace("status", study).code == 0

@@ -6,21 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netspace.commands.options import AsJson, StoreTarget, StudyFile
+from netspace.commands.options import AsJson, StoreTarget
 from netspace.commands.output import print_json, print_records, print_table
-from netspace.commands.stores import open_store, started
+from netspace.commands.stores import Results, results_of
 from netspace.commands.studies import print_failures
 
 if TYPE_CHECKING:
     from netspace.store import Store, StudyRecord
-    from netspace.study import Study
     from netspace.study.standing import Standing
 
 SHOWN = 5
 
 
 def status(
-    study: StudyFile,
+    study: Results,
     store: StoreTarget = None,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until the study is at its end, or Ctrl-C.")] = False,
     interval: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Between two looks of --watch.")] = 2.0,
@@ -29,20 +28,17 @@ def status(
     """Show where a study stands: counts by space and state, rate, time left, best so far, last failures."""
     from rich.console import Console
 
-    from netspace.study import Study
     from netspace.study.standing import standing
 
-    loaded = Study.load(study)
-    with open_store(loaded, store, create=False) as opened:
-        record = started(loaded, opened)
+    with results_of(study, store) as (opened, record, _):
         if not watch:
-            _show(standing(record, opened), _stopping(loaded, record, opened), as_json)
+            _show(standing(record, opened), _stopping(record, opened), as_json)
             return
         console = Console()
         with suppress(KeyboardInterrupt):
             while True:
                 now = standing(record, opened)
-                stopping = _stopping(loaded, record, opened)
+                stopping = _stopping(record, opened)
                 if console.is_terminal:
                     console.clear()
                 _show(now, stopping, as_json)
@@ -51,10 +47,11 @@ def status(
                 time.sleep(interval)
 
 
-def _stopping(study: "Study", record: "StudyRecord", store: "Store") -> list[dict[str, Any]]:
-    from netspace.study.stopping import stopping_state, stopping_table
+def _stopping(record: "StudyRecord", store: "Store") -> list[dict[str, Any]]:
+    from netspace.study.stopping import Stop, stopping_state, stopping_table
 
-    return [] if study.spec.stop is None else stopping_table(stopping_state(record, store, study.spec.stop))
+    stop = record.spec.get("stop")
+    return [] if stop is None else stopping_table(stopping_state(record, store, Stop(**stop)))
 
 
 def _show(now: "Standing", stopping: list[dict[str, Any]], as_json: bool) -> None:

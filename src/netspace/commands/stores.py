@@ -1,4 +1,4 @@
-"""Which study a command is about: that of a study file, or the one that a store of imported results holds."""
+"""Which study a command is about: that of a study file, or the only one that a store holds."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
