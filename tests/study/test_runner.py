@@ -312,3 +312,27 @@ def test_a_worker_that_the_interrupt_killed_too_costs_its_run_no_attempt(store):
         run_study(record, store, Scripted(answer, capacity=1), attempts=1)
     interrupted = store.runs(record.id)[1]
     assert (interrupted.status, interrupted.attempts, interrupted.message) == ("planned", 0, None)
+
+
+def test_a_store_that_becomes_read_only_ends_the_driver_with_one_line_and_the_same_command_goes_on(store):
+    def make_read_only(yes: bool) -> None:
+        with store._database.read() as connection:
+            connection.exec_driver_sql(f"PRAGMA query_only = {int(yes)}")
+
+    def answer(job: Job, _: int) -> Event:
+        if job.seed == 4:
+            make_read_only(True)
+        return finished(job)
+
+    record, executor = plan(store), Scripted(answer, capacity=1)
+    with pytest.raises(StoreError, match=r"runs\.db: it is read-only; copy it to a folder you may write to") as caught:
+        run_study(record, store, executor)
+    assert "\n" not in str(caught.value)
+    assert executor.closed
+    make_read_only(False)
+    assert [run.status for run in store.runs(record.id)] == ["done"] * 4 + ["running"] + ["planned"] * 5
+    # this test's process lives on, so only the end of the lease tells that its driver does not
+    with store._database.write() as connection:
+        connection.exec_driver_sql("UPDATE runs SET lease_until = 0 WHERE status = 'running'")
+    assert run_study(record, store, Scripted(lambda job, _: finished(job))).number("done") == 10
+    assert [run.attempts for run in store.runs(record.id)] == [1] * 10
