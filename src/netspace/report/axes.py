@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
@@ -60,6 +61,30 @@ def visible_errors(errors: NDArray[np.float64]) -> tuple[float, float, int]:
     low = float(finite.min())
     margin = 0.04 * (high - low) or 0.5
     return low - margin, high + margin, int((finite > high + margin).sum())
+
+
+def panels(
+    figure: Figure, rows: int, columns: int, *, above: float, below: float, gaps: tuple[float, float]
+) -> GridSpec:
+    """Return the places of panels side by side, with room for the numbers of the leftmost ones.
+
+    Args:
+        figure: where they are put.
+        rows, columns: of panels.
+        above, below: room for titles and for numbers and legends, in inches.
+        gaps: between columns and between rows, in panels.
+    """
+    width, height = figure.get_size_inches()
+    return figure.add_gridspec(
+        rows,
+        columns,
+        left=0.42 / width,
+        right=1 - 0.07 / width,
+        top=1 - above / height,
+        bottom=below / height,
+        wspace=gaps[0],
+        hspace=gaps[1],
+    )
 
 
 def heading(figure: Figure, title: str) -> None:

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from netspace.arch import MEASURES
 from netspace.errors import StatisticsError
 from netspace.report.analysis import ComplexityFit
-from netspace.report.axes import heading, legend_below, legend_height, scale_axis, visible_errors
+from netspace.report.axes import heading, legend_below, legend_height, panels, scale_axis, visible_errors
 from netspace.report.runs import label, unit
 from netspace.report.style import COLOURS, INK, MUTED, PAGE_WIDTH, SHADE, colours, shown, styled
 
@@ -39,16 +39,7 @@ def trends_figure(trends: pd.DataFrame, *, title: str = "", columns: int = 4, wi
     with styled():
         figure = Figure(figsize=(width, height))
         heading(figure, title)
-        grid = figure.add_gridspec(
-            rows,
-            columns,
-            left=0.42 / width,
-            right=1 - 0.08 / width,
-            top=1 - 0.38 / height,
-            bottom=0.36 / height,
-            wspace=0.24,
-            hspace=0.6,
-        )
+        grid = panels(figure, rows, columns, above=0.38, below=0.36, gaps=(0.24, 0.6))
         for place, name in enumerate(names):
             axes = figure.add_subplot(grid[place // columns, place % columns])
             part = trends[trends["property"] == name].sort_values("flops")
@@ -83,9 +74,7 @@ def complexity_figure(runs: pd.DataFrame, fits: Sequence[ComplexityFit], *, widt
     height = 2.3
     with styled():
         figure = Figure(figsize=(width, height))
-        grid = figure.add_gridspec(
-            1, 2, left=0.42 / width, right=1 - 0.08 / width, top=1 - 0.24 / height, bottom=0.36 / height, wspace=0.2
-        )
+        grid = panels(figure, 1, 2, above=0.24, below=0.36, gaps=(0.2, 0))
         for place, measure in enumerate(("params", "activations")):
             axes = figure.add_subplot(grid[0, place])
             y = done[measure].to_numpy(np.float64) / unit(measure)
@@ -144,15 +133,7 @@ def front_figure(
     low, high, _ = visible_errors(np.concatenate([front["error"], published["error"]]).astype(np.float64))
     with styled():
         figure = Figure(figsize=(width, height))
-        grid = figure.add_gridspec(
-            1,
-            3,
-            left=0.42 / width,
-            right=1 - 0.06 / width,
-            top=1 - 0.08 / height,
-            bottom=(0.36 + below) / height,
-            wspace=0.08,
-        )
+        grid = panels(figure, 1, len(MEASURES), above=0.08, below=0.36 + below, gaps=(0.08, 0))
         for place, measure in enumerate(MEASURES):
             axes = figure.add_subplot(grid[0, place])
             part = front[(front["measure"] == measure) & (front["error"] <= high)]

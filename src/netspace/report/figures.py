@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from netspace.errors import StatisticsError
-from netspace.report.axes import heading, scale_axis, visible_errors
+from netspace.report.axes import heading, panels, scale_axis, visible_errors
 from netspace.report.runs import label, unit
 from netspace.report.style import (
     ALARM,
@@ -126,21 +126,12 @@ def property_figure(
         raise StatisticsError(f"{title or 'this space'}: no property varies, so none can be drawn against the error")
     columns = min(columns, len(properties))
     rows = ceil(len(properties) / columns)
-    panel, top, bottom = width / max(columns, 3) * 0.66, 0.26, 0.12
-    height = rows * panel + top + bottom
+    panel = width / max(columns, 3) * 0.66
+    height = rows * panel + 0.38
     with styled():
         figure = Figure(figsize=(width, height))
         heading(figure, title)
-        grid = figure.add_gridspec(
-            rows,
-            columns,
-            left=0.42 / width,
-            right=1 - 0.06 / width,
-            top=1 - top / height - 0.12 / height,
-            bottom=0.34 / height,
-            wspace=0.12,
-            hspace=0.62,
-        )
+        grid = panels(figure, rows, columns, above=0.38, below=0.34, gaps=(0.12, 0.62))
         limits = visible_errors(runs["score"].to_numpy(np.float64))
         found = {row["property"]: row for _, row in ranges.iterrows()}
         for place, name in enumerate(properties):

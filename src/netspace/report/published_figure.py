@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from netspace.arch import MEASURES
-from netspace.report.axes import legend_below, legend_height, scale_axis
+from netspace.report.axes import legend_below, legend_height, panels, scale_axis
 from netspace.report.runs import label, unit
 from netspace.report.style import PAGE_WIDTH, colours, shown, styled
 
@@ -34,15 +34,7 @@ def published_figure(networks: pd.DataFrame, *, width: float = PAGE_WIDTH) -> Fi
     height = 2.6 + below
     with styled():
         figure = Figure(figsize=(width, height))
-        grid = figure.add_gridspec(
-            1,
-            len(MEASURES),
-            left=0.42 / width,
-            right=1 - 0.06 / width,
-            top=1 - 0.08 / height,
-            bottom=(0.4 + below) / height,
-            wspace=0.08,
-        )
+        grid = panels(figure, 1, len(MEASURES), above=0.08, below=0.4 + below, gaps=(0.08, 0))
         for place, measure in enumerate(MEASURES):
             axes = figure.add_subplot(grid[0, place])
             for family in families:

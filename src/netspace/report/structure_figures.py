@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from netspace.arch.regnet import quantized_linear
 from netspace.errors import StatisticsError
 from netspace.report.analysis import block_widths
-from netspace.report.axes import heading, legend_below, legend_height, logarithmic, scale_axis, visible_errors
+from netspace.report.axes import heading, legend_below, legend_height, logarithmic, panels, scale_axis, visible_errors
 from netspace.report.runs import label, unit
 from netspace.report.style import ALARM, COLOURS, INK, PAGE_WIDTH, colours, shown, styled
 
@@ -50,16 +50,7 @@ def networks_figure(
     with styled():
         figure = Figure(figsize=(width, height))
         heading(figure, title)
-        grid = figure.add_gridspec(
-            sum(rows),
-            columns,
-            left=0.42 / width,
-            right=1 - 0.06 / width,
-            top=1 - 0.36 / height,
-            bottom=0.3 / height,
-            wspace=0.1,
-            hspace=0.45,
-        )
+        grid = panels(figure, sum(rows), columns, above=0.36, below=0.3, gaps=(0.1, 0.45))
         first_row = 0
         for (group, networks, colour), used in zip(groups, rows, strict=True):
             for place, (error, config) in enumerate(networks):
@@ -158,16 +149,7 @@ def pairwise_figure(
     with styled():
         figure = Figure(figsize=(width, height))
         heading(figure, title)
-        grid = figure.add_gridspec(
-            size,
-            max(size, 3),
-            left=0.42 / width,
-            right=1 - 0.08 / width,
-            top=1 - 0.3 / height,
-            bottom=0.38 / height,
-            wspace=0.14,
-            hspace=0.14,
-        )
+        grid = panels(figure, size, max(size, 3), above=0.3, below=0.38, gaps=(0.14, 0.14))
         points = None
         for column, row in combinations(range(len(names)), 2):
             axes = figure.add_subplot(grid[row - 1, column])
