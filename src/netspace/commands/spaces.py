@@ -36,6 +36,7 @@ def sample(
 ) -> None:
     """Draw models from a space, inside windows on their complexity and on their latency on this machine."""
     from netspace import space as spaces
+    from netspace.study.latency import TimedPopulation
 
     windows = {"flops": flops, "params": params, "activations": activations}
     bounds: dict[str, Any] = {name: spaces.parse_window(text) for name, text in windows.items() if text is not None}
@@ -54,7 +55,8 @@ def sample(
         options = {"orient": "records", "lines": True} if output.suffix == ".jsonl" else {"index": False}
         getattr(frame, writers[output.suffix])(output, **options)
         accepted = 100 * population.acceptance
-        print(f"{output}: {n} models of {population.candidates:,} candidates ({accepted:.3g} % accepted)")
+        timed = f", {population.timed} timed" if isinstance(population, TimedPopulation) else ""
+        print(f"{output}: {n} models of {population.candidates:,} candidates ({accepted:.3g} % accepted{timed})")
     elif as_json:
         print_json(json.loads(frame.to_json(orient="records")))
     else:
