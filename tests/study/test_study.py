@@ -87,6 +87,15 @@ def test_what_does_not_decide_results_may_change(study_file, tmp_path):
         assert Study.load(study_file()).open(store) == Study.load(study_file(attempts=9)).open(store)
 
 
+@pytest.mark.parametrize("flops", [":150K", "20K:"])
+def test_a_window_may_be_open_at_either_side(study_file, tmp_path, flops):
+    study = Study.load(study_file(flops=flops, params=":1M", n=1))
+    with Store.open(tmp_path / "s.db") as store:
+        assert study.open(store) == study.open(store)
+        with pytest.raises(StudyError, match=r"flops\..* = .* \(now "):
+            Study.load(study_file(params=":1M", n=1)).open(store)
+
+
 def test_claims_are_kept_with_the_study_and_may_change_later(study_file, tmp_path):
     with Store.open(tmp_path / "s.db") as store:
         started = Study.load(study_file(claims=["RegNetX better than AnyNetXA"])).open(store)

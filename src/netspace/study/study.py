@@ -181,6 +181,8 @@ class Study:
         for key in ("stop", "latency"):
             if spec[key] is None:
                 del spec[key]
+        # JSON has no infinity for an open side
+        spec |= {name: [low, None if high == np.inf else high] for name, (low, high) in self.spec.windows.items()}
         spec |= {
             "spaces": [space.to_dict() for space in self.spaces],
             "recipe": self.spec.recipe.resolved(),
