@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import tarfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from PIL import Image
 from netspace.errors import DataError, UnknownNameError
 from netspace.train import DataSpec, Recipe, judge, load_data, preparation
 from netspace.train.cache import cache_folder
+from netspace.train.sources import read_source
 
 
 def image_folder(root: Path, *, size: tuple[int, int] = (12, 8), per_class: int = 5) -> Path:
@@ -124,6 +127,23 @@ def test_it_does_not_matter_how_many_images_are_decoded_at_a_time(tmp_path, monk
     assert (pieces.mean, pieces.std) == (whole.mean, whole.std)
     assert np.array_equal(pieces.train_images, whole.train_images)
     assert np.array_equal(pieces.test_images, whole.test_images)
+
+
+def test_processes_that_need_the_same_images_at_once_decode_them_once(tmp_path, monkeypatch):
+    spec = DataSpec(source=str(image_folder(tmp_path / "images")), validation=3)
+    reads = []
+
+    def observed(*args, **kwargs):
+        reads.append(args)
+        time.sleep(0.2)
+        return read_source(*args, **kwargs)
+
+    monkeypatch.setattr("netspace.train.data.read_source", observed)
+    # a lock of a file is held by the open file, so that threads exclude each other as processes do
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: load_data(spec, 4), range(4)))
+    assert len(reads) == 1
+    assert len({loaded.split_digest for loaded in found}) == 1
 
 
 MEASURED = """

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from netspace.documents import Document, digest
 from netspace.errors import DataError
-from netspace.train.cache import cache_folder, new_entry, prepared_limit, publish, scratch_folder
+from netspace.train.cache import cache_folder, new_entry, one_at_a_time, prepared_limit, publish, scratch_folder
 from netspace.train.normalisation import COMPUTED, ChannelCounts, Normalise, chosen
 from netspace.train.preparation import PARTS, Part, is_whole, read_part, write_arrays, write_index
 from netspace.train.sources import EMBEDDED, Source, fingerprint, read_source
@@ -143,30 +143,42 @@ def load_data(spec: DataSpec, resolution: int | None = None, *, root: Path | Non
     files = fingerprint(source)
     drawn = spec.model_dump(exclude={"normalise", "storage"})
     key = digest({"layout": _LAYOUT, **drawn, "resolution": resolution, "files": files})
-    prepared, streamed = (cache_folder() / "images" / name for name in (key, f"{key}-streamed"))
-    tables = cache_folder() / "tables" / digest(files)
-    usable = {"prepared": [prepared], "streamed": [streamed], "auto": [prepared, streamed]}[spec.storage]
-    entry = next((entry for entry in usable if is_whole(entry, tables)), None)
+    images, tables = cache_folder() / "images", cache_folder() / "tables" / digest(files)
+    entries = {"prepared": images / key, "streamed": images / f"{key}-streamed"}
+
+    def usable() -> Path | None:
+        wanted = [entry for storage, entry in entries.items() if spec.storage in ("auto", storage)]
+        return next((entry for entry in wanted if is_whole(entry, tables)), None)
+
+    entry = usable()
     if entry is None:
-        with scratch_folder(tables.parent) as scratch:
-            place = tables if tables.exists() else scratch
-            found = read_source(
-                source,
-                place,
-                resolution=resolution,
-                channels=spec.channels,
-                image_column=spec.image_column,
-                label_column=spec.label_column,
-                skip_broken=spec.broken == "skip",
-            )
-            parts = _split(found, spec)
-            entry = streamed if _is_streamed(parts, spec) else prepared
-            with new_entry(entry) as folder:
-                counts = write_index(folder, parts, place) if entry == streamed else write_arrays(folder, parts)
-                (folder / _FACTS).write_text(json.dumps(_facts(found, parts, counts)), encoding="utf-8")
-            if entry == streamed and place == scratch:
-                publish(scratch, tables)
+        with one_at_a_time(key):
+            entry = usable() or _made(spec, source, resolution, entries, tables)
     return _opened(entry, tables, spec)
+
+
+def _made(spec: DataSpec, source: str, resolution: int | None, entries: dict[str, Path], tables: Path) -> Path:
+    """Make one of the `entries`, prepared or streamed, and return it."""
+    with scratch_folder(tables.parent) as scratch:
+        place = tables if tables.exists() else scratch
+        found = read_source(
+            source,
+            place,
+            resolution=resolution,
+            channels=spec.channels,
+            image_column=spec.image_column,
+            label_column=spec.label_column,
+            skip_broken=spec.broken == "skip",
+        )
+        parts = _split(found, spec)
+        streamed = _is_streamed(parts, spec)
+        entry = entries["streamed" if streamed else "prepared"]
+        with new_entry(entry) as folder:
+            counts = write_index(folder, parts, place) if streamed else write_arrays(folder, parts)
+            (folder / _FACTS).write_text(json.dumps(_facts(found, parts, counts)), encoding="utf-8")
+        if streamed and place == scratch:
+            publish(scratch, tables)
+    return entry
 
 
 def _split(source: Source, spec: DataSpec) -> dict[str, Part]:
