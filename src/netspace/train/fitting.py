@@ -6,6 +6,8 @@ from torch import nn
 from netspace.errors import TrainingError
 from netspace.train.data import ImageData
 
+_CUDA_CONTEXT_BYTES = 600 * 2**20  # what a process holds of a GPU before its first tensor, about
+
 _MEMORY_SIGNS = ("can't allocate memory", "not enough memory", "std::bad_alloc")
 
 
@@ -46,6 +48,20 @@ def usable_device(device: str | torch.device) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise TrainingError(f"device '{device}' cannot be used ({str(error).splitlines()[0]})") from None
     return found
+
+
+def forget_peak_memory(device: torch.device) -> None:
+    """Let `memory_share` count from now."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def memory_share(device: torch.device) -> float | None:
+    """Return the largest share of a GPU's memory that this process has held, in [0, 1]; None on the CPU."""
+    if device.type != "cuda":
+        return None
+    total: int = torch.cuda.get_device_properties(device).total_memory
+    return min(1.0, (torch.cuda.max_memory_reserved(device) + _CUDA_CONTEXT_BYTES) / total)
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -28,7 +28,7 @@ from netspace.train.distributed import (
     total,
 )
 from netspace.train.evaluation import autocast, evaluate
-from netspace.train.fitting import is_out_of_memory, must_fit, usable_device
+from netspace.train.fitting import forget_peak_memory, is_out_of_memory, memory_share, must_fit, usable_device
 from netspace.train.optim import learning_rate, make_optimizer
 from netspace.train.recipe import Recipe
 from netspace.train.result import Epoch, TrainResult, environment
@@ -107,6 +107,7 @@ def _train(
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng())
         stack.enter_context(process_group(device))
+        forget_peak_memory(device)
         model = model.to(device).to(memory_format=torch.channels_last)
         stack.enter_context(accelerated(model))
         stack.enter_context(shared_batch_norm(model))
@@ -226,6 +227,7 @@ def _result(state: State, data: ImageData, recipe: Recipe, device: torch.device)
         curve=tuple(state.curve),
         seconds=last.seconds,
         images_per_second=images / last.seconds,
+        memory_share=memory_share(device),
         environment=environment(device),
         recipe=recipe.resolved(),
         split_digest=data.split_digest,

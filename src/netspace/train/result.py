@@ -36,6 +36,7 @@ class TrainResult:
         curve: one entry an epoch.
         seconds: wall time of the training, evaluation included.
         images_per_second: training images over `seconds`.
+        memory_share: of a GPU's memory, held at most; None on the CPU.
         environment: device and versions.
         recipe: the recipe as it was carried out, resolved.
         split_digest: identity of the validation split.
@@ -46,6 +47,7 @@ class TrainResult:
     curve: tuple[Epoch, ...]
     seconds: float
     images_per_second: float
+    memory_share: float | None
     environment: dict[str, str]
     recipe: dict[str, Any]
     split_digest: str

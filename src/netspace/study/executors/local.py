@@ -1,4 +1,4 @@
-"""The local executor: one process for each core or device of this machine, one thread each.
+"""The local executor: one process for each core of this machine, or several for each GPU, one thread each.
 
 Each worker is a fresh interpreter (`python -m netspace.study.executors.local FD`) that talks to the driver over a pair
 of connected sockets. That needs nothing of the caller's `__main__`, tells exactly whose worker died (its socket
@@ -18,7 +18,8 @@ from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 
 from netspace.study.executors.base import Executor, NoOptions
-from netspace.study.jobs import Event, Job, JobContext, Lost
+from netspace.study.executors.crowd import Crowd
+from netspace.study.jobs import Event, Finished, Job, JobContext, Lost
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -33,7 +34,7 @@ class LocalExecutor(Executor):
 
     Args:
         context: what the jobs share.
-        workers: processes; None for one per core.
+        workers: processes; None for one per core, or on GPUs for as many on each as its memory holds and get more done.
         device: "cpu", "cuda" (worker k takes GPU k modulo their number), or None for CUDA where there is a GPU.
     """
 
@@ -48,15 +49,20 @@ class LocalExecutor(Executor):
         self._context = context
         self._devices = _devices(device)
         self._logs = tempfile.TemporaryDirectory(prefix="netspace-workers-")
-        self._slots: list[_Worker | None] = [None] * (workers or available_cores())
+        cores = available_cores()
+        on_gpus = self._devices != ["cpu"]
+        self._crowd = Crowd(cores // len(self._devices)) if on_gpus and workers is None else None
+        self._workers = workers or cores
+        self._slots: list[_Worker | None] = []
         self._started = 0
         self._closed = False
 
     @property
     def capacity(self) -> int:
-        return len(self._slots)
+        return self._workers if self._crowd is None else self._crowd.size * len(self._devices)
 
     def submit(self, job: Job) -> None:
+        self._slots += [None] * (self.capacity - len(self._slots))
         slot = next(i for i, worker in enumerate(self._slots) if worker is None or worker.job is None)
         worker = self._slots[slot]
         if worker is None or not worker.alive():
@@ -66,6 +72,7 @@ class LocalExecutor(Executor):
             log = Path(self._logs.name) / f"worker-{self._started}.log"
             worker = self._slots[slot] = _Worker(self._context, self._devices[slot % len(self._devices)], log)
         worker.take(job)
+        worker.began_with = 0 if self._crowd is None else self._crowd.size
 
     def wait(self, timeout: float) -> list[Event]:
         busy = {worker.connection: i for i, worker in enumerate(self._slots) if worker is not None and worker.job}
@@ -78,8 +85,21 @@ class LocalExecutor(Executor):
             event = worker.result()
             if isinstance(event, Lost):
                 self._slots[slot] = None
+            elif isinstance(event, Finished):
+                self._learn(event, worker.began_with)
             events.append(event)
         return events
+
+    def _learn(self, event: Finished, began_with: int) -> None:
+        """Adapt the number of workers to what a run took of its GPU, and end those that are too many."""
+        share = event.outcome.details["memory_share"]
+        if self._crowd is None or share is None:
+            return
+        self._crowd.ended(event.outcome.seconds, share, began_with)
+        for slot, worker in enumerate(self._slots):
+            if slot >= self.capacity and worker is not None and worker.job is None:
+                worker.stop()
+                self._slots[slot] = None
 
     def close(self) -> None:
         if self._closed:
@@ -96,6 +116,7 @@ class _Worker:
 
     def __init__(self, context: JobContext, device: str, log: Path) -> None:
         self.job: Job | None = None
+        self.began_with = 0
         self._log = log
         self.connection, theirs = Pipe()
         with log.open("wb") as output:

@@ -1,0 +1,78 @@
+"""What only a GPU can show; skipped, with the reason, where there is none."""
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+from netspace.arch import AnyNetConfig
+from netspace.models import build
+from netspace.store import Store
+from netspace.study import Study
+from netspace.train import Augment, DataSpec, Recipe, load_data, train
+from netspace.train.timing import Conditions, time_network
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+STILL = Recipe(epochs=2, batch_size=50, augment=Augment(flip=False))
+DIGITS = DataSpec(train=600, validation=400)
+
+
+@pytest.fixture
+def config() -> AnyNetConfig:
+    stages = {
+        "depths": [1, 2],
+        "widths": [16, 32],
+        "strides": [2, 2],
+        "bottleneck_ratios": [1, 1],
+        "group_widths": [8, 8],
+    }
+    return AnyNetConfig(stages=stages, stem={"kind": "simple", "width": 8}, num_classes=10, in_channels=1)
+
+
+def test_the_losses_are_those_of_the_cpu_up_to_rounding(config, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
+    data = load_data(DIGITS)
+    on = {device: train(build(config, seed=0), data, STILL, seed=1, device=device) for device in ("cpu", "cuda")}
+    for ours, theirs in zip(on["cuda"].curve, on["cpu"].curve, strict=True):
+        assert ours.train_loss == pytest.approx(theirs.train_loss, rel=0.02)
+    assert on["cpu"].memory_share is None
+    assert 0 < on["cuda"].memory_share < 0.5
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_mixed_precision_learns_and_resumes(config, precision, tmp_path):
+    data, checkpoint = load_data(DIGITS), tmp_path / "checkpoint.pt"
+    recipe = STILL.model_copy(update={"precision": precision, "epochs": 3})
+    whole = train(build(config, seed=0), data, recipe, seed=1, device="cuda")
+    assert whole.status == "done"
+    assert whole.curve[-1].train_loss < whole.curve[0].train_loss
+
+    def stop(epoch):
+        if epoch.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(build(config, seed=0), data, recipe, seed=1, device="cuda", resume_from=checkpoint, on_epoch=stop)
+    resumed = train(build(config, seed=0), data, recipe, seed=1, device="cuda", resume_from=checkpoint)
+    assert resumed.curve[-1].train_loss == pytest.approx(whole.curve[-1].train_loss, rel=0.02)
+
+
+def test_several_models_share_the_device_when_the_study_is_long_enough(study_file, tmp_path):
+    study = Study.load(study_file(n=30))
+    with Store.open(tmp_path / "store.db") as store:
+        end = study.run(store, device="cuda")
+        runs = store.runs(store.find_study(study.spec.name).id)
+    assert end.number("done") == 60
+    assert all(0 < run.details["memory_share"] < 0.5 for run in runs)
+    # one worker alone would train one run after another; by the end at least two overlapped
+    spans = sorted((run.started, run.finished) for run in runs)
+    assert any(later[0] < earlier[1] for earlier, later in pairwise(spans))
+
+
+def test_a_network_is_timed_with_the_device_synchronised(config):
+    timing = time_network(config, Conditions(batch_size=8, resolution=28, repeats=3), "cuda")
+    assert math.isfinite(timing["training_step"]["median"])
+    assert timing["environment"]["device_name"] == torch.cuda.get_device_name()
