@@ -3,7 +3,10 @@
 import dataclasses
 import shutil
 import tarfile
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -15,8 +18,11 @@ from PIL import Image
 from torch import nn
 
 from netspace.errors import DataError
-from netspace.train import Augment, DataSpec, ImageData, Recipe, judge, load_data, train
+from netspace.store import Store
+from netspace.study import Study, StudySpec
+from netspace.train import Augment, DataSpec, ImageData, Recipe, judge, load_data, streaming, train
 from netspace.train.cache import LIMIT_VARIABLE, cache_folder
+from netspace.train.decode import Format, decode_to
 from netspace.train.streaming import StreamedImages, in_order, read_ahead
 
 CLASSES = 3
@@ -157,18 +163,48 @@ def test_a_slice_is_a_view_that_nothing_is_decoded_for(tables, rows, monkeypatch
 
 def test_batches_are_decoded_ahead_and_left_when_nobody_wants_them(tables, monkeypatch):
     _, streamed = both_ways(tables)
-    begun, start = [], StreamedImages.start
+    decoded, go_on, pool = [], threading.Event(), ThreadPoolExecutor(1)
 
-    def observed(images: StreamedImages, rows: np.ndarray) -> object:
-        begun.append(start(images, rows))
-        return begun[-1]
+    def observed(form: Format, cell: object, row: int, where: str) -> np.ndarray:
+        decoded.append(row)
+        # the first batch is decoded at once; whatever comes after it begins and waits
+        if len(decoded) > 10:
+            go_on.wait()
+        return decode_to(form, cell, row, where)
 
-    monkeypatch.setattr(StreamedImages, "start", observed)
+    monkeypatch.setattr(streaming, "decode_to", observed)
+    monkeypatch.setattr(streaming, "_pool", lambda: pool)
     batches = read_ahead(streamed.train_images, in_order(80, 10))
     assert next(batches).shape == (10, 8, 8, 3)
-    assert len(begun) == 3
+    while len(decoded) < 11:
+        time.sleep(0.01)
     batches.close()
-    assert len(begun) == 3
+    go_on.set()
+    pool.shutdown(wait=True)
+    assert len(decoded) == 20
+
+
+@pytest.mark.slow
+def test_a_study_finds_the_same_errors(tables, tmp_path):
+    """In workers of their own, which open the images themselves."""
+    errors = []
+    for storage in ("prepared", "streamed"):
+        spec = StudySpec(
+            name="study",
+            spaces=("RegNetX",),
+            n=2,
+            flops="20K:150K",
+            resolution=20,
+            data=DataSpec(source=tables, storage=storage, validation=20),
+            network={"stem": {"kind": "simple", "width": 8}},
+            recipe={"base": "quick", "epochs": 2, "batch_size": 16},
+        )
+        study = Study(spec=spec)
+        with Store.open(tmp_path / f"{storage}.db") as store:
+            study.run(store, workers=1, device="cpu")
+            errors.append(store.errors(study.open(store).id))
+    assert errors[0] == errors[1]
+    assert [len(found) for found in errors[0].values()] == [2]
 
 
 def test_nothing_decoded_is_kept_and_a_table_is_shared_by_all_who_draw_from_it(tmp_path, monkeypatch):

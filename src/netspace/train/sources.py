@@ -1,5 +1,8 @@
 """Where images come from: the embedded digits, torchvision's files, local files in several layouts, the hub."""
 
+import hashlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +49,28 @@ class Source:
 
 
 def fingerprint(source: str) -> str:
-    """Return what changes when the source's files do: names, sizes and times of modification of local files."""
+    """Return what changes when the source's files do: a digest of the local files' names, sizes and modification times.
+
+    Every run of a study asks for it, and a folder may hold a million images: one look at each, nothing kept.
+    """
     path = Path(source)
     if not path.exists():
         return source
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    return "\n".join(f"{file.resolve()} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files)
+    seen = hashlib.sha256(str(path.resolve()).encode())
+    for name, status in [("", path.stat())] if path.is_file() else _files(path):
+        seen.update(f"\n{name} {status.st_size} {status.st_mtime_ns}".encode())
+    return seen.hexdigest()
+
+
+def _files(folder: Path | str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the paths of all files below a folder, in order, and what the file system says of them."""
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(entry.path)
+        elif entry.is_file():
+            yield entry.path, entry.stat()
 
 
 def read_source(
