@@ -139,11 +139,16 @@ class Database:
         if row is None:
             raise StoreError(f"{self.where}: it holds other tables than a netspace store; name another store")
         if row.schema_version != SCHEMA_VERSION:
-            writer = f"netspace {row.netspace_version}"
-            remedy = f"upgrade netspace to that of {writer}" if row.schema_version > SCHEMA_VERSION else f"use {writer}"
+            writer = f"netspace=={row.netspace_version}"
+            remedy = (
+                f"upgrade: uv pip install '{writer}'"
+                if row.schema_version > SCHEMA_VERSION
+                else f"take its results over: uvx --from '{writer}' netspace export STUDY.yaml -o results.csv, "
+                "then netspace import results.csv --name NAME"
+            )
             raise StoreError(
                 f"{self.where}: its schema has version {row.schema_version}, written by {writer}, and this netspace "
-                f"({version('netspace')}) has {SCHEMA_VERSION}; {remedy}, or name another store"
+                f"({version('netspace')}) has {SCHEMA_VERSION}; {remedy}; or name another store"
             )
 
     def _use_write_ahead_log(self) -> None:
