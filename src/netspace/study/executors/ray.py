@@ -1,8 +1,8 @@
 """The Ray executor: one actor for each slot, on an existing cluster or on one that is started here.
 
 Start-up is paid once per actor. The images are put into Ray's object store once and mapped by every actor of a node,
-so that the nodes need neither the source nor a shared folder; `netspace` must be installed on them. Ray ends the actors
-of a driver that has died.
+so that the nodes need neither the source nor a shared folder; `netspace` must be installed on them. Images that are
+streamed are another matter: every node needs their source. Ray ends the actors of a driver that has died.
 """
 
 import contextlib
@@ -83,7 +83,7 @@ class RayExecutor(Executor):
         # Any: what Ray makes of a class is known at run time alone
         self._actor: Any = ray.remote(num_cpus=options.cpus, num_gpus=gpus, max_restarts=0)(_Worker)
         self._context = ray.put(context)
-        self._data = ray.put(_plain(load_data(context.data, context.resolution, root=context.root)))
+        self._data = ray.put(_shared(load_data(context.data, context.resolution, root=context.root)))
         self._slots: list[_Slot] = []
         self._waiting: deque[Job] = deque()
         self._false_starts = 0
@@ -190,13 +190,13 @@ class _Slot:
 class _Worker:
     """What runs in the actor."""
 
-    def __init__(self, context: JobContext, data: ImageData, device: str) -> None:
+    def __init__(self, context: JobContext, data: ImageData | None, device: str) -> None:
         import torch
 
         # one thread each: the same sums in the same order, whatever the number of workers
         torch.set_num_threads(1)
         # what lies in the object store is read-only, and PyTorch warns of labels that are
-        self._data = replace(data, validation_labels=data.validation_labels.copy())
+        self._data = None if data is None else replace(data, validation_labels=data.validation_labels.copy())
         self._context = context
         self._device = device
 
@@ -220,8 +220,13 @@ def _must_answer(address: str) -> None:
         raise StudyError(f"no Ray cluster at {address}: {error.strerror or error}") from error
 
 
-def _plain(data: ImageData) -> ImageData:
-    """Return the images as arrays that the object store shares without a copy, without those of the test split."""
+def _shared(data: ImageData) -> ImageData | None:
+    """Return the images as arrays that the object store shares without a copy, without those of the test split.
+
+    None for streamed images: they may not fit into any memory, so each worker opens their source itself.
+    """
+    if data.streamed:
+        return None
     return replace(
         data,
         train_images=np.asarray(data.train_images),
