@@ -91,17 +91,17 @@ def ray_cluster() -> Iterator[object]:
 
 @pytest.fixture(scope="module")
 def slurm_cluster() -> Iterator[None]:
-    """A SLURM of one node and two cores, one for each process of pytest-xdist."""
+    """A SLURM of one node and two cores."""
     pytest.importorskip("submitit", reason="the extra 'slurm' is not installed")
     if shutil.which("slurmctld") is None or shutil.which("munged") is None:
         pytest.skip("no SLURM on this machine (Debian: slurm-wlm, munge)")
     if os.geteuid() != 0:
         pytest.skip("SLURM's daemons need root")
     script = Path(__file__).parents[2] / ".ci" / "slurm"
-    process = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NETSPACE_SLURM_FOLDER", f"/tmp/netspace-slurm-{process}")
-        patch.setenv("NETSPACE_SLURM_PORT", str(16817 + 2 * int(process.removeprefix("gw"))))
+        # of this process alone, below the ports that the system gives away
+        patch.setenv("NETSPACE_SLURM_FOLDER", f"/tmp/netspace-slurm-{os.getpid()}")
+        patch.setenv("NETSPACE_SLURM_PORT", str(10_000 + 2 * (os.getpid() % 10_000)))
         started = subprocess.run([script, "start"], check=True, stdout=subprocess.PIPE, text=True).stdout
         name, _, value = started.strip().partition("=")
         patch.setenv(name, value)
