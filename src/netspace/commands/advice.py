@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Workers
-from netspace.commands.output import make_folder, print_json, print_records, print_table
+from netspace.commands.output import print_json, print_records, print_table, write_text
 from netspace.commands.stores import open_store, started
 from netspace.errors import StudyError
 
@@ -66,9 +66,7 @@ def refine(
     with open_store(loaded, store, create=False) as opened:
         found = advise(loaded, started(loaded, opened), opened, space)
     if apply is not None:
-        text = next_study(study, found, apply)
-        make_folder(apply.parent)
-        apply.write_text(text, encoding="utf-8")
+        write_text(apply, next_study(study, found, apply))
     if as_json:
         print_json(
             {
@@ -228,8 +226,7 @@ def _write_template(output: Path, budget: float | None) -> None:
     text = files("netspace.study").joinpath("paper-claims.yaml").read_text(encoding="utf-8")
     spec = parse(StudySpec, yaml.safe_load(text), "the template")
     n = spec.n if budget is None else _affordable(Study(spec=spec), budget)
-    make_folder(output.parent)
-    output.write_text(re.sub(r"(?m)^n: \d+$", f"n: {n}", text), encoding="utf-8")
+    write_text(output, re.sub(r"(?m)^n: \d+$", f"n: {n}", text))
     print(f"{output}: {len(spec.claims)} claims about {len(spec.spaces)} spaces, {n} models of each.")
     print(f"What it costs and what it can find: netspace plan {output}")
 

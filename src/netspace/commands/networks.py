@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netspace.commands.options import AsJson, NetworkName, Resolution
-from netspace.commands.output import make_folder, print_json, print_records
+from netspace.commands.output import make_folder, print_json, print_records, write_text
 
 if TYPE_CHECKING:
     from netspace.arch import AnyNetConfig
@@ -34,7 +34,7 @@ def scale(
 
     scaled = scaling.scale(find_network(network), factor, strategy, resolution=resolution)
     if output is not None:
-        scaled.config.to_yaml(output)
+        write_text(output, scaled.config.to_yaml())
     stages = scaled.config.to_dict()["stages"]
     print_json({"resolution": scaled.resolution, **scaled.complexity.as_dict(), "stages": stages})
 

@@ -1,11 +1,19 @@
-"""How commands print: tables that are never cut, JSON, and folders that are made where they are missing."""
+"""How commands print and write: tables that are never cut, JSON, and files whose folders are made where missing."""
 
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netspace.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_WRITERS = {".csv": "to_csv", ".parquet": "to_parquet", ".jsonl": "to_json"}
+
+TABLES = tuple(_WRITERS)
+"""Endings of the files that are read and written as tables."""
 
 _UNBOUNDED = 100_000  # characters
 
@@ -15,6 +23,51 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be made a folder ({error.strerror})") from None
+
+
+def must_be_table(path: Path) -> None:
+    """Raise unless a table can be written to a file of this name: worth knowing before the work for it is done."""
+    if path.suffix not in TABLES:
+        raise ConfigError(f"{path}: the file's ending must be one of {', '.join(TABLES)}")
+
+
+def write_table(frame: "pd.DataFrame", path: Path) -> None:
+    """Write the columns of `frame`, not its index, as the file's ending says, every number with all its digits.
+
+    Raises:
+        ConfigError: another ending than those of `TABLES`, or the file cannot be written.
+    """
+    from pyarrow import ArrowException
+
+    must_be_table(path)
+    make_folder(path.parent)
+    # pandas rounds the numbers of JSON to 10 decimals unless told otherwise, and 15 is the most it can be told
+    as_lines = {"orient": "records", "lines": True, "double_precision": 15}
+    options = as_lines if path.suffix == ".jsonl" else {"index": False}
+    try:
+        getattr(frame, _WRITERS[path.suffix])(path, **options)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    except ArrowException as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{path}: these columns cannot be written as Parquet ({reason}); write .csv") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    make_folder(path.parent)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"{path}: cannot be written ({error.strerror or error})")
 
 
 def print_json(value: Any) -> None:

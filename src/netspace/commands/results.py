@@ -7,11 +7,9 @@ from typing import Annotated
 import typer
 
 from netspace.commands.options import StoreTarget
-from netspace.commands.output import make_folder
+from netspace.commands.output import must_be_table, write_table
 from netspace.commands.stores import Results, results_of
 from netspace.errors import ConfigError
-
-WRITERS = {".parquet": "to_parquet", ".csv": "to_csv", ".jsonl": "to_json"}
 
 
 def export(
@@ -21,8 +19,7 @@ def export(
     store: StoreTarget = None,
 ) -> None:
     """Write a study's runs, failures included, or their curves, as a table."""
-    if output.suffix not in WRITERS:
-        raise ConfigError(f"{output}: the file's ending must be one of {', '.join(WRITERS)}")
+    must_be_table(output)
     with results_of(study, store) as (opened, record, _):
         if curves:
             frame = opened.curves(record.id)
@@ -31,13 +28,7 @@ def export(
             networks = {run.id: json.dumps(run.config) if run.config else None for run in opened.runs(record.id)}
             frame["network"] = frame.index.map(networks)
             frame = frame.reset_index()
-    make_folder(output.parent)
-    as_lines = {"orient": "records", "lines": True, "double_precision": 15}
-    options = as_lines if output.suffix == ".jsonl" else {"index": False}
-    try:
-        getattr(frame, WRITERS[output.suffix])(output, **options)
-    except OSError as error:
-        raise ConfigError(f"{output}: cannot be written ({error.strerror or error})") from None
+    write_table(frame, output)
     print(f"{output}: {len(frame)} rows")
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netspace.commands.options import AsJson, Resolution, SpaceName, Window
-from netspace.commands.output import make_folder, print_json, print_table
-from netspace.errors import ConfigError
+from netspace.commands.output import must_be_table, print_json, print_table, write_table
 
 if TYPE_CHECKING:
     from netspace.space import DesignSpace, Population
@@ -40,9 +39,8 @@ def sample(
 
     windows = {"flops": flops, "params": params, "activations": activations}
     bounds: dict[str, Any] = {name: spaces.parse_window(text) for name, text in windows.items() if text is not None}
-    writers = {".csv": "to_csv", ".parquet": "to_parquet", ".jsonl": "to_json"}
-    if output is not None and output.suffix not in writers:
-        raise ConfigError(f"{output}: the file's ending must be one of {', '.join(writers)}")
+    if output is not None:
+        must_be_table(output)
     loaded = spaces.load(space)
     if latency is None:
         population = loaded.sample(n, seed=seed, resolution=resolution, **bounds)
@@ -51,9 +49,7 @@ def sample(
         population = _timed(loaded, n, settings, seed=seed, resolution=resolution, windows=bounds)
     frame = population.frame()
     if output is not None:
-        make_folder(output.parent)
-        options = {"orient": "records", "lines": True} if output.suffix == ".jsonl" else {"index": False}
-        getattr(frame, writers[output.suffix])(output, **options)
+        write_table(frame, output)
         accepted = 100 * population.acceptance
         timed = f", {population.timed} timed" if isinstance(population, TimedPopulation) else ""
         print(f"{output}: {n} models of {population.candidates:,} candidates ({accepted:.3g} % accepted{timed})")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Track, Workers
-from netspace.commands.output import make_folder, print_json, print_table
+from netspace.commands.output import TABLES, make_folder, print_json, print_table, write_text
 from netspace.commands.stores import Results, open_store, results_of, started
-from netspace.commands.tables import TABLES, compare_table
+from netspace.commands.tables import compare_table
 from netspace.errors import StudyError
 
 if TYPE_CHECKING:
@@ -31,9 +31,8 @@ def demo(
     """Do the main job on embedded real data: sample two spaces, train both populations, compare them."""
     from importlib.resources import files
 
-    make_folder(output)
     path = output / "study.yaml"
-    path.write_text(files("netspace.study").joinpath("demo.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    write_text(path, files("netspace.study").joinpath("demo.yaml").read_text(encoding="utf-8"))
     print(f"The study is {path}; run it again with other settings under another name.\n")
     run(path, workers=workers)
     compare(path)

@@ -9,9 +9,6 @@ from netspace.errors import StatisticsError, raise_unknown
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLES = (".csv", ".parquet", ".jsonl")
-"""Endings of the files that are read as tables."""
-
 
 def compare_table(
     path: Path, spaces: Sequence[str], *, space: str, error: str, status: str | None, chance: float

@@ -1,5 +1,6 @@
 """Commands about one network on images: train it, evaluate it, time it."""
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +9,7 @@ import typer
 
 from netspace.commands.networks import find_network
 from netspace.commands.options import AsJson, Device, NetworkName, Track
-from netspace.commands.output import make_folder, print_json, print_table
+from netspace.commands.output import make_folder, print_json, print_table, write_text
 
 if TYPE_CHECKING:
     from netspace.arch import AnyNetConfig
@@ -128,7 +129,7 @@ def evaluate(
     if judged is None:
         raise TrainingError(f"{folder}: the network's outputs are not finite")
     result = _evaluation(judged, images)
-    (folder / "evaluation.json").write_text(_json(result), encoding="utf-8")
+    write_text(folder / "evaluation.json", json.dumps(result, indent=2) + "\n")
     save(confusion_figure(judged.confusion, images.class_names), folder / "confusion")
     if as_json:
         print_json(result)
@@ -269,9 +270,3 @@ def _evaluation(judged: "Evaluation", images: "ImageData") -> dict[str, Any]:
         ],
         "confusion": judged.confusion.tolist(),
     }
-
-
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(value, indent=2) + "\n"

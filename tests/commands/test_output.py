@@ -1,0 +1,59 @@
+"""Files that commands write: all digits, folders made where they are missing, and one line where they cannot be."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from netspace.arch import read_network, zoo
+from netspace.commands.output import write_table
+from netspace.errors import ConfigError
+
+SAMPLE = ("sample", "RegNetX", "-n", 2, "--flops", "360M:400M")
+SCALE = ("scale", "RegNetX-400MF", "--factor", 1, "--strategy", "w")
+
+
+def test_a_scaled_network_is_written_into_a_folder_that_is_made_for_it(netspace, tmp_path):
+    done = netspace(*SCALE, "-o", tmp_path / "missing" / "x.yaml")
+    assert done.code == 0, done.err
+    assert read_network(tmp_path / "missing" / "x.yaml").stages == zoo.get("RegNetX-400MF").stages
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".jsonl"])
+def test_small_numbers_keep_their_digits(tmp_path, ending):
+    path = tmp_path / f"table{ending}"
+    read = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".jsonl": lambda file: pd.read_json(file, lines=True)}
+    frame = pd.DataFrame({"rate": [1.234567891e-5, 0.1]})
+    write_table(frame, path)
+    assert read[ending](path)["rate"].tolist() == pytest.approx(frame["rate"].tolist(), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        (*SAMPLE, "-o", "taken.csv"),
+        (*SAMPLE, "-o", "taken.parquet"),
+        (*SAMPLE, "-o", "taken.jsonl"),
+        (*SAMPLE, "-o", "file/models.csv"),
+        (*SCALE, "-o", "taken.csv"),
+        (*SCALE, "-o", "file/x.yaml"),
+        ("claims", "--template", "-o", "file/x.yaml"),
+        ("demo", "-o", "file"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_told_in_a_line(netspace, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    for ending in ("csv", "parquet", "jsonl"):
+        (tmp_path / f"taken.{ending}").mkdir()
+    (tmp_path / "file").write_text("")
+    done = netspace(*command)
+    assert (done.code, done.err.count("\n")) == (2, 1), done.err
+    assert done.err.startswith(f"error: {command[-1].partition('/')[0]}: cannot be ")
+
+
+def test_columns_that_parquet_cannot_hold_are_told_in_a_line(tmp_path):
+    frame = pd.DataFrame({"mixed": pd.Series([1, "two"], dtype="object")})
+    with pytest.raises(ConfigError, match=r"cannot be written as Parquet .*; write \.csv$"):
+        write_table(frame, tmp_path / "x.parquet")
+    write_table(frame, tmp_path / "x.jsonl")
+    assert [json.loads(line)["mixed"] for line in (tmp_path / "x.jsonl").read_text().splitlines()] == [1, "two"]
