@@ -131,6 +131,11 @@ def test_spaces_travel_between_processes():
         (lambda: RegNetX().refine(shared("depth")), "drawn once for the network"),
         (lambda: RegNetX().refine(tied("w_a", to="w_a")), "tie to a drawn parameter"),
         (lambda: RegNetX().refine(tied("w_a", to="w_0"), tied("w_m", to="w_a")), "tie to a drawn parameter"),
+        (lambda: RegNetXTied().refine(restrict("w_a", low=100)), "'w_a' is tied to 'w_0'; constrain 'w_0'"),
+        (lambda: RegNetX().refine(fix("w_a", 8), tied("w_a", to="w_0")), "'w_a' is tied to 'w_0'; constrain 'w_0'"),
+        (lambda: small().refine(tied("depth", to="width"), shared("depth")), "'depth' is tied to 'width'"),
+        (lambda: small().refine(tied("depth", to="width"), ordered("depth")), "'depth' is tied to 'width'"),
+        (lambda: RegNetXTied().refine(tied("w_a", to="depth")), "'w_a' is tied to more than one parameter"),
     ],
 )
 def test_spaces_that_contradict_themselves_are_refused(make, message):

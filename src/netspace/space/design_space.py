@@ -100,10 +100,18 @@ class DesignSpace:
                 )
             if isinstance(constraint, Shared | Ordered | Tied | Restrict):
                 self._check_name(constraint.parameter)
+            if isinstance(constraint, Shared | Ordered | Restrict) and constraint.parameter in self.ties:
+                source = self.ties[constraint.parameter]
+                raise ConfigError(
+                    f"{self.name}: {constraint.spec()} does not apply: "
+                    f"'{constraint.parameter}' is tied to '{source}'; constrain '{source}'"
+                )
             if isinstance(constraint, Tied):
                 self._check_name(constraint.source)
                 if constraint.source == constraint.parameter or constraint.source in self.ties:
                     raise ConfigError(f"{self.name}: '{constraint.source}' is itself tied; tie to a drawn parameter")
+                if self.ties[constraint.parameter] != constraint.source:
+                    raise ConfigError(f"{self.name}: '{constraint.parameter}' is tied to more than one parameter")
             if isinstance(constraint, Where) and isinstance(constraint.condition, Expression):
                 known = self.column_names
                 unknown = sorted(constraint.condition.names - known)
