@@ -6,6 +6,8 @@ import pytest
 
 from netspace.errors import StatisticsError, UnknownNameError
 from netspace.stats import SequentialChain, StoppingRule, judge
+from netspace.stats.fit import e_fit
+from netspace.stats.judging import property_values
 
 N = 300
 
@@ -85,6 +87,24 @@ def test_e_fit_is_computed_from_the_stages() -> None:
     frame["error"] = 50 + 5 * (frame["width_2"] < frame["width_1"]) + rng.normal(0, 0.5, n)
     (judged,) = judge(["errors of E rise with e_fit"], frame)
     assert judged.judgement == "confirmed", judged.evidence
+
+
+def test_e_fit_is_that_of_the_stages_that_the_space_has() -> None:
+    rng = np.random.default_rng(0)
+    n = 60
+    frame = pd.DataFrame({"space": ["Three"] * n + ["Four"] * n})
+    for stage in (1, 2, 3, 4):
+        frame[f"depth_{stage}"] = 2.0
+        frame[f"width_{stage}"] = 8.0 * rng.integers(2, 12, 2 * n)
+    frame.loc[frame["space"] == "Three", ["depth_4", "width_4"]] = np.nan
+    three = frame[frame["space"] == "Three"]
+    expected = [e_fit(np.repeat([row.width_1, row.width_2, row.width_3], 2)) for row in three.itertuples()]
+    assert property_values(three, "e_fit") == pytest.approx(expected)
+    frame["error"] = rng.normal(50, 0.5, 2 * n)
+    frame.loc[frame["space"] == "Three", "error"] = 50 + 10 * np.array(expected)
+    judged = judge(["errors of Three rise with e_fit", "errors of Four rise with e_fit"], frame)
+    assert judged[0].judgement == "confirmed", judged[0].evidence
+    assert "n = 60" in judged[1].evidence
 
 
 def test_early_stopping_decides_the_claims_about_its_own_pairs(frame) -> None:

@@ -130,7 +130,12 @@ def _properties(models: pd.DataFrame) -> list[str]:
 
 
 def _stages(models: pd.DataFrame, kind: str) -> list[str]:
-    return [str(column) for column in models.columns if re.fullmatch(rf"{kind}_\d+", str(column))]
+    """Return the columns of a kind, "depth" or "width", that hold a value for every model: one a stage.
+
+    In a table of several spaces, one of fewer stages has columns without values.
+    """
+    numbered = (str(column) for column in models.columns if re.fullmatch(rf"{kind}_\d+", str(column)))
+    return [column for column in numbered if models[column].notna().all()]
 
 
 def _sequential(claim: Order | Equivalent, chain: SequentialChain | None) -> Finding | None:
