@@ -89,6 +89,22 @@ def test_a_group_width_left_out_is_one_group():
     assert stage.group_width == stage.bottleneck_width == 8
 
 
+@pytest.mark.parametrize(
+    "stages",
+    [
+        "{depths: [1], widths: [64.0]}",
+        "{depths: [1], widths: ['64']}",
+        "{depths: [1], widths: [64], bottleneck_ratios: ['1']}",
+        "{depths: [1], widths: [64], group_widths: [null]}",
+        "{depths: [1], widths: [64], group_widths: [64]}",
+    ],
+)
+def test_one_group_is_the_default_however_the_numbers_are_written(tmp_path, stages):
+    path = tmp_path / "net.yaml"
+    path.write_text(f"stages: {stages}")
+    assert AnyNetConfig.from_yaml(path).digest == AnyNetConfig(stages=[Stage(depth=1, width=64)]).digest
+
+
 def test_a_configuration_cannot_be_changed():
     config = zoo.get("RegNetX-200MF")
     with pytest.raises(ValueError, match="frozen"):
@@ -112,6 +128,15 @@ def test_a_configuration_cannot_be_changed():
         ("stages: {depths: [1], widths: [a]}", r"stages\.0\.width: .*integer.*got 'a'"),
         ("stages: {depths: [1], widths: [8], strides: [3]}", r"stages\.0\.stride: .*1 or 2, got 3"),
         ("stages: {depths: [1], widths: [30], bottleneck_ratios: [4]}", "whole number of channels, got width=30"),
+        (
+            "stages: {depths: [1], widths: [8], bottleneck_ratios: [.nan]}",
+            "bottleneck_ratio: .*greater than 0, got nan",
+        ),
+        ("stages: {depths: [1], widths: [8], bottleneck_ratios: [1.0e-320]}", "whole number of channels"),
+        ("stages: {depths: [1], widths: [8], bottleneck_ratios: [17]}", "whole number of channels"),
+        (f"stages: {{depths: [1], widths: [1{'0' * 400}]}}", r"stages\.0\.width: .*less than or equal to 2147483647"),
+        ("num_classes: 99999999999999999999\nstages: {depths: [1], widths: [8]}", "num_classes: .*less than or equal"),
+        ("stages: {1: 2, width: [8]}", "unknown key '1'; valid: depths, widths"),
         (
             "stages: {depths: [1], widths: [32], group_widths: [5]}",
             "must divide the bottleneck width, got group_width=5",

@@ -25,7 +25,10 @@ BOTTLENECK_BLOCKS = frozenset({"bottleneck", "linear_bottleneck"})
 STEM_STRIDES: dict[str, int] = {"simple": 2, "res_in": 4, "cifar": 1}
 """By how much each stem reduces the resolution."""
 
-Positive = Annotated[int, Field(ge=1)]
+LARGEST = 2**31 - 1
+"""Of any count, so that the integers of numpy and torch can hold it."""
+
+Positive = Annotated[int, Field(ge=1, le=LARGEST)]
 Ratio = Annotated[float, Field(gt=0)]
 
 
@@ -57,7 +60,7 @@ class Stage(Document):
     width: Positive
     stride: Literal[1, 2] = 2
     bottleneck_ratio: Ratio = 1.0
-    group_width: Positive = 0  # 0, the default, never stays: the validator below puts the bottleneck width there
+    group_width: Positive = 0  # 0, the default, never stays: `_groups_fit` puts the bottleneck width there
 
     @property
     def bottleneck_width(self) -> int:
@@ -66,22 +69,22 @@ class Stage(Document):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_group_by_default(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or data.get("group_width") is not None:
+    def _no_group_width_is_the_default(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("group_width", 0) is not None:
             return data
-        width, ratio = data.get("width"), data.get("bottleneck_ratio", 1)
-        if not isinstance(width, int) or not isinstance(ratio, int | float) or ratio <= 0 or width <= 0:
-            return {key: value for key, value in data.items() if key != "group_width"}  # the fields' own rules say it
-        return {**data, "group_width": max(1, round(width / ratio))}
+        return {key: value for key, value in data.items() if key != "group_width"}
 
     @model_validator(mode="after")
     def _groups_fit(self) -> Self:
-        width, ratio, inner = self.width, self.bottleneck_ratio, self.bottleneck_width
-        if inner < 1 or abs(inner * ratio - width) > 1e-6 * width:
+        width, ratio = self.width, self.bottleneck_ratio
+        if not 0.5 < width / ratio <= LARGEST or abs(self.bottleneck_width * ratio - width) > 1e-6 * width:
             raise ValueError(
                 f"width / bottleneck_ratio must be a whole number of channels, got width={width}, "
                 f"bottleneck_ratio={ratio:g}"
             )
+        inner = self.bottleneck_width
+        if "group_width" not in self.model_fields_set:
+            object.__setattr__(self, "group_width", inner)  # the model is frozen, and not yet anyone's
         if inner % self.group_width:
             raise ValueError(
                 f"group_width must divide the bottleneck width, got group_width={self.group_width}, "
@@ -105,7 +108,7 @@ def _stages_from_columns(data: Any) -> Any:
     if not isinstance(data, dict):
         return data
     if unknown := set(data) - set(COLUMNS):
-        raise ValueError(f"unknown key '{min(unknown)}'; valid: {', '.join(COLUMNS)}")
+        raise ValueError(f"unknown key '{min(map(str, unknown))}'; valid: {', '.join(COLUMNS)}")
     if missing := [column for column in ("depths", "widths") if column not in data]:
         raise ValueError(f"the key '{missing[0]}' is missing")
     present = {column: values for column, values in data.items() if values is not None}
@@ -135,7 +138,7 @@ class Template(Document):
     block: Block = "bottleneck"
     stem: Stem = Stem()
     se_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
-    head_width: Annotated[int, Field(ge=0)] = 0
+    head_width: Annotated[int, Field(ge=0, le=LARGEST)] = 0
     activation: Activation = "relu"
     num_classes: Positive = 1000
     in_channels: Positive = 3
