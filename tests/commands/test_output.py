@@ -1,12 +1,13 @@
-"""Files that commands write: all digits, folders made where they are missing, and one line where they cannot be."""
+"""What commands print and write: all digits, folders made where they are missing, one line where they cannot be."""
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from netspace.arch import read_network, zoo
-from netspace.commands.output import write_table
+from netspace.commands.output import print_table, write_table
 from netspace.errors import ConfigError
 
 SAMPLE = ("sample", "RegNetX", "-n", 2, "--flops", "360M:400M")
@@ -57,3 +58,8 @@ def test_columns_that_parquet_cannot_hold_are_told_in_a_line(tmp_path):
         write_table(frame, tmp_path / "x.parquet")
     write_table(frame, tmp_path / "x.jsonl")
     assert [json.loads(line)["mixed"] for line in (tmp_path / "x.jsonl").read_text().splitlines()] == [1, "two"]
+
+
+def test_what_is_not_known_is_printed_as_a_dash_not_as_nan(capsys):
+    print_table(["a", "b", "c", "d"], [[None, float("nan"), np.float64("nan"), 0.5]])
+    assert capsys.readouterr().out.splitlines()[-2].split() == ["-", "-", "-", "0.5"]

@@ -98,7 +98,7 @@ def print_table(columns: Iterable[Any], rows: Iterable[Iterable[Any]]) -> None:
 
 
 def _cell(value: Any) -> str:
-    if value is None:
+    if value is None or value != value:  # nan, of whatever type, is the one value that differs from itself
         return "-"
     if isinstance(value, int) and abs(value) >= 10_000:
         return f"{value:,}"
