@@ -142,6 +142,15 @@ def test_early_stopping_gives_the_verdicts_and_completes_a_study(make_study):
     assert row["p_value"] <= 0.05
 
 
+def test_early_stopping_gives_one_verdict_on_a_pair_whichever_space_is_named_first(make_study):
+    store = make_study(("a", "b"), n=60, finished=40, gap=20, spec={"stop": {"alpha": 0.05, "delta": 0.1}})
+    forth, back = (verdict_table(store, "small", pair).iloc[0] for pair in (["a", "b"], ["b", "a"]))
+    assert (forth["verdict"], back["verdict"]) == ("better", "worse")
+    assert back["sentence"].startswith("a is worse than b: 9 pairs in launch order (0 won, 9 lost).")
+    assert back["p_value"] == forth["p_value"]
+    assert np.isnan(back["low"])
+
+
 def test_a_pair_that_early_stopping_has_not_decided_is_undecided(make_study):
     store = make_study(("a", "b", "c"), n=8, finished=4, spec={"stop": {"alpha": 0.05, "delta": None}})
     tables = study_tables(store, "small")

@@ -115,6 +115,9 @@ def test_early_stopping_decides_the_claims_about_its_own_pairs(frame) -> None:
     judged = judge(["C better than A", "A better than C", "C equivalent to A", "B worse than C"], plain, chain=chain)
     assert [one.judgement for one in judged] == ["confirmed", "refuted", "undecided", "confirmed"]
     assert all("early stopping" in one.evidence for one in judged)
+    apart = judge(["B better than A", "B equivalent to A"], plain, chain=chain)
+    assert all(one.evidence.count("only indicative") == 1 for one in apart)
+    assert "indicative" not in judge(["B better than A"], plain)[0].evidence
 
 
 def test_too_few_models_leave_a_claim_undecided_and_say_how_many_are_needed(frame) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from netspace.stats.chain import SequentialChain
+from netspace.stats.chain import INDICATIVE, SequentialChain
 from netspace.stats.compare import MIN_MODELS, Comparison, compare_chain
 
 NOT_JUDGED = "not judged"
@@ -120,25 +120,25 @@ def _row(first: str, second: str, found: Comparison, complete: bool) -> Verdict:
 
 def _stopped(row: Verdict, chain: SequentialChain) -> Verdict:
     """Return a verdict of a study with early stopping, without the interval and tests that need a fixed n."""
-    comparison = chain.pairs.get((row.against, row.space))
-    if comparison is None:
-        note = "early stopping decided the number of models: a test for a fixed number is only indicative here"
-        return replace(row, notes="; ".join(filter(None, [note, row.notes])))
+    found = chain.between(row.against, row.space)
+    if found is None:
+        return replace(row, notes="; ".join(filter(None, [INDICATIVE, row.notes])))
+    equivalent = f"equivalent within {chain.rule.delta}"
     claim = {
         "better": f"{row.space} is better than {row.against}",
         "worse": f"{row.space} is worse than {row.against}",
-        "equivalent": f"{row.space} and {row.against} are equivalent within {comparison.rule.delta}",
+        "equivalent": f"{row.space} and {row.against} are {equivalent}",
         "continue": f"{row.space} and {row.against} are not decided yet",
-    }[comparison.decision]
-    counted = f"{comparison.pairs} pairs in launch order ({comparison.wins} won, {comparison.losses} lost)"
-    verdict = {"equivalent": f"equivalent within {comparison.rule.delta}", "continue": "undecided"}
+    }[found.decision]
+    counted = f"{found.pairs} pairs in launch order ({found.wins} won, {found.losses} lost)"
+    verdict = {"equivalent": equivalent, "continue": "undecided"}
     return replace(
         row,
-        verdict=verdict.get(comparison.decision, comparison.decision),
+        verdict=verdict.get(found.decision, found.decision),
         low=np.nan,
         high=np.nan,
-        p_value=comparison.p_value,
-        holm_p_value=min(1.0, comparison.p_value * len(chain.pairs)),
+        p_value=found.p_value,
+        holm_p_value=min(1.0, found.p_value * len(chain.pairs)),
         equivalence_p_value=np.nan,
         dominance="",
         sentence=f"{claim}: {counted}. Early stopping: this holds however often one looks.",

@@ -3,9 +3,30 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from netspace.errors import StatisticsError, raise_unknown
-from netspace.stats.sequential import SequentialComparison, StoppingRule
+from netspace.stats.sequential import Decision, SequentialComparison, StoppingRule
+
+INDICATIVE = "early stopping decided the number of models: a test for a fixed number is only indicative here"
+"""What a reader must know of every test between two spaces that the chain does not compare."""
+
+
+class PairStanding(NamedTuple):
+    """Where a chain's comparison of two spaces stands, told from either side.
+
+    Attributes:
+        decision: what the one asked about is: "better", "worse", "equivalent", or "continue" until decided.
+        pairs: models of each that were compared.
+        wins, losses: pairs in which the one asked about has the lower, the higher error.
+        p_value: see `SequentialComparison.p_value`.
+    """
+
+    decision: Decision
+    pairs: int
+    wins: int
+    losses: int
+    p_value: float
 
 
 class SequentialChain:
@@ -72,6 +93,18 @@ class SequentialChain:
         for space, by_launch in errors.items():
             for launch, error in by_launch.items():
                 self.record(space, launch, error)
+
+    def between(self, first: str, second: str) -> PairStanding | None:
+        """Return where `second` stands against `first`, whichever comes first in the chain; None unless neighbours."""
+        if (first, second) in self.pairs:
+            found = self.pairs[first, second]
+            return PairStanding(found.decision, found.pairs, found.wins, found.losses, found.p_value)
+        if (second, first) in self.pairs:
+            found = self.pairs[second, first]
+            mirrored: dict[Decision, Decision] = {"better": "worse", "worse": "better"}
+            decision = mirrored.get(found.decision, found.decision)
+            return PairStanding(decision, found.pairs, found.losses, found.wins, found.p_value)
+        return None
 
     @property
     def needed(self) -> frozenset[str]:

@@ -11,7 +11,7 @@ from scipy.stats import kendalltau, rankdata
 
 from netspace.errors import StatisticsError
 from netspace.stats import ranges
-from netspace.stats.chain import SequentialChain
+from netspace.stats.chain import INDICATIVE, SequentialChain
 from netspace.stats.claims import DELTA, BestBetween, Claim, Equivalent, Order, Trend, parse_claim, resolve_claim
 from netspace.stats.compare import MIN_MODELS, Comparison, compare_chain
 from netspace.stats.fit import e_fit
@@ -68,7 +68,8 @@ def judge(
             computed from `depth_1`, `width_1`, ... where it is asked for.
         spaces: names in their order; None takes those of the table in order of appearance.
         chain: of a study with early stopping: a pair that it holds is judged by its decision, for a test meant for a
-            fixed number of models does not hold where the results decided that number.
+            fixed number of models does not hold where the results decided that number; the evidence on other pairs
+            says so.
         alpha: level of every judgement.
         space, error, status: columns, see `populations_from_frame`.
 
@@ -100,9 +101,9 @@ def judge(
     for claim in read:
         match claim:
             case Order(better=better, worse=worse):
-                found = _sequential(claim, chain) or _order(claim, compared.get((worse, better)), errors)
+                found = _sequential(claim, chain) or _order(claim, compared.get((worse, better)), errors, chain)
             case Equivalent():
-                found = _sequential(claim, chain) or _equivalent(claim, errors, alpha)
+                found = _sequential(claim, chain) or _equivalent(claim, errors, alpha, chain)
             case BestBetween() | Trend():
                 place = claim.space or names[-1]
                 found = _by_property(claim, place, models[place], errors[place], alpha)
@@ -141,35 +142,33 @@ def _stages(models: pd.DataFrame, kind: str) -> list[str]:
 def _sequential(claim: Order | Equivalent, chain: SequentialChain | None) -> Finding | None:
     """Judge a claim about two neighbours of a study with early stopping by what the study decided."""
     first, second = (claim.worse, claim.better) if isinstance(claim, Order) else (claim.other, claim.space)
-    pairs = {} if chain is None else chain.pairs
-    if (first, second) in pairs:
-        comparison, favoured = pairs[first, second], "better"
-    elif (second, first) in pairs:
-        comparison, favoured = pairs[second, first], "worse"
-    else:
+    found = None if chain is None else chain.between(first, second)
+    if chain is None or found is None:
         return None
-    decision, margin = comparison.decision, comparison.rule.delta
-    counted = f"after {comparison.pairs} pairs (early stopping, {comparison.wins} won and {comparison.losses} lost)"
+    decision, margin = found.decision, chain.rule.delta
+    counted = f"after {found.pairs} pairs (early stopping, {second} won {found.wins} and lost {found.losses})"
     if decision == "continue":
         return "undecided", f"not decided {counted}"
-    better = second if decision == favoured else first
+    better = second if decision == "better" else first
     words = f"equivalent within {margin:g}" if decision == "equivalent" else f"{better} is better"
     evidence = f"decided {counted}: {words}"
     if isinstance(claim, Order):
-        return ("confirmed" if decision == favoured else "refuted"), evidence
+        return ("confirmed" if decision == "better" else "refuted"), evidence
     if decision == "equivalent" and margin is not None and margin <= claim.delta:
         return "confirmed", evidence
     return "undecided", f"{evidence}; that says nothing about a margin of {claim.delta:g}"
 
 
-def _order(claim: Order, found: Comparison | None, errors: Mapping[str, Floats]) -> Finding:
+def _order(
+    claim: Order, found: Comparison | None, errors: Mapping[str, Floats], chain: SequentialChain | None
+) -> Finding:
     if found is None:
         return "undecided", _too_few(MIN_MODELS, claim.better, claim.worse, errors=errors)
     low, high = found.interval
     evidence = (
         f"P({claim.better} beats {claim.worse}) = {found.theta:.3f}, {100 * (1 - found.level):.3g} % interval "
         f"{low:.3f} to {high:.3f}, p = {found.adjusted_p_value:.2g} after Holm's correction, "
-        f"n = {found.n_b} and {found.n_a}"
+        f"n = {found.n_b} and {found.n_a}{_caveat(chain)}"
     )
     if found.different:
         return ("confirmed" if found.theta > 0.5 else "refuted"), evidence
@@ -178,7 +177,9 @@ def _order(claim: Order, found: Comparison | None, errors: Mapping[str, Floats])
     return "undecided", evidence
 
 
-def _equivalent(claim: Equivalent, errors: Mapping[str, Floats], alpha: float) -> Finding:
+def _equivalent(
+    claim: Equivalent, errors: Mapping[str, Floats], alpha: float, chain: SequentialChain | None
+) -> Finding:
     a, b = errors[claim.other], errors[claim.space]
     if min(a.size, b.size) < MIN_MODELS:
         return "undecided", _too_few(MIN_MODELS, claim.space, claim.other, errors=errors)
@@ -188,12 +189,16 @@ def _equivalent(claim: Equivalent, errors: Mapping[str, Floats], alpha: float) -
     evidence = (
         f"P({claim.space} beats {claim.other}) = {estimate.theta:.3f}, {100 * (1 - alpha):.3g} % interval "
         f"{low:.3f} to {high:.3f}, p = {p_value:.2g} of a difference of {claim.delta:g} or more, "
-        f"n = {b.size} and {a.size}"
+        f"n = {b.size} and {a.size}{_caveat(chain)}"
     )
     if p_value <= alpha:
         return "confirmed", evidence
     outside = low >= 0.5 + claim.delta or high <= 0.5 - claim.delta
     return ("refuted" if outside else "undecided"), evidence
+
+
+def _caveat(chain: SequentialChain | None) -> str:
+    return "" if chain is None else f"; {INDICATIVE}"
 
 
 def _by_property(claim: BestBetween | Trend, space: str, models: pd.DataFrame, errors: Floats, alpha: float) -> Finding:
