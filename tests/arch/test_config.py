@@ -48,6 +48,23 @@ def test_yaml_and_json_give_the_same_network_back(tmp_path_factory, config):
     assert again.digest == config.digest
 
 
+@given(configs(), st.integers(1, 1000))
+def test_a_changed_network_has_the_digest_of_what_it_is_now(config, num_classes):
+    before = config.digest
+    changed = config.changed(num_classes=num_classes)
+    assert changed == AnyNetConfig(**config.to_dict() | {"num_classes": num_classes})
+    assert changed.stages == config.stages
+    assert (changed.digest == before) == (num_classes == config.num_classes)
+
+
+def test_changes_are_checked():
+    config = zoo.get("RegNetX-200MF")
+    with pytest.raises(ConfigError, match=r"num_classes: .*got 0"):
+        config.changed(num_classes=0)
+    with pytest.raises(ConfigError, match="unknown key 'classes'; valid: block"):
+        config.changed(classes=10)
+
+
 @given(configs(), configs())
 def test_digests_are_equal_exactly_where_networks_are(one, other):
     assert (one.digest == other.digest) == (one == other)

@@ -20,7 +20,7 @@ from netspace.models.zoo_table import randomise_norms
 @pytest.fixture
 def model():
     config = AnyNetConfig(stages={"depths": [1, 2], "widths": [16, 32], "group_widths": [8, 8]}, se_ratio=0.25)
-    model = build(config.model_copy(update={"num_classes": 5, "activation": "silu"}), seed=0)
+    model = build(config.changed(num_classes=5, activation="silu"), seed=0)
     randomise_norms(model, torch.Generator().manual_seed(0))
     return model
 
@@ -100,7 +100,7 @@ def test_timm_creates_our_networks():
     name = timm_name(zoo.find("RegNetX-1.6GF"))
     assert name == "netspace_regnetx_1_6gf"
     model = timm.create_model(name, num_classes=3, in_chans=1, drop_path_rate=0.1)
-    assert model.config == zoo.get("x1.6gf").model_copy(update={"num_classes": 3, "in_channels": 1})
+    assert model.config == zoo.get("x1.6gf").changed(num_classes=3, in_channels=1)
     with pytest.raises(TypeError, match="netspace_regnetx_1_6gf does not take output_stride"):
         timm.create_model(name, output_stride=8)
 

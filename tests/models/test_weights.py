@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 
 from netspace.arch import AnyNetConfig, zoo
-from netspace.errors import UnknownNameError, WeightsError
+from netspace.errors import ConfigError, UnknownNameError, WeightsError
 from netspace.models import build, create, from_netspace, load_weights, recognise
 from netspace.models import pretrained as pretrained_module
 
@@ -77,7 +77,7 @@ def test_wrong_weights_name_the_first_five_differences_and_whose_they_are(tmp_pa
 )
 def test_another_head_or_stem_is_offered_to_be_reinitialised(tmp_path, state, changes, argument):
     torch.save(from_netspace(state, "pycls"), tmp_path / "w.pth")
-    config = SMALL.model_copy(update=changes)
+    config = SMALL.changed(**changes)
     with pytest.raises(WeightsError, match=f"{argument}=True keeps"):
         load_weights(config, tmp_path / "w.pth")
     loaded = load_weights(config, tmp_path / "w.pth", **{argument: True}, seed=5).state_dict()
@@ -132,15 +132,28 @@ def test_missing_empty_and_unknown_are_told(tmp_path, state):
 
 
 def test_shapes_are_recognised_whatever_the_classes():
-    state = build(zoo.get("z500mf").model_copy(update={"num_classes": 3}), seed=0).state_dict()
+    state = build(zoo.get("z500mf").changed(num_classes=3), seed=0).state_dict()
     assert recognise(from_netspace(state, "timm")).name == "RegNetZ-500MF"
     assert recognise(build(SMALL, seed=0).state_dict()) is None
 
 
 def test_create_follows_name_classes_and_seed():
     model = create("x200mf", num_classes=3, in_channels=1, seed=0)
-    assert model.config == zoo.get("x200mf").model_copy(update={"num_classes": 3, "in_channels": 1})
+    assert model.config == AnyNetConfig(**zoo.get("x200mf").to_dict() | {"num_classes": 3, "in_channels": 1})
     assert same(model, build(model.config, seed=0).state_dict())
+
+
+def test_a_created_network_of_other_classes_has_its_own_digest():
+    published = zoo.get("vanilla56").digest
+    config = create("vanilla56", num_classes=3).config
+    assert config.digest == AnyNetConfig(**config.to_dict()).digest != published
+    assert create("vanilla56").config.digest == published
+
+
+@pytest.mark.parametrize("changes", [{"num_classes": 0}, {"num_classes": -1}, {"in_channels": 0}])
+def test_classes_and_channels_below_one_are_refused(changes):
+    with pytest.raises(ConfigError, match=f"{next(iter(changes))}: .*greater than or equal to 1, got"):
+        create("x200mf", **changes)
 
 
 def test_pretrained_weights_come_through_the_library(monkeypatch):

@@ -205,6 +205,14 @@ class AnyNetConfig(Template):
         """The network's identity: 16 hexadecimal digits of its values, however they were written."""
         return digest(self.to_dict())
 
+    def changed(self, **values: Any) -> Self:
+        """Return the network with other values for some keys, such as `num_classes=10`; its digest is its own.
+
+        Raises:
+            ConfigError: a key is unknown or its value breaks a rule.
+        """
+        return type(self)(**(self.to_dict() | values))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values, stages as columns: the inverse of `AnyNetConfig(**values)`."""
         stages = {column: [_plain(getattr(stage, name)) for stage in self.stages] for column, name in COLUMNS.items()}

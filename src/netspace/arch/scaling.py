@@ -102,7 +102,7 @@ def scale(
         widths, group_widths = adjust_compatibility(widths, ratios, groups)
         stages |= {"bottleneck_ratios": ratios, "group_widths": group_widths.tolist()}
     stages["widths"] = widths.tolist()
-    scaled = AnyNetConfig(**{**config.to_dict(), "stages": stages})
+    scaled = config.changed(stages=stages)
     size = max(4, round(resolution * by.resolution / 4) * 4)
     return Scaled(config=scaled, resolution=size, complexity=complexity(scaled, size))
 

@@ -219,9 +219,7 @@ def _device(device: str | None) -> str:
 
 def _fitted(config: "AnyNetConfig", images: "ImageData") -> "AnyNetConfig":
     """Return the network with the images' classes and channels."""
-    from netspace.arch import AnyNetConfig
-
-    return AnyNetConfig(**{**config.to_dict(), "num_classes": images.num_classes, "in_channels": images.channels})
+    return config.changed(num_classes=images.num_classes, in_channels=images.channels)
 
 
 def _amount(images: "ImageData") -> str:

@@ -35,21 +35,26 @@ def create(
         drop_path: see `build`.
 
     Raises:
+        ConfigError: the number of classes or channels is not at least 1.
         UnknownNameError: the zoo has no such name.
         WeightsError: nobody publishes weights for it, or they cannot be downloaded.
     """
     entry = zoo.find(name)
-    config = entry.config
-    new_head = num_classes is not None and num_classes != config.num_classes
-    new_stem = in_channels is not None and in_channels != config.in_channels
-    changes = {"num_classes": num_classes or config.num_classes, "in_channels": in_channels or config.in_channels}
-    model = build(config.model_copy(update=changes), seed=seed, drop_path=drop_path)
+    given = {"num_classes": num_classes, "in_channels": in_channels}
+    config = entry.config.changed(**{key: value for key, value in given.items() if value is not None})
+    model = build(config, seed=seed, drop_path=drop_path)
     if not pretrained:
         return model
     library = library or ("timm" if entry.timm else "torchvision")
     state = _downloaded(entry, library).state_dict()
     where = f"the weights of {entry.name} from {library}"
-    return load_state(model, state, where, reinit_head=new_head, reinit_stem=new_stem)
+    return load_state(
+        model,
+        state,
+        where,
+        reinit_head=config.num_classes != entry.config.num_classes,
+        reinit_stem=config.in_channels != entry.config.in_channels,
+    )
 
 
 def peer(entry: Published, library: Library, *, pretrained: bool = False) -> nn.Module:
