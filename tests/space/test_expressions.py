@@ -46,6 +46,8 @@ def test_names_are_the_columns_that_are_read():
         "min(depth, key=w_m) > 1",
         "min(*depth) > 1",
         "min() > 1",
+        "max <= 40",
+        "min(depth, sqrt) > 1",
         "sqrt(depth, 2) > 1",
         "depth if depth > 1 else w_m > 2",
         "(x := depth) > 1",
@@ -77,6 +79,11 @@ def test_anything_else_is_refused_in_one_line(text):
     with pytest.raises(ConfigError) as caught:
         Expression(text)
     assert "\n" not in str(caught.value)
+
+
+def test_a_function_without_its_arguments_is_no_column():
+    with pytest.raises(ConfigError, match=r"^'max' is a function, not a column: write max\(\.\.\.\)$"):
+        Expression("max <= 40")
 
 
 def test_text_of_another_type_is_refused():

@@ -113,7 +113,9 @@ def _is_condition(node: ast.expr) -> bool:
                 raise ConfigError(f"{name}() takes one value, got '{ast.unparse(node)}'")
             _must_be_numbers(arguments)
             return False
-        case ast.Name():
+        case ast.Name(id=name):
+            if name in _FUNCTIONS:
+                raise ConfigError(f"'{name}' is a function, not a column: write {name}(...)")
             return False
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool) and value < _LARGEST:
             return False
