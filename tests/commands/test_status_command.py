@@ -100,5 +100,5 @@ def test_a_store_with_several_studies_is_refused_alone(study, halfway, netspace)
         store.plan_study("another", {}, "digest")
     done = netspace("status", halfway)
     assert (done.code, done.err.count("\n")) == (2, 1)
-    assert "a store with a single study is expected, it holds: small, another" in done.err
+    assert "it holds 2 studies (small, another); name one: --study NAME" in done.err
     assert netspace("status", study).code == 0

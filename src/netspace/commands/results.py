@@ -8,7 +8,7 @@ import typer
 
 from netspace.commands.options import StoreTarget
 from netspace.commands.output import must_be_table, write_table
-from netspace.commands.stores import Results, results_of
+from netspace.commands.stores import Results, StudyName, arguments_of, results_of
 from netspace.errors import ConfigError
 
 
@@ -17,10 +17,11 @@ def export(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="A .parquet, .csv or .jsonl file.")],
     curves: Annotated[bool, typer.Option("--curves", help="One row an epoch instead of one row a run.")] = False,
     store: StoreTarget = None,
+    name: StudyName = None,
 ) -> None:
     """Write a study's runs, failures included, or their curves, as a table."""
     must_be_table(output)
-    with results_of(study, store) as (opened, record, _):
+    with results_of(study, store, name) as (opened, record, _):
         if curves:
             frame = opened.curves(record.id)
         else:
@@ -51,11 +52,11 @@ def import_(
     pairs = [pair.partition("=") for pair in mapping or []]
     if wrong := next((field for field, sign, _ in pairs if not sign), None):
         raise ConfigError(f"--map takes FIELD=COLUMN, got '{wrong}'")
-    target = store or f"{name}.db"
-    with Store.open(target) as opened:
+    with Store.open(store or f"{name}.db") as opened:
         record = import_results(opened, name, files, layout, {field: column for field, _, column in pairs})
         counts = opened.counts(record.id)
+        arguments = arguments_of(opened, name)
     for space, numbers in counts.items():
         failed = sum(number for status, number in numbers.items() if status != "done")
         print(f"{space}: {numbers['done']} models, {failed} failed")
-    print(f"Compare them: netspace compare {target}")
+    print(f"Compare them: netspace compare {arguments}")

@@ -1,48 +1,85 @@
-"""Which study a command is about: that of a study file, or the only one that a store holds."""
+"""Which study a command is about: that of a study file, or one that a store holds."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netspace.errors import StudyError
+from netspace.errors import StudyError, raise_unknown
 
 if TYPE_CHECKING:
     from netspace.store import Store, StudyRecord
     from netspace.study import Study
 
-STORES = (".db", ".sqlite")
-"""Endings of the files that are taken for stores."""
+STORES = (".db", ".sqlite", ".sqlite3")
+"""Endings of the files that are taken for stores, whether they exist or not."""
 
+# text and not a path, which would make one slash of the two in a URL
 Results = Annotated[
-    Path, typer.Argument(metavar="STUDY.yaml|STORE.db", help="A study file, or a store that holds a single study.")
+    str, typer.Argument(metavar="STUDY.yaml|STORE", help="A study file, or a store: an SQLite file, a database's URL.")
 ]
+StudyName = Annotated[str | None, typer.Option("--study", metavar="NAME", help="Which one of a store's studies.")]
+
+
+def is_store(named: str) -> bool:
+    """Return whether a store is named: by a URL, by its file's ending, or by what its file begins with."""
+    from netspace.store.database import is_sqlite
+
+    return "://" in named or Path(named).suffix.lower() in STORES or is_sqlite(Path(named))
 
 
 @contextmanager
-def results_of(study: Path, target: str | None) -> "Iterator[tuple[Store, StudyRecord, Study | None]]":
+def results_of(
+    study: str, target: str | None, name: str | None = None
+) -> "Iterator[tuple[Store, StudyRecord, Study | None]]":
     """Give the open store, the study in it, and the study file's content where there is one.
+
+    Args:
+        study: a study file, or a store.
+        target: the store of a study file; None for the one beside it.
+        name: the study of a store; None for its only one.
 
     Raises:
         StoreError: there is no store.
-        StudyError: the store does not hold the study, or, named alone, several.
+        StudyError: the store does not hold the study, or which one of several is not said; or it is said twice.
+        UnknownNameError: the store holds no study `name`.
     """
     from netspace.store import Store
     from netspace.study import Study
 
-    if study.suffix in STORES:
+    if is_store(study):
+        if target is not None:
+            raise StudyError("two stores are named, one of them with --store; leave one out")
         with Store.open(study, create=False) as opened:
-            known = opened.studies()
-            if len(known) != 1:
-                names = ", ".join(record.name for record in known) or "none"
-                raise StudyError(f"{study}: a store with a single study is expected, it holds: {names}")
-            yield opened, known[0], None
+            yield opened, _chosen(opened, name), None
         return
+    if name is not None:
+        raise StudyError(f"{study}: --study names a study of a store, and this file is a study; leave it out")
     loaded = Study.load(study)
     with open_store(loaded, target, create=False) as opened:
         yield opened, started(loaded, opened), loaded
+
+
+def _chosen(store: "Store", name: str | None) -> "StudyRecord":
+    known = {record.name: record for record in store.studies()}
+    if name is not None:
+        return known[name] if name in known else raise_unknown(f"study of {store.where}", name, known)
+    if len(known) != 1:
+        raise StudyError(
+            f"{store.where}: it holds {len(known)} studies ({', '.join(known)}); name one: --study NAME"
+            if known
+            else f"{store.where}: it holds no study yet; `netspace run` and `netspace import` make some"
+        )
+    return next(iter(known.values()))
+
+
+def arguments_of(store: "Store", name: str) -> str:
+    """Return what names a store's study on a command line, a password hidden."""
+    alone = len(store.studies()) == 1
+    return shlex.join([store.where] if alone else [store.where, "--study", name])
 
 
 def open_store(study: "Study", target: str | None, *, create: bool = True) -> "Store":
@@ -51,7 +88,7 @@ def open_store(study: "Study", target: str | None, *, create: bool = True) -> "S
     return Store.open(target or study.default_store, create=create)
 
 
-def started(study: "Study", store: "Store") -> Any:
+def started(study: "Study", store: "Store") -> "StudyRecord":
     record = store.find_study(study.spec.name)
     if record is None:
         names = ", ".join(known.name for known in store.studies()) or "none"

@@ -9,7 +9,7 @@ import typer
 
 from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Track, Workers
 from netspace.commands.output import TABLES, make_folder, print_json, print_table, write_text
-from netspace.commands.stores import Results, open_store, results_of, started
+from netspace.commands.stores import Results, StudyName, arguments_of, is_store, open_store, results_of, started
 from netspace.commands.tables import compare_table
 from netspace.errors import StudyError
 
@@ -35,8 +35,8 @@ def demo(
     write_text(path, files("netspace.study").joinpath("demo.yaml").read_text(encoding="utf-8"))
     print(f"The study is {path}; run it again with other settings under another name.\n")
     run(path, workers=workers)
-    compare(path)
-    report(path, output=output / "report")
+    compare(str(path))
+    report(str(path), output=output / "report")
 
 
 def run(
@@ -110,16 +110,17 @@ def report(
     ),
     formats: Annotated[str, typer.Option("--format", help="Any of html,png,svg,pdf,md.")] = "html,png,svg,md",
     store: StoreTarget = None,
+    name: StudyName = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Write the pictures, tables and page of a study, finished or not."""
     from netspace.report import write_report
 
-    with results_of(study, store) as (opened, record, _):
+    with results_of(study, store, name) as (opened, record, _):
         if not all(run.config for run in opened.runs(record.id)):
             raise StudyError(
-                f"{study}: a report draws networks, and of some imported models only results are known; "
-                f"netspace compare {study} takes them"
+                f"{opened.where}: a report draws networks, and of some imported models only results are known; "
+                f"netspace compare {arguments_of(opened, record.name)} takes them"
             )
         make_folder(output)
         written = write_report(opened, record.name, output, formats=formats.split(","))
@@ -131,14 +132,15 @@ def report(
 
 def compare(
     study: Annotated[
-        Path,
+        str,
         typer.Argument(
-            metavar="STUDY.yaml|STORE.db|TABLE.csv",
-            help="A study file, a store that holds a single study, or a table of any tool's results.",
+            metavar="STUDY.yaml|STORE|TABLE.csv",
+            help="A study file, a store (an SQLite file, a database's URL), or a table of any tool's results.",
         ),
     ],
     spaces: Annotated[list[str] | None, typer.Argument(metavar="[SPACE SPACE]", help="Two of its spaces.")] = None,
     store: StoreTarget = None,
+    name: StudyName = None,
     space_column: Annotated[str, typer.Option(help="Column of a table with the space's name.")] = "space",
     error_column: Annotated[str, typer.Option(help="Column of a table with the error in %.")] = "error",
     status_column: Annotated[
@@ -154,13 +156,15 @@ def compare(
 
     if spaces and len(spaces) != 2:
         raise StudyError(f"compare takes two spaces, or none for every pair in the study's order; got {len(spaces)}")
-    if study.suffix in TABLES:
+    if Path(study).suffix in TABLES and not is_store(study):
+        if store is not None or name is not None:
+            raise StudyError(f"{study}: it is a table, which is in no store; leave out --store and --study")
         table = compare_table(
-            study, spaces or (), space=space_column, error=error_column, status=status_column, chance=chance
+            Path(study), spaces or (), space=space_column, error=error_column, status=status_column, chance=chance
         )
         _print_verdicts(table, as_json)
         return
-    with results_of(study, store) as (opened, record, loaded):
+    with results_of(study, store, name) as (opened, record, loaded):
         _print_verdicts(verdict_table(opened, record.name, spaces or None), as_json)
         if not as_json and loaded is not None:
             print_stopping(loaded, opened)

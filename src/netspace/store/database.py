@@ -64,7 +64,7 @@ class Database:
             database = cls._open_sqlite(Path(url.database or ""), create=create)
         else:
             engine = create_engine(url, pool_pre_ping=True, json_serializer=_to_json)
-            database = cls(url.render_as_string(hide_password=True), url.render_as_string(hide_password=False), engine)
+            database = cls(_shown(url), url.render_as_string(hide_password=False), engine)
         try:
             database._prepare(create=create)
         except BaseException:
@@ -79,11 +79,8 @@ class Database:
                 path.parent.mkdir(parents=True, exist_ok=True)
             elif not path.exists():
                 raise StoreError(f"{path}: no such store; `netspace run` makes one")
-            if path.exists():
-                with path.open("rb") as file:
-                    magic = file.read(len(_SQLITE_MAGIC))
-                if magic not in (b"", _SQLITE_MAGIC):
-                    raise StoreError(f"{path}: it is not an SQLite database; name another store")
+            if path.exists() and _first_bytes(path) not in (b"", _SQLITE_MAGIC):
+                raise StoreError(f"{path}: it is not an SQLite database; name another store")
         except OSError as error:
             reason = error.strerror or error
             raise StoreError(f"{path}: cannot be opened as a store ({reason}); name a file you may write to") from error
@@ -178,6 +175,25 @@ class Database:
             advice = next((text for sign, text in _ADVICE.items() if sign in reason), reason)
             kind = StoreUnreachableError if _is_unreachable(error) else StoreError
             raise kind(f"{self.where}: {advice}") from error
+
+
+def is_sqlite(path: Path) -> bool:
+    """Return whether there is an SQLite database at `path`, whatever it holds."""
+    try:
+        return _first_bytes(path) == _SQLITE_MAGIC
+    except OSError:
+        return False
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE_MAGIC))
+
+
+def _shown(url: URL) -> str:
+    """Return a URL without its passwords, which may stand in its query as well."""
+    hidden = {key: "***" for key in url.query if "password" in key}
+    return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
 def _is_unreachable(error: Exception) -> bool:
