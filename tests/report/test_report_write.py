@@ -6,12 +6,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 
 from netspace.arch import AnyNetConfig, read_network
 from netspace.errors import StudyError, UnknownNameError
-from netspace.report import FORMATS, study_tables, write_report
+from netspace.report import FORMATS, figures, study_tables, write_report
 from netspace.report.page import page
 
 
@@ -136,6 +138,32 @@ def test_the_page_holds_every_run_that_ended_and_its_whole_network(make_study):
         stages = dict(zip(columns, data["stages"][place], strict=True))
         config = AnyNetConfig(**data["templates"][data["template"][place]], stages=stages)
         assert config.digest == run.digest
+
+
+@pytest.mark.parametrize(("stop", "threshold"), [(None, 40), ({"alpha": 0.01, "delta": 0.1}, 200)])
+def test_the_evidence_is_held_against_the_level_of_the_study(make_study, stop, threshold):
+    store = make_study(n=4, spec={} if stop is None else {"stop": stop})
+    evidence = next(figure for name, _, figure in figures(study_tables(store, "small")) if name == "evidence")
+    axes = evidence.axes[0]
+    assert [text.get_text() for text in axes.texts] == [f"one comparison: {threshold}"]
+    heights = [float(line.get_ydata()[0]) for line in axes.lines if len(set(line.get_ydata())) == 1]
+    assert np.log10(threshold) in [pytest.approx(height) for height in heights]
+
+
+@pytest.mark.parametrize(
+    ("data", "published"),
+    [
+        ({"source": "cifar10"}, True),
+        ({"source": "/images/CIFAR-10", "normalise": "computed"}, True),
+        ({"source": "/images/tissue", "normalise": "cifar10"}, False),
+        ({"source": "/images/tissue", "image_column": "imagenet"}, False),
+    ],
+)
+def test_published_errors_stand_beside_those_on_the_same_data_alone(make_study, data, published):
+    tables = study_tables(make_study(n=3, spec={"data": data}), "small")
+    front = next(figure for name, _, figure in figures(tables) if name == "front")
+    labels = [text.get_text() for text in front.findobj(Text)]
+    assert any("published" in label for label in labels) == published
 
 
 def test_an_unknown_format_and_an_unwritable_folder_are_told(make_study, tmp_path: Path):

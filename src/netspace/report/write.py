@@ -1,6 +1,6 @@
 """Write a study's report into a folder, in every format asked for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +28,7 @@ from netspace.report.search_figures import curves_figure, e_process_figure, effi
 from netspace.report.structure_figures import e_fit_figure, networks_figure, pairwise_figure
 from netspace.report.style import COLUMN_WIDTH, IMAGE_FORMATS, png, save
 from netspace.report.text import markdown
+from netspace.stats.sequential import StoppingRule
 from netspace.store import Store
 
 FORMATS = ("html", "md", *IMAGE_FORMATS)
@@ -117,7 +118,8 @@ def figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
         efficiency_figure(efficiency_table(tables.populations, tables.chance)),
     )
     if len(evidence := e_process_table(runs, tables.spaces)):
-        limits = thresholds(len(tables.spaces) - 1)
+        rule = StoppingRule() if tables.chain is None else tables.chain.rule
+        limits = thresholds(len(tables.spaces) - 1, rule.alpha)
         yield "evidence", "Evidence pair by pair in launch order (e-process).", e_process_figure(evidence, limits)
     if len(curves := chosen_curves(runs, tables.curves)):
         yield "curves", "Training curves of each space's best, median and worst network.", curves_figure(curves)
@@ -168,9 +170,10 @@ def _leader_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[tuple[s
 
 def _baselines(tables: StudyTables) -> pd.DataFrame | None:
     """Return published networks of about the study's flops, where its data are ImageNet's or CIFAR-10's."""
-    data = str(tables.study.spec.get("data", "")).lower()
+    data = tables.study.spec.get("data")
+    source = str(data.get("source", "") if isinstance(data, Mapping) else data).lower()
     classes = {"imagenet": 1000, "cifar10": 10, "cifar-10": 10}
-    found = next((number for name, number in classes.items() if name in data), None)
+    found = next((number for name, number in classes.items() if name in source), None)
     recorded = {config.get("num_classes") for config in tables.configs.values()}
     if found is None or found not in recorded:
         return None
