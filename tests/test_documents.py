@@ -45,6 +45,10 @@ def test_construction_in_python_raises_the_same_error():
         (b"a: [1\nb: 2\n", r"x\.yaml, line 2, column \d+: not valid YAML"),
         (b"\xff\xfe\x00\x01", r"x\.yaml: cannot be read as text"),
         (b"a: !!python/object/apply:os.system ['true']\n", r"x\.yaml, line 1, column 4: not valid YAML"),
+        (b"name: 2026-02-30\n", r"x\.yaml: not valid YAML \(a value cannot be read: day "),
+        (b"a: !!bool maybe\n", r"x\.yaml: not valid YAML \(a value cannot be read: 'maybe'\)"),
+        (b"a: !!timestamp soon\n", r"x\.yaml: not valid YAML \(a value cannot be read"),
+        (b"[" * 5000, r"x\.yaml: not valid YAML \(nested too deeply\)"),
     ],
 )
 def test_files_that_are_not_plain_yaml_are_refused(tmp_path, content, message):

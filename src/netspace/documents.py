@@ -57,6 +57,10 @@ def read_yaml(path: Path | str) -> Any:
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ConfigError(f"{path}{where}: not valid YAML ({problem})") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: not valid YAML (nested too deeply)") from None
+    except (ValueError, LookupError, AttributeError) as error:  # PyYAML lets these out of `2026-02-30`, `!!bool x`, ...
+        raise ConfigError(f"{path}: not valid YAML (a value cannot be read: {error})") from None
 
 
 def parse(model: type[Model], data: Any, where: str) -> Model:
