@@ -25,7 +25,10 @@ def test_windows_are_read(text, bounds):
     assert parse_window(text) == bounds
 
 
-@pytest.mark.parametrize("text", ["", ":", "400M", "400M:360M", "a:b", "1:2:3", "-1:5", "1MB:2MB", "1e:2", 360, None])
+@pytest.mark.parametrize(
+    "text",
+    ["", ":", "1e400:", ":1e9999999999", "400M", "400M:360M", "a:b", "1:2:3", "-1:5", "1MB:2MB", "1e:2", 360, None],
+)
 def test_what_is_no_window_is_a_configuration_error(text):
     with pytest.raises(ConfigError) as caught:
         parse_window(text)

@@ -231,7 +231,7 @@ def where(condition: str | Callable[[Columns], NDArray[np.bool_]]) -> Where:
     return Where(condition if callable(condition) else Expression(condition))
 
 
-_COUNT = re.compile(r"(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)\s*([kKmMgGtT]?)")
+_COUNT = re.compile(r"(\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?|\.\d+(?:[eE][+-]?\d{1,3})?)\s*([kKmMgGtT]?)")
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -266,9 +266,10 @@ def _parse_count(part: str, text: str) -> float | None:
     if not part:
         return None
     match = _COUNT.fullmatch(part)
-    if match is None:
+    value = math.inf if match is None else float(Decimal(match[1]) * _UNITS[match[2].upper()])
+    if math.isinf(value):
         raise ConfigError(f"'{part}' in the window {text!r} is not a number such as 360M, 0.4G or 1e6")
-    return float(Decimal(match[1]) * _UNITS[match[2].upper()])
+    return value
 
 
 def _checked(bounds: tuple[Number | None, Number | None]) -> tuple[float, float]:

@@ -121,7 +121,7 @@ class DesignSpace:
 
     def _check_name(self, parameter: str) -> None:
         if parameter not in self.parameters:
-            raise_unknown(f"parameter of {self.name}", parameter, self.parameters)
+            raise_unknown(f"parameter of {self.name}", str(parameter), self.parameters)
 
     @cached_property
     def ties(self) -> dict[str, str]:

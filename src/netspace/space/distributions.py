@@ -146,8 +146,9 @@ def choice(values: Sequence[Number], weights: Sequence[float] | None = None) -> 
         raise ConfigError(f"choice: values must differ from one another, got {list(values)}")
     spec: dict[str, Any] = {"choice": list(values)}
     if weights is not None:
-        if len(weights) != len(values) or not all(is_number(weight) and weight >= 0 for weight in weights):
-            raise ConfigError(f"choice: weights must be one number >= 0 for each value, got {list(weights)}")
+        one_each = isinstance(weights, Sequence | np.ndarray) and len(weights) == len(values)
+        if not one_each or not all(is_number(weight) and weight >= 0 for weight in weights):
+            raise ConfigError(f"choice: weights must be one number >= 0 for each value, got {weights!r}")
         if not sum(weights) > 0:
             raise ConfigError(f"choice: one weight at least must be > 0, got {list(weights)}")
         spec["weights"] = list(weights)
