@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from netspace.arch.config import BOTTLENECK_BLOCKS, TEMPLATE_KEYS, AnyNetConfig, Stage, Template
+from netspace.arch.config import BOTTLENECK_BLOCKS, COLUMNS, TEMPLATE_KEYS, AnyNetConfig, Stage, Template
 from netspace.errors import ConfigError
 
 IntArray = NDArray[np.int64]
@@ -64,6 +64,12 @@ class AnyNetBatch:
             group_widths=column("group_width").astype(np.int64),
         )
 
+    @classmethod
+    def stack(cls, batches: Sequence[Self]) -> Self:
+        """Return the networks of one batch or more, in order; template and number of stages must be equal."""
+        stacked = {column: np.concatenate([getattr(batch, column) for batch in batches]) for column in COLUMNS}
+        return cls(template=batches[0].template, **stacked)
+
     def __len__(self) -> int:
         return len(self.depths)
 
@@ -79,25 +85,7 @@ class AnyNetBatch:
 
     def take(self, index: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Self:
         """Return the networks that a numpy `index` over rows selects."""
-        return replace(
-            self,
-            depths=self.depths[index],
-            widths=self.widths[index],
-            strides=self.strides[index],
-            bottleneck_ratios=self.bottleneck_ratios[index],
-            group_widths=self.group_widths[index],
-        )
-
-    def concatenate(self, other: Self) -> Self:
-        """Return the networks of both, these first; the templates must be equal."""
-        return replace(
-            self,
-            depths=np.concatenate([self.depths, other.depths]),
-            widths=np.concatenate([self.widths, other.widths]),
-            strides=np.concatenate([self.strides, other.strides]),
-            bottleneck_ratios=np.concatenate([self.bottleneck_ratios, other.bottleneck_ratios]),
-            group_widths=np.concatenate([self.group_widths, other.group_widths]),
-        )
+        return replace(self, **{column: getattr(self, column)[index] for column in COLUMNS})
 
     def identity(self) -> IntArray:
         """Return rows that are equal exactly where the networks are: int64 (n, 5 S)."""

@@ -100,7 +100,7 @@ COLUMNS = {
     "bottleneck_ratios": "bottleneck_ratio",
     "group_widths": "group_width",
 }
-"""The columns of `stages` in a file, and the attribute of `Stage` that each one holds."""
+"""The columns of `stages` in a file and of `AnyNetBatch`, and the attribute of `Stage` that each one holds."""
 
 
 def _stages_from_columns(data: Any) -> Any:

@@ -157,17 +157,6 @@ def _for_stages(values: NDArray[Any], stages: int) -> NDArray[Any]:
     return values if values.ndim == 2 else np.repeat(values[:, None], stages, axis=1)
 
 
-def _stacked(batches: list[AnyNetBatch]) -> AnyNetBatch:
-    return AnyNetBatch(
-        template=batches[0].template,
-        depths=np.concatenate([batch.depths for batch in batches]),
-        widths=np.concatenate([batch.widths for batch in batches]),
-        strides=np.concatenate([batch.strides for batch in batches]),
-        bottleneck_ratios=np.concatenate([batch.bottleneck_ratios for batch in batches]),
-        group_widths=np.concatenate([batch.group_widths for batch in batches]),
-    )
-
-
 @dataclass
 class _Search:
     """What a running sample has found so far."""
@@ -231,7 +220,7 @@ class _Search:
         """Return what was found."""
         parts = self.kept
         return Population(
-            networks=_stacked([part.networks for part in parts]),
+            networks=AnyNetBatch.stack([part.networks for part in parts]),
             parameters={
                 name: np.concatenate([part.parameters[name] for part in parts]) for name in parts[0].parameters
             },
