@@ -84,6 +84,19 @@ def test_a_strategy_of_another_form_is_refused(strategy):
         factors(2, strategy)
 
 
+@pytest.mark.parametrize("groups", [[16, 16], None])
+def test_a_ratio_that_cannot_be_scaled_is_refused_by_its_own_number(groups):
+    stages = {"depths": [1, 1], "widths": [48, 48], "bottleneck_ratios": [1, 1.5], "group_widths": groups}
+    with pytest.raises(ConfigError, match=r"every bottleneck ratio is whole or 1 / whole, got 1\.5 in stage 2"):
+        scale(AnyNetConfig(stages=stages), 2)
+
+
+@pytest.mark.parametrize("ratio", [2, 1 / 3])
+def test_ratios_that_are_whole_or_its_inverse_stay(ratio):
+    config = AnyNetConfig(stages={"depths": [1], "widths": [48], "bottleneck_ratios": [ratio], "group_widths": [8]})
+    assert scale(config, 2).config.stages[0].bottleneck_ratio == ratio
+
+
 @pytest.mark.parametrize("factor", [0, -1, float("inf"), float("nan")])
 def test_a_factor_that_is_not_positive_is_refused(factor):
     with pytest.raises(ConfigError, match="must be positive"):

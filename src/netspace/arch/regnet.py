@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
-from netspace.arch.config import TEMPLATE_KEYS, AnyNetConfig, Positive, Ratio, Template
+from netspace.arch.config import BOTTLENECK_BLOCKS, TEMPLATE_KEYS, AnyNetConfig, Positive, Ratio, Template
 from netspace.documents import parse, read_yaml
 from netspace.errors import ConfigError
 
@@ -79,6 +79,13 @@ def group_into_stages(widths: IntArray, levels: IntArray, num_stages: int) -> tu
     return depths, stage_widths, fits
 
 
+def is_whole_ratio(bottleneck_ratios: ArrayLike) -> BoolArray:
+    """Return which b are whole or 1 / whole, as `adjust_compatibility` needs them: bool, of their shape."""
+    b = np.asarray(bottleneck_ratios, dtype=np.float64)
+    larger = np.maximum(b, 1 / np.where(b > 0, b, 1))
+    return (b > 0) & np.isclose(larger, np.rint(larger), rtol=1e-6)
+
+
 def adjust_compatibility(
     widths: ArrayLike, bottleneck_ratios: ArrayLike, group_widths: ArrayLike
 ) -> tuple[IntArray, IntArray]:
@@ -143,10 +150,10 @@ class RegNetConfig(Template):
             ConfigError: the bottleneck ratio is neither whole nor 1 / whole.
         """
         ratio = self.bottleneck_ratio
-        if not np.isclose(max(ratio, 1 / ratio), np.rint(max(ratio, 1 / ratio)), rtol=1e-6):
+        if not is_whole_ratio(ratio):
             raise ConfigError(f"RegNetConfig: bottleneck_ratio must be whole or 1 / whole, got {ratio:g}")
         quantized, depths = np.unique(self.block_widths, return_counts=True)
-        if self.block in {"bottleneck", "linear_bottleneck"}:
+        if self.block in BOTTLENECK_BLOCKS:
             widths, group_widths = adjust_compatibility(quantized, ratio, self.group_width)
         else:
             widths = group_widths = quantized

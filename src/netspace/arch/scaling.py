@@ -12,7 +12,7 @@ import numpy as np
 
 from netspace.arch.complexity import Complexity, complexity
 from netspace.arch.config import BOTTLENECK_BLOCKS, AnyNetConfig
-from netspace.arch.regnet import QUANTUM, RegNetConfig, adjust_compatibility
+from netspace.arch.regnet import QUANTUM, RegNetConfig, adjust_compatibility, is_whole_ratio
 from netspace.errors import ConfigError
 
 FAST = "d1_w8_g8_r1"
@@ -85,7 +85,7 @@ def scale(
         resolution: of the images before scaling, pixels.
 
     Raises:
-        ConfigError: see `factors`.
+        ConfigError: see `factors`; or a bottleneck ratio is neither whole nor 1 / whole.
     """
     config = network.to_anynet() if isinstance(network, RegNetConfig) else network
     by = factors(factor, strategy)
@@ -96,6 +96,12 @@ def scale(
     }
     if config.block in BOTTLENECK_BLOCKS:
         ratios = [stage.bottleneck_ratio for stage in config.stages]
+        for number, ratio in enumerate(ratios, start=1):
+            if not is_whole_ratio(ratio):
+                raise ConfigError(
+                    "a network is scaled only where every bottleneck ratio is whole or 1 / whole, "
+                    f"got {ratio:g} in stage {number}"
+                )
         groups = [_rounded_group(stage.group_width * by.group_width) for stage in config.stages]
         if all(stage.group_width == stage.bottleneck_width for stage in config.stages):
             groups = [int(widths.max() / min(ratios))] * len(groups)  # wider than any bottleneck: one group stays one

@@ -13,6 +13,7 @@ import numpy as np
 
 from netspace.arch import Template
 from netspace.arch.config import BOTTLENECK_BLOCKS
+from netspace.arch.regnet import is_whole_ratio
 from netspace.documents import digest, dump_yaml
 from netspace.errors import ConfigError, raise_unknown
 from netspace.space.constraints import Bounds, Constraint, Ordered, Restrict, Shared, Tied, Where, Window, window
@@ -310,8 +311,7 @@ def changed_template(template: Template, changes: Mapping[str, Any]) -> Template
 def _check_values(name: str, distribution: Distribution) -> None:
     values = distribution.values
     if name == "bottleneck_ratio":
-        larger = np.maximum(values, 1 / np.where(values > 0, values, 1))
-        good, rule = (values > 0) & np.isclose(larger, np.rint(larger), rtol=1e-6), "whole, or 1 / whole"
+        good, rule = is_whole_ratio(values), "whole, or 1 / whole"
     elif name == "w_a":
         good, rule = values >= 0, ">= 0"
     elif name == "w_m":
