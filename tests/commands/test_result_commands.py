@@ -1,12 +1,14 @@
 """`netspace export` and `import`, and the commands that take the store they make."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from netspace.arch import zoo
+from netspace.stats.frames import read_table
 from netspace.store import CurvePoint, Outcome, PlannedRun, Store
 
 NETWORK = zoo.get("RegNetX-200MF")
@@ -49,6 +51,61 @@ def test_what_is_exported_and_imported_again_compares_alike(results, ending, net
         runs, copies = (store.runs(store.studies()[0].id) for store in (before, after))
     for name in ("space", "index", "status", "error", "flops", "seed", "config"):
         assert [getattr(run, name) for run in runs] == [getattr(run, name) for run in copies], name
+
+
+@pytest.fixture
+def ended_in_every_way(tmp_path):
+    """A store of a run of every status, whose parameters are called as columns of the table are."""
+    parameters = {"run_id": 7.5, "index": 8, "seed": 9, "network": "a name", "attempts": 3, "depth_1": 2}
+    runs = [
+        PlannedRun(
+            space="AB"[i // 4], index=i % 4, launch=i, digest=f"d{i}", config={}, flops=10**6 + i,
+            parameters=parameters | {"depth_1": i}, params=10**5, activations=10**4, seed=2**62 + i,
+        )
+        for i in range(7)
+    ]  # fmt: skip
+    runs[0] = replace(runs[0], config=NETWORK.to_dict(), digest=NETWORK.digest)
+    with Store.open(tmp_path / "every.db") as store:
+        record = store.plan_study("every", {}, "d", runs)
+        claimed = [store.claim_next(record.id, "me").id for _ in range(6)]
+        store.record(claimed[0], "me", Outcome(status="done", error=100 / 3, seconds=2.5))
+        store.record(claimed[1], "me", Outcome(status="diverged", seconds=1 / 3, message="loss nan in epoch 2"))
+        store.fail(claimed[2], "me", "RuntimeError: no\nTraceback", max_attempts=1)
+        store.fail(claimed[3], "me", "killed by SIGKILL", max_attempts=1, status="lost")
+        store.record(claimed[4], "me", Outcome(status="done", error=0.0, seconds=0.0, message="a batch in parts"))
+    return tmp_path / "every.db"
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+def test_an_export_that_is_imported_exports_the_same(ended_in_every_way, ending, netspace, tmp_path):
+    tables = [tmp_path / f"{name}.{ending}" for name in ("first", "second", "third")]
+    stores = [ended_in_every_way, tmp_path / "second.db", tmp_path / "third.db"]
+    assert netspace("export", stores[0], "-o", tables[0]).code == 0
+    for i in (1, 2):
+        done = netspace("import", tables[i - 1], "--name", "again", "--store", stores[i])
+        assert done.code == 0, done.err
+        assert ("left out: 2 models that have not ended" in done.out) == (i == 1)
+        done = netspace("export", stores[i], "-o", tables[i])
+        assert done.code == 0, done.err
+    first, second, third = (read_table(table) for table in tables)
+    ended = first[first["status"].isin(["done", "diverged", "failed", "lost"])]
+    assert list(ended["status"]) == ["done", "diverged", "failed", "lost", "done"]
+    assert {"parameters.run_id", "parameters.index", "parameters.seed", "parameters.network"} <= set(first.columns)
+    counts = ["run_id", "attempts", "digest"]  # the digest of a model without a network is that of its place
+    pd.testing.assert_frame_equal(ended.drop(columns=counts), second.drop(columns=counts))
+    pd.testing.assert_frame_equal(second, third)
+    assert second["digest"][0] == NETWORK.digest
+
+
+def test_another_tools_column_called_as_ours_is_imported_and_exported(netspace, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_text("run_id,top1,error,lr\nr17,30,0.3,0.1\nr18,31,0.31,0.2\n")
+    assert netspace("import", "t.csv", "--name", "t", "--map", "error=top1").code == 0
+    assert netspace("export", "t.db", "-o", "again.csv").code == 0
+    frame = pd.read_csv("again.csv")
+    assert frame["run_id"].tolist() == [1, 2]
+    assert frame["error"].tolist() == [30.0, 31.0]
+    assert frame["parameters.error"].tolist() == [0.3, 0.31]
 
 
 def test_curves_are_exported_a_row_an_epoch(results, netspace, tmp_path):

@@ -21,13 +21,15 @@ def export(
 ) -> None:
     """Write a study's runs, failures included, or their curves, as a table."""
     must_be_table(output)
+    from netspace.store.frames import NETWORK
+
     with results_of(study, store, name) as (opened, record, _):
         if curves:
             frame = opened.curves(record.id)
         else:
             frame = opened.frame(record.id)
             networks = {run.id: json.dumps(run.config) if run.config else None for run in opened.runs(record.id)}
-            frame["network"] = frame.index.map(networks)
+            frame[NETWORK] = frame.index.map(networks)
             frame = frame.reset_index()
     write_table(frame, output)
     print(f"{output}: {len(frame)} rows")
@@ -56,7 +58,10 @@ def import_(
         record = import_results(opened, name, files, layout, {field: column for field, _, column in pairs})
         counts = opened.counts(record.id)
         arguments = arguments_of(opened, name)
+    left_out = record.spec["imported"]["left_out"]
     for space, numbers in counts.items():
         failed = sum(number for status, number in numbers.items() if status != "done")
         print(f"{space}: {numbers['done']} models, {failed} failed")
+    if left_out:
+        print(f"left out: {left_out} models that have not ended")
     print(f"Compare them: netspace compare {arguments}")

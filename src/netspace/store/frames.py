@@ -20,6 +20,12 @@ _RUN_TYPES = {
     "attempts": "int64",
     "message": "object",
 }
+RUN_COLUMNS = ("run_id", *_RUN_TYPES)
+"""What a table says of every run, before the sampled parameters."""
+NETWORK = "network"
+"""The column that `netspace export` adds: the network as JSON."""
+
+_PREFIX = "parameters."
 _CURVE_TYPES = {
     "run_id": "int64",
     "epoch": "int64",
@@ -39,8 +45,17 @@ def runs_frame(connection: Connection, study_id: int) -> pd.DataFrame:
     labels = pd.Index([row.id for row in rows], name="run_id", dtype="int64")
     frame = pd.DataFrame([row[2:] for row in rows], columns=list(_RUN_TYPES), index=labels).astype(_RUN_TYPES)
     parameters = pd.DataFrame([row.parameters for row in rows], index=labels)
-    clashing = {name: f"parameters.{name}" for name in parameters.columns if name in _RUN_TYPES}
-    return frame.join(parameters.rename(columns=clashing))
+    return frame.join(parameters.rename(columns=_column_of))
+
+
+def parameter_of(column: str) -> str:
+    """Return the parameter that stands in a column of `runs_frame` beside `RUN_COLUMNS`."""
+    name = column.removeprefix(_PREFIX)
+    return name if _column_of(name) == column else column
+
+
+def _column_of(parameter: str) -> str:
+    return f"{_PREFIX}{parameter}" if parameter in (*RUN_COLUMNS, NETWORK) else parameter
 
 
 def curves_frame(connection: Connection, condition: ColumnElement[bool]) -> pd.DataFrame:

@@ -84,6 +84,7 @@ class StoredResult:
     planned: PlannedRun
     outcome: Outcome | None = None
     failure: str | None = None
+    status: Literal["failed", "lost"] = "failed"  # without an outcome
 
     def __post_init__(self) -> None:
         if (self.outcome is None) == (self.failure is None):

@@ -321,7 +321,8 @@ class Store:
 
         Columns: `space`, `index`, `launch`, `digest`, `status`, `error` (top-1, %; NaN unless done), `flops`, `params`,
         `activations`, `seed`, `seconds` (NaN unless done or diverged), `attempts`, `message`, and one per sampled
-        parameter (NaN where the space has no such parameter; `parameters.NAME` where NAME is a column above).
+        parameter (NaN where the space has no such parameter; `parameters.NAME` where NAME is `run_id`, `network` or a
+        column above).
         """
         with self._database.read() as connection:
             return frames.runs_frame(connection, study_id)
@@ -344,7 +345,7 @@ def _ended(result: StoredResult) -> dict[str, Any]:
     """Return the values of a run that ended elsewhere."""
     outcome = result.outcome
     if outcome is None:
-        return {"status": "failed", "message": _text(result.failure), "finished": Now()}
+        return {"status": result.status, "message": _text(result.failure), "finished": Now()}
     return _recorded(outcome)
 
 

@@ -9,7 +9,8 @@ Three layouts are read:
   mapping of several lists) with one object a job: `net` (`ds`, `ws`, `ss`, `bot_muls`, `num_gs`, or a genotype),
   `flops`, `params`, `rng_seed` and, one entry an epoch, `test_ep_top1`, `train_ep_top1` (errors, %) and
   `train_ep_loss`.
-- `csv`: any table (.csv, .parquet, .jsonl), a row a model; see `FIELDS`.
+- `csv`: any table (.csv, .parquet, .jsonl), a row a model; see `FIELDS`. What `netspace export` writes is one; its
+  columns that number and count runs are left out, because the new study has its own.
 
 The error is that of the last epoch, as in our own studies, although both tools report the lowest one of all epochs.
 """
@@ -19,36 +20,42 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from netspace.arch import AnyNetConfig, RegNetConfig
 from netspace.documents import digest
 from netspace.errors import ConfigError, DataError, raise_unknown
 from netspace.stats.frames import DONE, read_table
-from netspace.store import CurvePoint, Outcome, PlannedRun, Store, StoredResult, StudyRecord
+from netspace.store import FINAL, STATUSES, CurvePoint, Outcome, PlannedRun, Store, StoredResult, StudyRecord
+from netspace.store.frames import NETWORK, RUN_COLUMNS, parameter_of
+
+T = TypeVar("T")
 
 FIELDS = {
     "space": "the design space; left out, the file's name",
     "error": "top-1 error in %; empty where the model failed",
-    "status": "done, diverged, failed or lost; left out, done where there is an error",
+    "status": "done, diverged, failed or lost (planned and running are left out); without it, done",
     "flops": "multiply-adds",
     "params": "parameters",
     "activations": "activations",
     "seconds": "training time",
     "seed": "of the training",
     "message": "why a model failed",
-    "network": "the network as JSON, as `netspace export` writes it",
+    NETWORK: "the network as JSON, as `netspace export` writes it",
 }
 """What a column of a table may be; the others are kept as parameters of the model."""
+
+_OUR_COUNTS = frozenset(RUN_COLUMNS) - frozenset(FIELDS)
+_NOT_ENDED = frozenset(STATUSES) - frozenset(FINAL)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One model of another tool: `error` in %, or None and the `message` why there is none."""
+    """One model of another tool: `error` in %, or None, and then `status` and `message` say how and why."""
 
     space: str
     error: float | None
-    message: str = "no error is recorded"
+    message: str | None = None
     status: str = "failed"
     flops: int = 0
     params: int = 0
@@ -82,9 +89,10 @@ def import_results(
     for field in columns or {}:
         if field not in FIELDS:
             raise_unknown("field", field, FIELDS)
-    results = [result for file in files for result in LAYOUTS[layout](file, columns or {})]
+    found = [result for file in files for result in LAYOUTS[layout](file, columns or {})]
+    results = [result for result in found if result.status not in _NOT_ENDED]
     if not results:
-        raise DataError(f"{', '.join(map(str, files))}: no model in it")
+        raise DataError(f"{', '.join(map(str, files))}: no model {'that has ended ' if found else ''}in it")
     spaces = list(dict.fromkeys(result.space for result in results))
     counts = dict.fromkeys(spaces, 0)
     stored = []
@@ -95,7 +103,11 @@ def import_results(
         "name": name,
         "spaces": spaces,
         "n": max(counts.values()),
-        "imported": {"format": layout, "files": [str(file) for file in files]},
+        "imported": {
+            "format": layout,
+            "files": [str(file) for file in files],
+            "left_out": len(found) - len(results),
+        },
     }
     return store.add_study(name, spec, digest(spec), stored)
 
@@ -115,12 +127,14 @@ def _stored(result: Result, index: int, launch: int) -> StoredResult:
         seed=result.seed,
     )
     if result.error is None and result.status != "diverged":
-        return StoredResult(planned=planned, failure=result.message)
+        reason = result.message or "no error is recorded"
+        return StoredResult(planned=planned, failure=reason, status="lost" if result.status == "lost" else "failed")
     outcome = Outcome(
         status="diverged" if result.error is None else "done",
         error=result.error,
         curve=result.curve,
         seconds=result.seconds,
+        message=result.message,
     )
     return StoredResult(planned=planned, outcome=outcome)
 
@@ -146,7 +160,7 @@ def _pycls_job(job: Mapping[str, Any], space: str) -> Result:
     return Result(
         space=space,
         error=float(errors[-1]) if complete else None,
-        message=f"it ended after epoch {reached} of {wanted or '?'}: {last_words}",
+        message=None if complete else f"it ended after epoch {reached} of {wanted or '?'}: {last_words}",
         flops=int(complexity.get("flops", 0)),
         params=int(complexity.get("params", 0)),
         activations=int(complexity.get("acts", 0)),
@@ -225,6 +239,7 @@ def _nds_job(job: Mapping[str, Any], space: str) -> Result:
     net, optim = job["net"], job.get("optim", {})
     errors = job.get("test_ep_top1", [])
     wanted = optim.get("max_ep", len(errors))
+    complete = bool(errors) and len(errors) == wanted
     numbers = {
         f"{name}_{stage}": value
         for column, name in {
@@ -237,8 +252,8 @@ def _nds_job(job: Mapping[str, Any], space: str) -> Result:
     }
     return Result(
         space=space,
-        error=float(errors[-1]) if errors and len(errors) == wanted else None,
-        message=f"it ended after epoch {len(errors)} of {wanted}",
+        error=float(errors[-1]) if complete else None,
+        message=None if complete else f"it ended after epoch {len(errors)} of {wanted}",
         flops=round(job.get("flops", 0)),
         params=round(job.get("params", 0)),
         seed=int(job.get("rng_seed", 0)),
@@ -275,42 +290,80 @@ def _read_table(file: Path, columns: Mapping[str, str]) -> list[Result]:
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     if source["error"] not in used:
         raise DataError(f"{file}: no column '{source['error']}'; name the one with the error in %: --map error=COLUMN")
+    others = [column for column in frame.columns if column not in used and column not in _OUR_COUNTS]
     results = []
-    for row in rows:
+    for number, row in enumerate(rows, start=1):
         told = {field: row[column] for field, column in source.items() if row.get(column) is not None}
-        rest = {str(name): value for name, value in row.items() if name not in used and value is not None}
-        results.append(_row(told, rest, file))
+        parameters = {parameter_of(str(column)): row[column] for column in others if row[column] is not None}
+        results.append(_row(_Cells(told, source, f"{file}: row {number}"), parameters, file.stem))
     return results
 
 
-def _row(told: Mapping[str, Any], rest: dict[str, Any], file: Path) -> Result:
-    status = str(told.get("status", "done")).lower()
-    network = told.get("network")
-    try:
-        error = float(told["error"]) if status in DONE and "error" in told else None
-        if error is not None and not 0 <= error <= 100:
-            raise ValueError(f"error must lie in [0, 100] %, got {error:g}")
-        return Result(
-            space=str(told.get("space", file.stem)),
-            error=error,
-            status=status,
-            message=str(told.get("message", "no error is recorded" if status in DONE else status)),
-            seconds=float(told.get("seconds", 0.0)),
-            network=AnyNetConfig(**json.loads(network)) if network else None,
-            parameters=rest,
-            flops=_whole(told, "flops"),
-            params=_whole(told, "params"),
-            activations=_whole(told, "activations"),
-            seed=_whole(told, "seed"),
-        )
-    except ValueError as error:
-        raise DataError(f"{file}: {str(error).splitlines()[0]}") from None
+@dataclass(frozen=True)
+class _Cells:
+    """What one row of a table tells, by field, and where it does."""
+
+    told: Mapping[str, Any]
+    columns: Mapping[str, str]
+    where: str
+
+    def read(self, field: str, convert: Callable[[Any], T], missing: T) -> T:
+        """Return a field's value; one that `convert` refuses is told with its row and column."""
+        if field not in self.told:
+            return missing
+        try:
+            return convert(self.told[field])
+        except (ValueError, TypeError) as error:
+            reason = str(error).splitlines()[0]
+            raise DataError(f"{self.where}, column '{self.columns[field]}': {reason}") from None
 
 
-def _whole(told: Mapping[str, Any], name: str) -> int:
+def _row(cells: _Cells, parameters: Mapping[str, Any], file: str) -> Result:
+    status = cells.read("status", lambda value: str(value).lower(), "done")
+    known = status in DONE or status in STATUSES
+    return Result(
+        space=cells.read("space", str, file),
+        error=cells.read("error", _percentage, None) if status in DONE else None,
+        status=status,
+        message=cells.read("message", str, None if known else status),
+        seconds=cells.read("seconds", _amount, 0.0),
+        network=cells.read(NETWORK, _network, None),
+        parameters=parameters,
+        flops=cells.read("flops", _whole, 0),
+        params=cells.read("params", _whole, 0),
+        activations=cells.read("activations", _whole, 0),
+        seed=cells.read("seed", _whole, 0),
+    )
+
+
+def _percentage(value: Any) -> float | None:
+    error = float(value)
+    if not 0 <= error <= 100:
+        raise ValueError(f"error must lie in [0, 100] %, got {error:g}")
+    return error
+
+
+def _amount(value: Any) -> float:
+    amount = float(value)
+    if not (math.isfinite(amount) and amount >= 0):
+        raise ValueError(f"a number of at least 0 is expected, got {amount:g}")
+    return amount
+
+
+def _whole(value: Any) -> int:
     # a seed needs all its 63 bits, which a float does not have
-    value = told.get(name, 0)
-    return value if isinstance(value, int) else round(float(value))
+    whole = value if isinstance(value, int) else round(_amount(value))
+    if not 0 <= whole < 2**63:
+        raise ValueError(f"a number from 0 to below 2^63 is expected, got {whole:g}")
+    return whole
+
+
+def _network(value: Any) -> AnyNetConfig | None:
+    """Return the network that a cell holds: as text, or, in JSON lines, as it is."""
+    content = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(content, dict):
+        raise TypeError(f"a network as a JSON object is expected, got {str(value)[:60]}")
+    return AnyNetConfig(**content)
 
 
 def _read_json(file: Path) -> Any:
