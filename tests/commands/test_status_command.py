@@ -95,6 +95,20 @@ def test_a_store_alone_tells_what_the_study_file_tells(study, halfway, netspace)
     assert told["failures"][0]["message"].startswith("out of memory on cpu")
 
 
+def test_watch_ends_where_early_stopping_has_spared_the_rest(study, netspace):
+    study.write_text(yaml.safe_dump({**SMALL, "n": 10, "stop": {"alpha": 0.05, "delta": None}}))
+    with Store.open(study.parent / "small.db") as store:
+        record = Study.load(study).open(store)
+        for _ in range(18):
+            run = store.claim_next(record.id, "driver")
+            error = 80.0 if run.space == "AnyNetXA" else 40.0
+            store.record(run.id, "driver", Outcome(status="done", error=error, seconds=1.0))
+    watched = netspace("status", study, "--watch", "--interval", "0.1")
+    assert watched.code == 0
+    assert "18 of 18 runs ended · early stopping spared 2" in watched.out
+    assert "none is being trained" not in watched.out
+
+
 def test_a_store_with_several_studies_is_refused_alone(study, halfway, netspace):
     with Store.open(halfway) as store:
         store.plan_study("another", {}, "digest")

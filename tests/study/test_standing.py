@@ -45,6 +45,26 @@ def test_a_standing_counts_and_estimates(study):
     assert (now.best.space, now.best.index, now.best.error) == ("B", 0, 20.0)
 
 
+def test_runs_that_early_stopping_spared_are_not_waited_for(tmp_path):
+    planned = [
+        PlannedRun(
+            space="AB"[i % 2], index=i // 2, launch=i, digest=f"d{i}", config={}, parameters={},
+            flops=1, params=1, activations=1, seed=i,
+        )
+        for i in range(60)
+    ]  # fmt: skip
+    with Store.open(tmp_path / "s.db") as store:
+        record = store.plan_study("study", {"stop": {"alpha": 0.05, "delta": None}}, "digest", planned)
+        # B wins all of its first 9 pairs: that decides
+        for i in range(18):
+            run = store.claim_next(record.id, "me")
+            store.record(run.id, "me", Outcome(status="done", error=80.0 - 40 * (i % 2), seconds=1.0))
+            now = standing(record, store)
+            assert now.spared == (42 if i == 17 else 0)
+        assert (now.ended, now.total) == (18, 18)
+        assert (now.as_dict()["total"], now.as_dict()["spared"]) == (18, 42)
+
+
 def test_failures_and_runs_that_are_tried_again_come_with_their_evidence(study):
     shown = standing(*study).as_dict()
     assert [(run["space"], run["index"], run["status"], run["attempts"]) for run in shown["failures"]] == [

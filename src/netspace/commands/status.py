@@ -48,10 +48,10 @@ def status(
 
 
 def _stopping(record: "StudyRecord", store: "Store") -> list[dict[str, Any]]:
-    from netspace.study.stopping import Stop, stopping_state, stopping_table
+    from netspace.study.stopping import stop_of, stopping_state, stopping_table
 
-    stop = record.spec.get("stop")
-    return [] if stop is None else stopping_table(stopping_state(record, store, Stop(**stop)))
+    stop = stop_of(record)
+    return [] if stop is None else stopping_table(stopping_state(record, store, stop))
 
 
 def _show(now: "Standing", stopping: list[dict[str, Any]], as_json: bool) -> None:
@@ -64,6 +64,8 @@ def _show(now: "Standing", stopping: list[dict[str, Any]], as_json: bool) -> Non
     states = list(next(iter(now.counts.values())))
     print_table(["space", *states], ([space, *numbers.values()] for space, numbers in now.counts.items()))
     facts = [f"{now.ended} of {now.total} runs ended"]
+    if now.spared:
+        facts.append(f"early stopping spared {now.spared}")
     if now.rate is not None and now.seconds_left is not None:
         facts += [f"{now.rate:.0f}/h", f"{duration(now.seconds_left)} left"]
     elif now.ended < now.total and not any(numbers["running"] for numbers in now.counts.values()):

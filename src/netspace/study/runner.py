@@ -21,6 +21,7 @@ from netspace.store.schema import Status
 from netspace.study.checkpoints import Checkpoints
 from netspace.study.executors.base import Executor
 from netspace.study.jobs import Event, Failed, Finished, Job, Lost
+from netspace.study.stopping import spared_runs
 
 LEASE_SECONDS = 120.0
 """How long another driver leaves a run alone that was claimed and not heard of since."""
@@ -66,9 +67,7 @@ class Progress:
     @property
     def spared(self) -> int:
         """Planned runs that early stopping made unnecessary."""
-        if self.needed is None:
-            return 0
-        return sum(counts["planned"] for space, counts in self.counts.items() if space not in self.needed)
+        return spared_runs(self.counts, self.needed)
 
     @property
     def ended(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from netspace.store import RunRecord, Status, Store, StudyRecord
 from netspace.store.schema import FINAL
+from netspace.study.stopping import spared_runs, stop_of, stopping_state
 
 RECENT = 20
 """Runs whose durations tell how long one takes now; a study's first runs may have met an idle machine."""
@@ -18,6 +19,7 @@ class Standing:
     Attributes:
         name: of the study.
         counts: runs by space and status.
+        spared: planned runs that early stopping made unnecessary.
         rate: runs per hour that end while as many are trained as now; None where none is, or none has ended yet.
         best: the run of the lowest error so far.
         failures: runs that diverged, failed or were lost, the last to end last.
@@ -26,6 +28,7 @@ class Standing:
 
     name: str
     counts: dict[str, dict[Status, int]]
+    spared: int
     rate: float | None
     best: RunRecord | None
     failures: tuple[RunRecord, ...]
@@ -33,8 +36,8 @@ class Standing:
 
     @property
     def total(self) -> int:
-        """Runs of the study."""
-        return sum(sum(counts.values()) for counts in self.counts.values())
+        """Runs of the study, without those that early stopping spared."""
+        return sum(sum(counts.values()) for counts in self.counts.values()) - self.spared
 
     @property
     def ended(self) -> int:
@@ -54,6 +57,7 @@ class Standing:
             "counts": self.counts,
             "ended": self.ended,
             "total": self.total,
+            "spared": self.spared,
             "runs_per_hour": self.rate,
             "seconds_left": self.seconds_left,
             "best": None if best is None else {"space": best.space, "index": best.index, "error": best.error},
@@ -68,11 +72,13 @@ def standing(record: StudyRecord, store: Store) -> Standing:
     Raises:
         StoreError: the store cannot be read.
     """
-    runs = store.runs(record.id)
+    runs, counts, stop = store.runs(record.id), store.counts(record.id), stop_of(record)
+    needed = None if stop is None else stopping_state(record, store, stop).needed
     ended = sorted((run for run in runs if run.status in FINAL), key=lambda run: run.finished or 0.0)
     return Standing(
         name=record.name,
-        counts=store.counts(record.id),
+        counts=counts,
+        spared=spared_runs(counts, needed),
         rate=_rate(ended, sum(run.status == "running" for run in runs)),
         best=min((run for run in ended if run.error is not None), key=lambda run: run.error or 0.0, default=None),
         failures=tuple(run for run in ended if run.status != "done"),

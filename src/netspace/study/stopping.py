@@ -1,6 +1,6 @@
 """Early stopping of a study: what its file says, where it stands, and what that means for its claims."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -8,7 +8,7 @@ from pydantic import Field
 from netspace.documents import Document
 from netspace.errors import StudyError
 from netspace.stats import Claim, JudgedClaim, SequentialChain, SequentialComparison, StoppingRule, judge
-from netspace.store import FINAL, Store, StudyRecord
+from netspace.store import FINAL, Status, Store, StudyRecord
 
 PAPER_N = 500
 """Models of each space in the RegNet paper: what early stopping is held against."""
@@ -30,6 +30,24 @@ class Stop(Document):
     def rule(self) -> StoppingRule:
         """The rule of one pair; `SequentialChain` divides alpha among the pairs."""
         return StoppingRule(alpha=self.alpha, delta=self.delta)
+
+
+def stop_of(record: StudyRecord) -> Stop | None:
+    """Return the rule that a stored study was started with; None where it trains all its models."""
+    stop = record.spec.get("stop")
+    return None if stop is None else Stop(**stop)
+
+
+def spared_runs(counts: Mapping[str, Mapping[Status, int]], needed: Collection[str] | None) -> int:
+    """Return how many planned runs early stopping has made unnecessary.
+
+    Args:
+        counts: runs by space and status.
+        needed: spaces of which more models are wanted; None for all.
+    """
+    if needed is None:
+        return 0
+    return sum(by_status["planned"] for space, by_status in counts.items() if space not in needed)
 
 
 def stopping_state(record: StudyRecord, store: Store, stop: Stop) -> SequentialChain:
