@@ -63,17 +63,20 @@ def make_study(tmp_path: Path) -> Iterator[MakeStudy]:
         gap: float = 1.5,
         chance: float | None = 90.0,
         spec: Mapping[str, Any] | None = None,
+        drawn: Mapping[str, int] | None = None,
         message: str = "Traceback (most recent call last):\n  File ...\nRuntimeError: <b>boom</b>",
     ) -> Store:
         """Plan n runs in each space and end the first `finished` of each, of which the first `failures` fail.
 
-        Errors of each space are `gap` points below those of the one before it.
+        Errors of each space are `gap` points below those of the one before it. `drawn` are further parameters, each
+        random below its bound.
         """
         generator = np.random.default_rng(0)
         planned, errors = [], {}
         for index in range(n):
             for place, space in enumerate(spaces):
                 config, parameters = network(generator)
+                parameters |= {key: int(generator.integers(bound)) for key, bound in (drawn or {}).items()}
                 cost = complexity(config, 32)
                 errors[space, index] = 50.0 if equal_errors else error_of(config, -gap * place, generator)
                 planned.append(

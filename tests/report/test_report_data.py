@@ -1,6 +1,7 @@
 """Tables of a study, held against direct arithmetic on what was recorded."""
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy.stats import mannwhitneyu
 from netspace.arch import AnyNetConfig
 from netspace.errors import StatisticsError, StudyError, UnknownNameError
 from netspace.report import study_tables, verdict_table
+from netspace.study.stopping import Stop, judge_claims
 
 
 def test_a_failed_run_is_plus_infinity_in_the_population_and_chance_in_the_mean(make_study):
@@ -166,3 +168,28 @@ def test_claims_of_the_study_are_judged(make_study):
     assert tables.claims["claim"].tolist() == claims
     assert tables.claims["judgement"].tolist()[:2] == ["confirmed", "refuted"]
     assert tables.claims["evidence"].str.len().min() > 10
+
+
+def test_a_claim_is_judged_by_report_and_command_alike(make_study):
+    claims = [
+        "b better than a",
+        "errors of a rise with group_width_4",
+        "errors of a fall with drawn_width_1",
+        "best flops between 1 and 1e12 in a",
+    ]
+    columns = {"group_width_4": 4, "drawn_width_1": 24}
+    spec = {"claims": claims, "stop": {"alpha": 0.05, "delta": 0.1}}
+    store = make_study(("a", "b"), n=12, spec=spec, drawn=columns)
+    tables = study_tables(store, "small")
+    judged = judge_claims(tables.study, store, claims, Stop(**spec["stop"]))
+    assert tables.claims.to_dict("records") == [asdict(one) for one in judged]
+    assert "early stopping" in judged[0].evidence
+
+
+def test_a_claim_that_cannot_be_judged_is_a_row_of_the_report(make_study):
+    claims = ["errors of a rise with nothing", "b better than a", "a is good"]
+    found = study_tables(make_study(("a", "b"), n=30, gap=10, spec={"claims": claims}), "small").claims
+    assert found["claim"].tolist() == claims
+    assert found["judgement"].tolist() == ["undecided", "confirmed", "undecided"]
+    assert found["evidence"][0].startswith("unknown property of a in the claim 'errors of a rise with nothing'")
+    assert "has none of the valid forms" in found["evidence"][2]

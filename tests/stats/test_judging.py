@@ -145,3 +145,12 @@ def test_a_mistake_in_a_claim_is_an_error(frame) -> None:
         judge(["C is better"], frame, status="status")
     with pytest.raises(UnknownNameError, match="valid: depth, w_m"):
         judge(["best width between 1 and 2"], frame, status="status")
+
+
+def test_a_mistake_in_a_claim_leaves_the_others_judged_where_that_is_asked_for(frame) -> None:
+    claims = ["C is better", "C better than A", "best width between 1 and 2"]
+    judged = judge(claims, frame, status="status", lenient=True)
+    assert [(one.claim, one.judgement) for one in judged] == list(
+        zip(claims, ["undecided", "confirmed", "undecided"], strict=True)
+    )
+    assert judged[1] == judge(claims[1:2], frame, status="status")[0]

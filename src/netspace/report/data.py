@@ -127,9 +127,8 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
         study_name: its name there.
 
     Raises:
-        UnknownNameError: the store holds no study of this name, or a claim names what the study does not have.
+        UnknownNameError: the store holds no study of this name.
         StudyError: no run of it has ended.
-        StatisticsError: a claim that cannot be read.
     """
     study, records, runs = _results(store, study_name)
     configs = {run.id: run.config for run in records}
@@ -139,7 +138,7 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
     chance = chance_error(records)
     numbers = number_columns(runs)
     properties = {space: properties_of(ended[ended["space"] == space], numbers) for space in populations}
-    chain = stopping_chain(study.spec, runs, spaces)
+    chain = stopping_chain(study, store)
     return StudyTables(
         study=study,
         store=store.where,
@@ -155,7 +154,7 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
         ranges=_ranges(ended, properties),
         best=_best(ended, configs, study.spec),
         verdicts=judge(populations, chance, complete=len(ended) == len(runs), chain=chain),
-        claims=claims_table(study.spec, runs, spaces, chain),
+        claims=claims_table(study, store, chain),
         chain=chain,
         failures=_failures(runs),
         curves=store.curves(study.id),
@@ -199,7 +198,7 @@ def verdict_table(
     found = _populations(runs)
     populations = {space: found.get(space, np.empty(0)) for space in chosen}
     complete = bool(runs.loc[runs["space"].isin(chosen), "status"].isin(FINAL).all())
-    chain = stopping_chain(study.spec, runs, known)
+    chain = stopping_chain(study, store)
     return judge(populations, chance_error(records), complete=complete, chain=chain, alpha=alpha, delta=delta)
 
 

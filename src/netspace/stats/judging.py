@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau, rankdata
 
-from netspace.errors import StatisticsError
+from netspace.errors import StatisticsError, UnknownNameError
 from netspace.stats import ranges
 from netspace.stats.chain import INDICATIVE, SequentialChain
 from netspace.stats.claims import DELTA, BestBetween, Claim, Equivalent, Order, Trend, parse_claim, resolve_claim
@@ -25,6 +25,8 @@ FITTED = "e_fit"
 """The property that is computed, where the table has no such column, from those of the stages' depths and widths."""
 MIN_MODELS_OF_PROPERTY = ranges.MIN_MODELS
 """Models below which nothing is said about a property."""
+BOOKKEEPING = ("index", "launch", "seed", "attempts", "message")
+"""Columns of a study's runs that are no property of a model."""
 Finding = tuple[Judgement, str]
 
 
@@ -50,6 +52,7 @@ def judge(
     spaces: Sequence[str] | None = None,
     chain: SequentialChain | None = None,
     alpha: float = 0.05,
+    lenient: bool = False,
     space: str = "space",
     error: str = "error",
     status: str | None = None,
@@ -71,44 +74,72 @@ def judge(
             fixed number of models does not hold where the results decided that number; the evidence on other pairs
             says so.
         alpha: level of every judgement.
+        lenient: whether a claim that cannot be read, or names what there is not, is undecided instead of an error.
         space, error, status: columns, see `populations_from_frame`.
 
     Returns:
         One judgement per claim, in their order.
 
     Raises:
-        StatisticsError: a claim that cannot be read, or a table that `populations_from_frame` refuses.
-        UnknownNameError: a claim names a space or property that there is not, or a column is missing.
+        StatisticsError: a claim that cannot be read, unless `lenient`; a table that `populations_from_frame` refuses.
+        UnknownNameError: a claim names a space or property that there is not, unless `lenient`; a column is missing.
     """
     populations = populations_from_frame(frame, space=space, error=error, status=status)
     names = list(populations) if spaces is None else list(spaces)
     models = {name: frame[frame[space].astype(str) == name] for name in names}
     errors = {name: populations.get(name, np.empty(0)) for name in names}
-    read = [
-        resolve_claim(
-            parse_claim(claim) if isinstance(claim, str) else claim,
-            names,
-            lambda name: _properties(models[name].drop(columns=error)),
-        )
-        for claim in claims
-    ]
+    read: list[Claim | JudgedClaim] = []
+    for claim in claims:
+        try:
+            parsed = parse_claim(claim) if isinstance(claim, str) else claim
+            read.append(resolve_claim(parsed, names, lambda name: _properties(models[name].drop(columns=error))))
+        except (StatisticsError, UnknownNameError) as mistake:
+            if not lenient:
+                raise
+            text = claim if isinstance(claim, str) else claim.text
+            read.append(JudgedClaim(claim=text, judgement="undecided", evidence=str(mistake)))
     # Holm's correction runs over all claims that one space is better than another
     pairs = dict.fromkeys((claim.worse, claim.better) for claim in read if isinstance(claim, Order))
     enough = [pair for pair in pairs if all(errors[name].size >= MIN_MODELS for name in pair)]
     # a bootstrap of means takes no part in the judgement: it is kept short
     compared = compare_chain(errors, enough, alpha=alpha, delta=DELTA, resamples=100) if enough else {}
     judged = []
-    for claim in read:
-        match claim:
+    for one in read:
+        match one:
+            case JudgedClaim():
+                judged.append(one)
+                continue
             case Order(better=better, worse=worse):
-                found = _sequential(claim, chain) or _order(claim, compared.get((worse, better)), errors, chain)
+                found = _sequential(one, chain) or _order(one, compared.get((worse, better)), errors, chain)
             case Equivalent():
-                found = _sequential(claim, chain) or _equivalent(claim, errors, alpha, chain)
+                found = _sequential(one, chain) or _equivalent(one, errors, alpha, chain)
             case BestBetween() | Trend():
-                place = claim.space or names[-1]
-                found = _by_property(claim, place, models[place], errors[place], alpha)
-        judged.append(JudgedClaim(claim=claim.text, judgement=found[0], evidence=found[1]))
+                place = one.space or names[-1]
+                found = _by_property(one, place, models[place], errors[place], alpha)
+        judged.append(JudgedClaim(claim=one.text, judgement=found[0], evidence=found[1]))
     return judged
+
+
+def judge_runs(
+    claims: Sequence[str | Claim],
+    runs: pd.DataFrame,
+    *,
+    spaces: Sequence[str],
+    chain: SequentialChain | None,
+    lenient: bool = False,
+) -> list[JudgedClaim]:
+    """Judge claims about a study, see `judge`, by what its store tells of the runs that ended.
+
+    Args:
+        claims: as text or parsed.
+        runs: the runs that ended, with the columns of `Store.frame`.
+        spaces, chain, lenient: see `judge`.
+
+    Raises:
+        StatisticsError, UnknownNameError: see `judge`.
+    """
+    models = runs.drop(columns=list(BOOKKEEPING))
+    return judge(claims, models, spaces=spaces, chain=chain, lenient=lenient, status="status")
 
 
 def property_values(models: pd.DataFrame, name: str) -> Floats:

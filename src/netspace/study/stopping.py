@@ -7,7 +7,8 @@ from pydantic import Field
 
 from netspace.documents import Document
 from netspace.errors import StudyError
-from netspace.stats import Claim, JudgedClaim, SequentialChain, SequentialComparison, StoppingRule, judge
+from netspace.stats import Claim, JudgedClaim, SequentialChain, SequentialComparison, StoppingRule
+from netspace.stats.judging import judge_runs
 from netspace.store import FINAL, Status, Store, StudyRecord
 
 PAPER_N = 500
@@ -90,11 +91,11 @@ def judge_claims(
         StatisticsError, UnknownNameError: a claim that cannot be read, or names what the study does not have.
     """
     runs = store.frame(record.id)
-    runs = runs[runs["status"].isin(FINAL)].drop(columns=["index", "launch", "seed", "attempts", "message"])
+    runs = runs[runs["status"].isin(FINAL)]
     if runs.empty:
         raise StudyError(f"{store.where}: no run of study '{record.name}' has ended; there is nothing to judge by")
     chain = None if stop is None else stopping_state(record, store, stop)
-    return judge(claims, runs, spaces=list(store.counts(record.id)), chain=chain, status="status")
+    return judge_runs(claims, runs, spaces=list(store.counts(record.id)), chain=chain)
 
 
 def _sentence(pair: tuple[str, str], comparison: SequentialComparison) -> str:
