@@ -3,11 +3,12 @@
 A fixed sample of AnyNetXA and RegNetX models of 1.5 to 3 MF at 32x32 is trained for a fixed number of steps, from the
 same weights and by the same recipe, in these ways by turns, as often as `--repeats` says; the table shows medians:
 
-1. the plain way: float32, contiguous memory, one process that uses all cores, one model after another; timm's RegNet
-   for RegNetX, our modules without our tricks for AnyNetXA;
-2. the engine: `netspace.study`'s local executor, one process with one thread for each core, in float32 and in bfloat16.
+1. the plain way: float32, contiguous memory, one process that uses all cores, or the GPU, one model after another;
+   timm's RegNet for RegNetX, our modules without our tricks for AnyNetXA;
+2. the engine: `netspace.study`'s local executor, one process with one thread for each core, or several on a GPU, in
+   float32 and in bfloat16.
 
-Printed are models an hour, images a second, the share of the machine's bfloat16 peak that the models' own arithmetic
+Printed are models an hour, images a second, the share of the device's bfloat16 peak that the models' own arithmetic
 amounts to (MFU: 6 flops for each multiply-add of the forward pass), the mean error and the ratio to the plain way.
 """
 
@@ -66,6 +67,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=40, help="of each model")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3, help="of each way")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     spec = DataSpec(source=options.data, train=options.steps * options.batch, validation=VALIDATION)
@@ -76,9 +78,9 @@ def main() -> None:
     sample = draw(options.models, data)
     low = recipe.model_copy(update={"precision": "bfloat16"})
     runs: dict[str, Callable[[], tuple[float, list[float]]]] = {
-        "plain": lambda: plain(sample, data, recipe),
-        "engine, float32": lambda: engine(sample, spec, recipe),
-        "engine, bfloat16": lambda: engine(sample, spec, low),
+        "plain": lambda: plain(sample, data, recipe, options.device),
+        "engine, float32": lambda: engine(sample, spec, recipe, options.device),
+        "engine, bfloat16": lambda: engine(sample, spec, low, options.device),
     }
     results: dict[str, list[tuple[float, list[float]]]] = {name: [] for name in runs}
     for _ in range(options.repeats):
@@ -88,7 +90,7 @@ def main() -> None:
         Way(name=name, seconds=[seconds for seconds, _ in measured], errors=measured[-1][1])
         for name, measured in results.items()
     ]
-    report(ways, sample, options.steps * options.batch, as_json=options.json)
+    report(ways, sample, options.steps * options.batch, options.device, as_json=options.json)
 
 
 def draw(n: int, data: ImageData) -> list[Entry]:
@@ -102,21 +104,19 @@ def draw(n: int, data: ImageData) -> list[Entry]:
     return sample
 
 
-def plain(
-    sample: Sequence[tuple[str, AnyNetConfig, Any]], data: ImageData, recipe: Recipe
-) -> tuple[float, list[float]]:
+def plain(sample: Sequence[Entry], data: ImageData, recipe: Recipe, device: str) -> tuple[float, list[float]]:
     """Train the sample as a good PyTorch tutorial would; return the seconds and the errors in %."""
     errors, started = [], time.perf_counter()
     for seed, (name, config, row) in enumerate(sample):
         ours = build(config, seed=seed)
         model: nn.Module = ours if name != "RegNetX" else timm_regnet(ours, row)
-        errors.append(plain_training(model, data, recipe, seed))
+        errors.append(plain_training(model.to(device), data, recipe, seed, device))
     return time.perf_counter() - started, errors
 
 
-def plain_training(model: nn.Module, data: ImageData, recipe: Recipe, seed: int) -> float:
+def plain_training(model: nn.Module, data: ImageData, recipe: Recipe, seed: int, device: str) -> float:
     """Train one model for an epoch and return its validation error in %."""
-    mean, std = augment.statistics(data, torch.device("cpu"))
+    mean, std = augment.statistics(data, torch.device(device))
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.SGD(
         [
@@ -136,7 +136,8 @@ def plain_training(model: nn.Module, data: ImageData, recipe: Recipe, seed: int)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(recipe, step, steps)
         loss = F.cross_entropy(
-            model(normalise(images, mean, std).contiguous()), torch.from_numpy(data.train_labels[rows])
+            model(normalise(images.to(device), mean, std).contiguous()),
+            torch.from_numpy(data.train_labels[rows]).to(device),
         )
         optimizer.zero_grad()
         loss.backward()
@@ -146,7 +147,7 @@ def plain_training(model: nn.Module, data: ImageData, recipe: Recipe, seed: int)
     with torch.no_grad():
         for start in range(0, len(data.validation_labels), recipe.batch_size):
             images = torch.from_numpy(np.array(data.validation_images[start : start + recipe.batch_size]))
-            called = model(normalise(images, mean, std).contiguous()).argmax(1).numpy()
+            called = model(normalise(images.to(device), mean, std).contiguous()).argmax(1).cpu().numpy()
             wrong += int((called != data.validation_labels[start : start + recipe.batch_size]).sum())
     return 100.0 * wrong / len(data.validation_labels)
 
@@ -171,12 +172,10 @@ def timm_regnet(model: Any, row: dict[str, Any]) -> nn.Module:
     return theirs
 
 
-def engine(
-    sample: Sequence[tuple[str, AnyNetConfig, Any]], spec: DataSpec, recipe: Recipe
-) -> tuple[float, list[float]]:
+def engine(sample: Sequence[Entry], spec: DataSpec, recipe: Recipe, device: str) -> tuple[float, list[float]]:
     """Train the sample as a study does on this machine; return the seconds and the errors in %."""
     context = JobContext(data=spec, root=Path.cwd(), resolution=RESOLUTION, recipe=recipe)
-    executor = get_executor("local")(context, workers=None, device="cpu")
+    executor = get_executor("local")(context, workers=None, device=device)
     try:
         waiting = [Job(run_id=i, config=config.to_dict(), seed=i) for i, (_, config, _) in enumerate(sample)]
         # the processes start once for a study of hundreds of runs: one job each goes before the clock
@@ -203,24 +202,25 @@ def run(executor: Any, jobs: Sequence[Job]) -> dict[int, float]:
     return errors
 
 
-def peak_flops() -> float:
-    """Return the flops a second of one core in bfloat16, measured on a large product of matrices."""
+def peak_flops(device: str) -> float:
+    """Return the flops a second of one core, or of the GPU, in bfloat16, measured on a large product of matrices."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    a = torch.randn(2048, 2048, dtype=torch.bfloat16)
+    side = 2048 if device == "cpu" else 8192
+    a = torch.randn(side, side, dtype=torch.bfloat16, device=device)
     times = []
     for _ in range(5):
         started = time.perf_counter()
-        a @ a
+        float((a @ a)[0, 0])  # looked at, so that a GPU has done it
         times.append(time.perf_counter() - started)
     torch.set_num_threads(threads)
-    return 2 * 2048**3 / min(times)
+    return 2 * side**3 / min(times)
 
 
-def report(ways: Sequence[Way], sample: Sequence[Any], images: int, *, as_json: bool) -> None:
+def report(ways: Sequence[Way], sample: Sequence[Entry], images: int, device: str, *, as_json: bool) -> None:
     """Print the table."""
-    cores = torch.get_num_threads()
-    peak = cores * peak_flops()
+    units = torch.get_num_threads() if device == "cpu" else torch.cuda.device_count()
+    peak = units * peak_flops(device)
     work = sum(6 * complexity(config, RESOLUTION).flops for _, config, _ in sample) * images
     rows = [
         {
@@ -236,10 +236,12 @@ def report(ways: Sequence[Way], sample: Sequence[Any], images: int, *, as_json: 
         for way in ways
     ]
     if as_json:
-        machine = {"cores": cores, "peak_flops": peak, "torch": torch.__version__}
+        machine = {"device": device, "units": units, "peak_flops": peak, "torch": torch.__version__}
         print(json.dumps({**machine, "rows": rows, "ways": [asdict(way) for way in ways]}, indent=2))
         return
-    print(f"{len(sample)} models, {images} images each; {cores} cores, {peak / 1e9:.0f} GFLOP/s in bfloat16 together")
+    print(
+        f"{len(sample)} models, {images} images each; {units} x {device}, {peak / 1e9:.0f} GFLOP/s in bfloat16 together"
+    )
     print("way                 models/h  images/s    MFU   error      vs. plain  ratio  least")
     for row in rows:
         mean, deviation = row["difference_from_plain"]
