@@ -317,15 +317,6 @@ def test_a_dead_process_of_this_machine_is_reclaimed_before_its_lease_ends(store
     assert {run.id for run in store.runs(study.id, status="running")} == {alive.id, elsewhere.id}
 
 
-def test_reclaimed_attempts_count_where_asked_and_end_as_lost(store, study):
-    for status, attempts in [("planned", 1), ("lost", 2)]:
-        run = store.claim_next(study.id, ME, lease_seconds=0.01)
-        time.sleep(0.05)
-        (run,) = store.reclaim(study.id, max_attempts=2)
-        assert (run.launch, run.status, run.attempts) == (0, status, attempts)
-    assert run.message == f"its worker vanished: {ME}"
-
-
 def test_counts_are_of_each_space_and_status(store, study):
     nothing = dict.fromkeys(schema.STATUSES, 0)
     run = store.claim_next(study.id, ME)

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Update, case, func, insert, literal, null, or_, select, update
+from sqlalchemy import Connection, Update, case, func, insert, literal, null, or_, select, update
 
 from netspace.errors import StoreError, StudyError
 from netspace.store import frames
@@ -240,16 +240,13 @@ class Store:
         Returns:
             The run's new status, or None, and nothing stored, if `worker` does not hold it.
         """
-        ended = self._update(_held(run_id, worker).values(_attempt_over(status, max_attempts, literal(_text(message)))))
+        ended = self._update(_held(run_id, worker).values(_attempt_over(status, max_attempts, message)))
         return ended[0].status if ended else None
 
-    def reclaim(self, study_id: int, *, max_attempts: int | None = None) -> list[RunRecord]:
+    def reclaim(self, study_id: int) -> list[RunRecord]:
         """Take the runs back whose lease ended, or whose worker was a process of this machine that no longer lives.
 
-        Args:
-            study_id: the study.
-            max_attempts: None where a vanished driver is no fault of the run: it is planned again and the attempt does
-                not count. A number counts it, and a run that used its attempts up ends as `lost`.
+        They are planned again and the attempt does not count: a vanished driver is no fault of the run.
 
         Returns:
             The runs taken back, as they are now, in launch order.
@@ -259,10 +256,7 @@ class Store:
             holders = connection.execute(select(runs.c.worker).where(*running).distinct()).scalars().all()
         gone = [holder for holder in holders if (worker := Worker.parse(holder)) and worker.is_gone()]
         message = literal("its worker vanished: ") + runs.c.worker
-        if max_attempts is None:
-            values = _PLANNED_AGAIN | {"attempts": runs.c.attempts - 1, "message": message}
-        else:
-            values = _attempt_over("lost", max_attempts, message)
+        values = _PLANNED_AGAIN | {"attempts": runs.c.attempts - 1, "message": message}
         vanished = or_(runs.c.lease_until < Now(), runs.c.worker.in_(gone))
         return self._update(update(runs).where(*running, vanished).values(values))
 
@@ -381,7 +375,7 @@ def _held(run_id: int, worker: str) -> Update:
     return update(runs).where(runs.c.id == run_id, runs.c.status == "running", runs.c.worker == worker)
 
 
-def _attempt_over(status: Status, max_attempts: int, message: ColumnElement[str]) -> dict[str, Any]:
+def _attempt_over(status: Status, max_attempts: int, message: str) -> dict[str, Any]:
     """Return the values of a run whose attempt came to nothing: `status` if it was the last one, else planned again."""
     last = runs.c.attempts >= max_attempts
     again = {name: case((last, runs.c[name]), else_=null()) for name in ("worker", "started")}
@@ -389,7 +383,7 @@ def _attempt_over(status: Status, max_attempts: int, message: ColumnElement[str]
         "status": case((last, literal(status)), else_=literal("planned")),
         "finished": case((last, Now()), else_=null()),
         "lease_until": None,
-        "message": message,
+        "message": _text(message),
     }
 
 
