@@ -80,6 +80,7 @@ def data(channels: int = 3) -> ImageData:
         mean=tuple(flat.mean(0)),
         std=tuple(flat.std(0)),
         split_digest="",
+        train_digest="",
     )
 
 

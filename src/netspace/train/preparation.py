@@ -3,6 +3,7 @@
 Both are made in one pass over the images, a few at a time, that finds broken ones and counts pixels.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -55,13 +56,31 @@ class Part:
         return read_ahead(self.images, (self.rows[piece] for piece in in_order(len(self.rows), size)))
 
 
-def write_arrays(folder: Path, parts: dict[str, Part]) -> ChannelCounts:
-    """Write each part's images and labels as .npy files; return the counts of the training images' pixels.
+class Census:
+    """What one pass over the training images tells of them, the same however they are divided into pieces."""
+
+    def __init__(self, channels: int) -> None:
+        self.counts = ChannelCounts(channels)
+        self._pixels = hashlib.sha256()
+
+    def add(self, images: NDArray[np.uint8]) -> None:
+        """Take in the next images, uint8 (n, height, width, channels)."""
+        self.counts.add(images)
+        self._pixels.update(np.ascontiguousarray(images))
+
+    @property
+    def pixels(self) -> str:
+        """SHA-256 of all the images' bytes, in order."""
+        return self._pixels.hexdigest()
+
+
+def write_arrays(folder: Path, parts: dict[str, Part]) -> Census:
+    """Write each part's images and labels as .npy files; return what the training images are.
 
     Raises:
         DataError: an image cannot be decoded; the message names it.
     """
-    counts = ChannelCounts(parts["train"].shape[-1])
+    census = Census(parts["train"].shape[-1])
     for name, part in parts.items():
         np.save(folder / f"{name}_labels.npy", part.labels)
         # written, not mapped: pages of a mapped file would count as memory of this process
@@ -70,12 +89,12 @@ def write_arrays(folder: Path, parts: dict[str, Part]) -> ChannelCounts:
             for images in part.pieces():
                 images.tofile(file)
                 if name == "train":
-                    counts.add(images)
-    return counts
+                    census.add(images)
+    return census
 
 
-def write_index(folder: Path, parts: dict[str, Part], tables: Path) -> ChannelCounts:
-    """Write where each part's images are, and its labels; return the counts of the training images' pixels.
+def write_index(folder: Path, parts: dict[str, Part], tables: Path) -> Census:
+    """Write where each part's images are, and its labels; return what the training images are.
 
     Args:
         folder: where to.
@@ -85,7 +104,7 @@ def write_index(folder: Path, parts: dict[str, Part], tables: Path) -> ChannelCo
     Raises:
         DataError: an image cannot be decoded; the message names it.
     """
-    counts = ChannelCounts(parts["train"].shape[-1])
+    census = Census(parts["train"].shape[-1])
     index: dict[str, Any] = {}
     for name, part in parts.items():
         drawn = _streamed(part)
@@ -99,9 +118,9 @@ def write_index(folder: Path, parts: dict[str, Part], tables: Path) -> ChannelCo
         }
         for images in part.pieces():
             if name == "train":
-                counts.add(images)
+                census.add(images)
     (folder / _INDEX).write_text(json.dumps(index), encoding="utf-8")
-    return counts
+    return census
 
 
 def is_whole(entry: Path, tables: Path) -> bool:
