@@ -129,8 +129,8 @@ def test_a_report_of_models_without_networks_says_what_takes_them(netspace, tmp_
     assert netspace("import", "t.csv", "--name", "plain").code == 0
     done = netspace("report", "plain.db")
     assert (done.code, done.err.count("\n")) == (2, 1)
-    assert f"netspace compare {tmp_path / 'plain.db'} takes them" in done.err
-    assert netspace("compare", "plain.db").code == 0
+    assert f"netspace compare {tmp_path / 'plain.db'} --study plain takes them" in done.err
+    assert netspace("compare", "plain.db", "--study", "plain").code == 0
 
 
 @pytest.mark.parametrize(

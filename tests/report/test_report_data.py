@@ -11,6 +11,7 @@ from scipy.stats import mannwhitneyu
 from netspace.arch import AnyNetConfig
 from netspace.errors import StatisticsError, StudyError, UnknownNameError
 from netspace.report import study_tables, verdict_table
+from netspace.store import Outcome, PlannedRun, Store
 from netspace.study.stopping import Stop, judge_claims
 
 
@@ -101,6 +102,26 @@ def test_a_study_without_ended_runs_is_told_in_one_line(make_study):
             call(store, "small")
     with pytest.raises(UnknownNameError, match="did you mean 'small'"):
         study_tables(store, "smal")
+
+
+def test_models_without_a_network_are_compared_but_not_reported(tmp_path):
+    runs = [
+        PlannedRun(
+            space="ab"[i % 2], index=i // 2, launch=i, digest=f"d{i}", config={}, parameters={},
+            flops=0, params=0, activations=0, seed=0,
+        )
+        for i in range(8)
+    ]  # fmt: skip
+    with Store.open(tmp_path / "plain.db") as store:
+        record = store.plan_study("plain", {}, "digest", runs)
+        for i in range(8):
+            run = store.claim_next(record.id, "me")
+            store.record(run.id, "me", Outcome(status="done", error=10.0 + i, seconds=1.0))
+        assert verdict_table(store, "plain")["n"].tolist() == [4]
+        with pytest.raises(
+            StudyError, match=r"plain\.db: a report draws networks.*netspace compare .*plain\.db --study plain"
+        ):
+            study_tables(store, "plain")
 
 
 def test_the_best_networks_are_the_least_errors_and_their_yaml_is_the_network(make_study):

@@ -9,7 +9,7 @@ import typer
 
 from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Track, Workers
 from netspace.commands.output import TABLES, make_folder, print_json, print_table, write_text
-from netspace.commands.stores import Results, StudyName, arguments_of, is_store, open_store, results_of, started
+from netspace.commands.stores import Results, StudyName, is_store, open_store, results_of, started
 from netspace.commands.tables import compare_table
 from netspace.errors import StudyError
 
@@ -117,11 +117,6 @@ def report(
     from netspace.report import write_report
 
     with results_of(study, store, name) as (opened, record, _):
-        if not all(run.config for run in opened.runs(record.id)):
-            raise StudyError(
-                f"{opened.where}: a report draws networks, and of some imported models only results are known; "
-                f"netspace compare {arguments_of(opened, record.name)} takes them"
-            )
         make_folder(output)
         written = write_report(opened, record.name, output, formats=formats.split(","))
     for path in written:

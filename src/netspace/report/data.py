@@ -128,9 +128,14 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
 
     Raises:
         UnknownNameError: the store holds no study of this name.
-        StudyError: no run of it has ended.
+        StudyError: no run of it has ended, or of some models only results are known.
     """
     study, records, runs = _results(store, study_name)
+    if not all(run.config for run in records):
+        raise StudyError(
+            f"{store.where}: a report draws networks, and of some imported models only results are known; "
+            f"netspace compare {shlex.join([store.where, '--study', study.name])} takes them"
+        )
     configs = {run.id: run.config for run in records}
     spaces = tuple(runs["space"].unique())
     ended = runs[runs["status"].isin(FINAL)]

@@ -64,7 +64,7 @@ def write_report(
 
     Raises:
         UnknownNameError: an unknown format, or the store holds no study of this name.
-        StudyError: no run of it has ended, or the folder cannot be written.
+        StudyError: no run of it has ended, of some models only results are known, or the folder cannot be written.
     """
     for format_ in formats:
         if format_ not in FORMATS:
