@@ -66,7 +66,7 @@ class Census:
     def add(self, images: NDArray[np.uint8]) -> None:
         """Take in the next images, uint8 (n, height, width, channels)."""
         self.counts.add(images)
-        self._pixels.update(np.ascontiguousarray(images))
+        self._pixels.update(np.ascontiguousarray(images).data)
 
     @property
     def pixels(self) -> str:
