@@ -1,8 +1,10 @@
 """Reading YAML and telling mistakes in one line."""
 
+from pathlib import Path
+
 import pytest
 
-from netspace.documents import Document, digest, dump_yaml, parse, read_yaml
+from netspace.documents import Document, digest, dump_yaml, is_document, parse, read_yaml
 from netspace.errors import ConfigError, MissingExtraError, UnknownNameError, raise_unknown
 
 
@@ -90,3 +92,10 @@ def test_an_unknown_name_is_told_with_the_nearest_and_all_valid_ones():
 
 def test_a_missing_extra_says_how_to_get_it():
     assert "uv sync --extra ray" in str(MissingExtraError("ray", "the executor 'ray'"))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("a.yaml", True), ("b/a.YML", True), ("a.json", True), ("a.csv", False)]
+)
+def test_documents_are_known_by_their_ending(name, expected):
+    assert is_document(name) == is_document(Path(name)) == expected

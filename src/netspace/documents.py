@@ -39,6 +39,11 @@ class Document(BaseModel, metaclass=_OneLineErrors):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
+def is_document(name: Path | str) -> bool:
+    """Return whether a file of this name is a YAML or JSON document, by its ending."""
+    return Path(name).suffix.lower() in {".yaml", ".yml", ".json"}
+
+
 def read_yaml(path: Path | str) -> Any:
     """Return what the YAML (or JSON) file at `path` holds, as plain lists, dicts and scalars.
 

@@ -1,6 +1,7 @@
 """Train, evaluate and time from the command line: what is written, what is printed, what is refused."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -95,6 +96,31 @@ def test_evaluation_needs_a_test_split_and_a_training(trained, work):
         invoke("evaluate", trained, "--data", work / "images" / "train", "--device", "cpu")
     with pytest.raises(TrainingError, match=r"holds no training .*; make one: netspace train"):
         invoke("evaluate", work / "images")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("dark", "pale"), "class 1 is 'pale', and in the training it was 'light'"),
+        (("light", "night"), "class 0 is 'light', and in the training it was 'dark'"),
+        (("dark", "light", "night"), "class 2 is 'night', and in the training it was not there"),
+    ],
+)
+def test_images_of_other_classes_are_refused(trained, work, tmp_path, names, message):
+    for split in ("train", "test"):
+        for name in names:
+            shutil.copytree(work / "images" / split / "dark", tmp_path / "other" / split / name)
+    with pytest.raises(DataError, match=f"other: {message}"):
+        invoke("evaluate", trained, "--data", tmp_path / "other", "--device", "cpu")
+
+
+def test_other_images_of_the_same_classes_are_judged(trained, work, tmp_path):
+    shutil.copytree(work / "images", tmp_path / "other")
+    (tmp_path / "other" / "test" / "dark" / "0.png").unlink()
+    (tmp_path / "other.json").write_text(json.dumps({"source": str(tmp_path / "other")}))
+    result = json.loads(invoke("evaluate", trained, "--data", tmp_path / "other.json", "--device", "cpu", "--json"))
+    assert [row["images"] for row in result["classes"]] == [5, 6]
+    invoke("evaluate", trained, "--device", "cpu")
 
 
 def test_times_are_printed_and_kept(work):

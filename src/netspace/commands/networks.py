@@ -110,7 +110,8 @@ def _plot(rows: list[dict[str, Any]], folder: Path) -> None:
 def find_network(name: str) -> "AnyNetConfig":
     """Return the network of a file (it exists, or looks like YAML or JSON) or of the zoo."""
     from netspace.arch import read_network, zoo
+    from netspace.documents import is_document
 
-    if Path(name).suffix in {".yaml", ".yml", ".json"} or Path(name).is_file():
+    if is_document(name) or Path(name).is_file():
         return read_network(name)
     return zoo.get(name)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -122,6 +123,7 @@ def evaluate(
     images = own if data is None else load_data(_data(data), training.resolution)
     if images.test_images is None or images.test_labels is None:
         raise DataError(f"{data or training.data.source}: has no test split; valid: a source with a split named 'test'")
+    _must_have_the_same_classes(own, images, data or training.data.source)
     model = from_pretrained(folder).to(place)
     must_fit(model, images)
     # the network knows images normalised by the statistics it was trained with, whatever it is shown now
@@ -189,21 +191,31 @@ def bench(
     print(f"kept in {kept[0].parent}")
 
 
+def _must_have_the_same_classes(own: "ImageData", images: "ImageData", source: str) -> None:
+    """Raise unless each label means the class that the network was trained to say by it."""
+    from netspace.errors import DataError
+
+    for label, (trained, found) in enumerate(zip_longest(own.class_names, images.class_names)):
+        if trained != found:
+            trained_as, found_as = ("not there" if name is None else f"'{name}'" for name in (trained, found))
+            raise DataError(f"{source}: class {label} is {found_as}, and in the training it was {trained_as}")
+
+
 def _recipe(name: str, overrides: dict[str, Any]) -> "Recipe":
-    from netspace.documents import read_yaml
+    from netspace.documents import is_document, read_yaml
     from netspace.train import parse_recipe
 
-    document = read_yaml(name) if Path(name).suffix in {".yaml", ".yml", ".json"} else name
+    document = read_yaml(name) if is_document(name) else name
     if isinstance(document, str):
         document = {"base": document}
     return parse_recipe({**document, **overrides} if isinstance(document, dict) else document, name)
 
 
 def _data(source: str) -> "DataSpec":
-    from netspace.documents import parse, read_yaml
+    from netspace.documents import is_document, parse, read_yaml
     from netspace.train import DataSpec
 
-    if Path(source).suffix in {".yaml", ".yml"}:
+    if is_document(source):
         return parse(DataSpec, read_yaml(source), source)
     return DataSpec(source=source)
 
