@@ -186,8 +186,8 @@ def test_only_the_holder_of_a_run_changes_it(store, study):
     planned, held = store.runs(study.id)[:2]
     store.claim(held.id, OTHER)
     before = store.runs(study.id)
+    assert not store.record(held.id, ME, done())
     for run in (planned, held):
-        assert not store.record(run.id, ME, done())
         assert not store.release(run.id, ME)
         assert store.fail(run.id, ME, "boom", max_attempts=1) is None
     assert store.heartbeat([planned.id, held.id], ME) == frozenset()
@@ -286,16 +286,30 @@ def test_a_released_run_costs_no_attempt(store, study):
     assert store.runs(study.id) == before
 
 
-def test_a_lease_that_ended_is_reclaimed_and_its_holder_records_nothing(store, study):
+def test_a_lease_that_ended_is_reclaimed(store, study):
     ended = store.claim_next(study.id, ME, lease_seconds=0.01)
     kept = store.claim_next(study.id, OTHER)
     time.sleep(0.05)
     assert [run.id for run in store.reclaim(study.id)] == [ended.id]
-    assert not store.record(ended.id, ME, done())
     run = store.run(ended.id)
     assert (run.status, run.attempts, run.message) == ("planned", 0, f"its worker vanished: {ME}")
     assert store.run(kept.id).status == "running"
     assert store.reclaim(study.id) == []
+
+
+def test_a_result_of_a_run_that_was_reclaimed_is_recorded_unless_another_has_begun_it(store, study):
+    free, taken = (store.claim_next(study.id, ME, lease_seconds=0.01) for _ in range(2))
+    time.sleep(0.05)
+    assert len(store.reclaim(study.id)) == 2
+    assert store.claim(taken.id, OTHER)
+    assert store.record(free.id, ME, done(error=41.5, epochs=2))
+    assert not store.record(free.id, ME, done(error=12.0, epochs=5))
+    assert not store.record(taken.id, ME, done())
+    run = store.run(free.id)
+    assert (run.status, run.error, run.worker, run.attempts, run.message) == ("done", 41.5, ME, 1, None)
+    assert run.finished - run.started == pytest.approx(run.seconds, abs=0.1)
+    assert len(store.curve(free.id)) == 2
+    assert (store.run(taken.id).status, store.run(taken.id).worker) == ("running", OTHER)
 
 
 def test_a_heartbeat_keeps_the_lease_and_tells_what_is_still_held(store, study):

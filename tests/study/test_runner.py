@@ -3,6 +3,7 @@
 import os
 import signal
 from collections import deque
+from collections.abc import Callable
 
 import pytest
 
@@ -153,6 +154,93 @@ def test_a_result_of_a_run_that_was_taken_away_is_not_recorded(store):
 
     run_study(record, store, Scripted(answer))
     assert store.runs(record.id)[0].status == "failed"
+
+
+class Slow(Executor):
+    """Trains what it is given until `end` says so, and breaks where it is given a job that it has."""
+
+    def __init__(self, capacity: int, end: Callable[[dict[int, Job], int], list[int]]) -> None:
+        self._capacity = capacity
+        self._end = end
+        self._jobs: dict[int, Job] = {}
+        self._waits = 0
+        self.submitted: list[int] = []
+
+    @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    def submit(self, job: Job) -> None:
+        assert job.run_id not in self._jobs, f"run {job.run_id} is being trained"
+        assert len(self._jobs) < self._capacity
+        self._jobs[job.run_id] = job
+        self.submitted.append(job.run_id)
+
+    def wait(self, timeout: float) -> list[Event]:  # noqa: ARG002 (it does not wait)
+        self._waits += 1
+        return [finished(self._jobs.pop(run_id)) for run_id in self._end(self._jobs, self._waits)]
+
+    def close(self) -> None:
+        self._jobs.clear()
+
+
+def take_over(store: Store, study_id: int) -> None:
+    """Do what another driver does once it has heard of no other for long: after a suspend, or a server's absence."""
+    with store._database.write() as connection:
+        connection.exec_driver_sql("UPDATE runs SET lease_until = 0 WHERE status = 'running'")
+    store.reclaim(study_id)
+
+
+def test_runs_whose_lease_ended_while_they_were_trained_are_neither_lost_nor_begun_twice(store):
+    """Of two in hand that another driver put back, one ends at once; the other is met again among the planned."""
+
+    def end(jobs: dict[int, Job], waits: int) -> list[int]:
+        if waits == 1:
+            take_over(store, record.id)
+            assert not store.runs(record.id, status="running")
+        return sorted(jobs)[:1]
+
+    record, executor = plan(store, 4), Slow(2, end)
+    assert run_study(record, store, executor).number("done") == 4
+    runs = store.runs(record.id)
+    assert executor.submitted == [run.id for run in runs]
+    assert [(run.error, run.attempts) for run in runs] == [(float(i), 1) for i in range(4)]
+
+
+def test_a_driver_with_full_hands_holds_again_what_was_taken_from_it(store, monkeypatch):
+    def end(jobs: dict[int, Job], waits: int) -> list[int]:
+        if waits == 1:
+            take_over(store, record.id)
+            return []
+        (run,) = store.runs(record.id)
+        seen.append((run.status, run.attempts))
+        return list(jobs)
+
+    seen: list[tuple[str, int]] = []
+    monkeypatch.setattr(runner, "LEASE_SECONDS", 1e-3)
+    record = plan(store, 1)
+    assert run_study(record, store, Slow(1, end)).number("done") == 1
+    assert seen == [("running", 1)]
+
+
+def test_a_run_that_another_driver_has_taken_over_is_left_to_it(store):
+    """The other driver trains run 0 to its end while this one does; run 1 it has begun, and then gives it back."""
+
+    def end(jobs: dict[int, Job], waits: int) -> list[int]:
+        if waits == 1:
+            take_over(store, record.id)
+            assert all(store.claim(run_id, "another driver") for run_id in jobs)
+            assert store.record(min(jobs), "another driver", Outcome(status="done", error=77.0, seconds=0.1))
+            return sorted(jobs)
+        store.release(ids[1], "another driver")
+        return list(jobs)
+
+    record = plan(store, 3)
+    ids = [run.id for run in store.runs(record.id)]
+    executor = Slow(2, end)
+    assert run_study(record, store, executor).number("done") == 3
+    assert [run.error for run in store.runs(record.id)] == [77.0, 1.0, 2.0]
+    assert executor.submitted == [ids[0], ids[1], ids[2], ids[1]]
 
 
 def test_progress_counts_and_estimates(store):

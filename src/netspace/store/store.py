@@ -7,6 +7,8 @@ A run is planned once, claimed by one worker at a time under a lease, and record
        |                  |----fail------> planned, or failed | lost   (once the attempts are used up)
        '-----reclaim------'                                            (its worker vanished)
 
+A worker that was taken for vanished, but was not, may still record a run that nobody has claimed since.
+
 Every method is one transaction; on a database error it raises `StoreError` and nothing has changed.
 """
 
@@ -18,7 +20,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import pandas as pd
-from sqlalchemy import Connection, Update, case, func, insert, literal, null, or_, select, update
+from sqlalchemy import Connection, Update, and_, case, func, insert, literal, null, or_, select, update
 
 from netspace.errors import StoreError, StudyError
 from netspace.store import frames
@@ -192,7 +194,7 @@ class Store:
     def heartbeat(
         self, run_ids: Collection[int], worker: str, *, lease_seconds: float = LEASE_SECONDS
     ) -> frozenset[int]:
-        """Renew the leases of `worker` on these runs; return those it still holds. Stop work on the others."""
+        """Renew the leases of `worker` on these runs; return those it still holds. The others may be claimed again."""
         change = (
             update(runs)
             .where(runs.c.id.in_(run_ids), runs.c.status == "running", runs.c.worker == worker)
@@ -206,11 +208,22 @@ class Store:
         return len(self._update(change)) == 1
 
     def record(self, run_id: int, worker: str, outcome: Outcome) -> bool:
-        """Store how a run ended that `worker` holds, with its curve; False, and nothing stored, if it does not hold it.
+        """Store how a run ended that `worker` trained, with its curve.
 
-        A driver that lost its lease, or that asks again after a broken connection, therefore never doubles a result.
+        Returns:
+            False, and nothing stored, where another worker holds the run or it is at its end. One that is planned
+            again, since its lease ended while its worker lived on, takes the result. A driver that lost its lease, or
+            that asks again after a broken connection, therefore neither doubles a result nor throws one away.
         """
-        change = _held(run_id, worker).values(_recorded(outcome))
+        reclaimed = runs.c.status == "planned"
+        held = and_(runs.c.status == "running", runs.c.worker == worker)
+        # what `reclaim` took back of a run, this gives to it again
+        again = {
+            "worker": worker,
+            "attempts": runs.c.attempts + case((reclaimed, 1), else_=0),
+            "started": func.coalesce(runs.c.started, Now() - outcome.seconds),
+        }
+        change = update(runs).where(runs.c.id == run_id, or_(held, reclaimed)).values(again | _recorded(outcome))
         points = [asdict(point) | {"run_id": run_id} for point in outcome.curve]
         with self._database.write() as connection:
             if connection.execute(change).rowcount != 1:

@@ -161,7 +161,7 @@ class _Driver:
                 self._settle_all(self._executor.wait(_POLL_SECONDS) if self._in_hand else self._idle())
                 if time.monotonic() - renewed > LEASE_SECONDS / 4:
                     renewed = time.monotonic()
-                    _patiently(self._store.heartbeat, self._in_hand, self._worker, lease_seconds=LEASE_SECONDS)
+                    self._keep_in_hand()
                     _patiently(self._store.reclaim, self._record.id)
                     self._report()
             if self._stopping:
@@ -182,6 +182,12 @@ class _Driver:
             raise KeyboardInterrupt
         self._stopping = True
 
+    def _keep_in_hand(self) -> None:
+        """Renew the leases, and claim again what another driver took for abandoned and nobody has begun since."""
+        held = _patiently(self._store.heartbeat, self._in_hand, self._worker, lease_seconds=LEASE_SECONDS)
+        for run_id in self._in_hand.keys() - held:
+            _patiently(self._store.claim, run_id, self._worker, lease_seconds=LEASE_SECONDS)
+
     def _fill(self) -> bool:
         """Claim and submit runs up to the executor's capacity; return whether any is in hand."""
         if self._chain is not None:
@@ -192,6 +198,8 @@ class _Driver:
             )
             if run is None:
                 break
+            if run.id in self._in_hand:
+                continue  # planned again while it was being trained here: from now on it is held again
             self._in_hand[run.id] = f"{run.space} {run.index}"
             self._executor.submit(Job(run_id=run.id, config=run.config, seed=run.seed))
         return bool(self._in_hand)
@@ -218,7 +226,7 @@ class _Driver:
 
     def _settle(self, event: Event) -> None:
         """Record what became of a run."""
-        name = self._in_hand[event.run_id]
+        name = self._in_hand.get(event.run_id, f"run {event.run_id}")
         match event:
             case Lost() if self._stopping:
                 # Ctrl-C in a terminal reaches the workers too: what ends by it is interrupted, not lost
@@ -240,7 +248,7 @@ class _Driver:
             case Lost(message=message):
                 self._attempt_over(event.run_id, name, message, "lost")
         # only now: what the store refused is put back
-        del self._in_hand[event.run_id]
+        self._in_hand.pop(event.run_id, None)
 
     def _attempt_over(self, run_id: int, name: str, message: str, status: Literal["failed", "lost"]) -> None:
         now = _patiently(self._store.fail, run_id, self._worker, message, max_attempts=self._attempts, status=status)
