@@ -1,11 +1,13 @@
 """What the SLURM executor makes of the states that SLURM reports, on commands that report what the test says."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from netspace.study import Study
+from netspace.study.checkpoints import Checkpoints
 from netspace.study.executors import make_executor
 from netspace.study.executors.slurm_worker import Hello, Mailbox
 from netspace.study.jobs import Failed, Job, Lost
@@ -74,11 +76,19 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def executor(slurm, clock, study_file, monkeypatch):
+def checkpoints(tmp_path) -> Checkpoints:
+    """Where the runs' checkpoints are; the executor's context names them."""
+    checkpoints = Checkpoints(folder=tmp_path / "checkpoints")
+    checkpoints.make()
+    return checkpoints
+
+
+@pytest.fixture
+def executor(slurm, clock, study_file, checkpoints, monkeypatch):
     pytest.importorskip("submitit", reason="the extra 'slurm' is not installed")
     monkeypatch.setenv("PATH", str(slurm.folder), prepend=os.pathsep)
     monkeypatch.setattr("netspace.study.executors.slurm.time", clock)
-    context = Study.load(study_file()).context
+    context = replace(Study.load(study_file()).context, checkpoints=checkpoints)
     with make_executor("slurm", context, workers=1, options={"poll_seconds": 0.2, "time": 60}) as executor:
         yield executor
 
@@ -124,16 +134,63 @@ def test_a_run_whose_job_was_requeued_waits_for_the_same_job_again(executor, box
 
 
 @pytest.mark.parametrize("state", ["TIMEOUT", "PENDING"])
-def test_a_run_that_has_a_whole_time_limit_and_does_not_end_is_a_failure(executor, box, slurm, clock, state):
-    executor.submit(Job(run_id=4, config={}, seed=1))
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_run_that_comes_no_further_in_a_whole_time_limit_is_a_failure(
+    executor, box, slurm, clock, checkpoints, state, resumed
+):
+    job = Job(run_id=4, config={}, seed=1)
+    if resumed:
+        checkpoints.path(job).write_bytes(b"of a job before")
+    executor.submit(job)
     start(executor, box, slurm, 1)
     # SLURM warns up to two and a half minutes before the limit
-    clock.now += 57 * 60
+    clock.now += 57.5 * 60
     slurm.say(job_1=state)
     (event,) = executor.wait(5)
     assert isinstance(event, Failed)
     assert event.run_id == 4
-    assert event.message.startswith("the run does not end within the time limit of 60 minutes; raise it: --option time")
+    limit = "the run comes no further within the time limit of 60 minutes and leaves no checkpoint"
+    assert event.message.startswith(f"{limit}; raise it: --option time")
+
+
+@pytest.mark.parametrize("state", ["TIMEOUT", "PENDING"])
+def test_a_run_of_several_time_limits_goes_on_from_its_checkpoint(executor, box, slurm, clock, checkpoints, state):
+    job = Job(run_id=4, config={}, seed=1)
+    executor.submit(job)
+    for limits in (1, 2, 3):
+        number = limits if state == "TIMEOUT" else 1  # what is requeued keeps its number
+        assert box.take(start(executor, box, slurm, number)) == job
+        # as a checkpoint is written: another file takes its place
+        part = checkpoints.folder / f"part-{limits}"
+        part.write_bytes(b"of the same size")
+        part.replace(checkpoints.path(job))
+        clock.now += 60 * 60
+        slurm.say(**{f"job_{number}": state})
+        assert executor.wait(5) == []
+
+
+@pytest.mark.parametrize(("state", "minutes"), [("PENDING", 50), ("PENDING", 55), ("PREEMPTED", 59)])
+def test_a_run_that_is_preempted_late_is_no_failure_though_it_has_no_checkpoint(
+    executor, box, slurm, clock, state, minutes
+):
+    job = Job(run_id=4, config={}, seed=1)
+    executor.submit(job)
+    assert box.take(start(executor, box, slurm, 1)) == job
+    clock.now += minutes * 60
+    slurm.say(job_1=state)
+    assert executor.wait(5) == []
+    assert box.take(start(executor, box, slurm, 1 if state == "PENDING" else 2)) == job
+
+
+def test_a_job_that_is_requeued_has_its_whole_time_limit_again(executor, box, slurm, clock):
+    job = Job(run_id=4, config={}, seed=1)
+    executor.submit(job)
+    start(executor, box, slurm, 1)
+    for _ in range(2):
+        clock.now += 40 * 60
+        slurm.say(job_1="PENDING")
+        assert executor.wait(5) == []
+        assert box.take(start(executor, box, slurm, 1)) == job
 
 
 def test_a_run_that_shared_its_worker_s_time_limit_with_another_is_no_failure(executor, box, slurm, clock):

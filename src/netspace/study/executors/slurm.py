@@ -64,7 +64,7 @@ class SlurmOptions(Document):
     Attributes:
         partition, account, qos, constraint, exclude, gres: as for `sbatch`.
         time: limit of a job in minutes. A job serves many runs and is requeued at its limit (SLURM warns it up to
-            two and a half minutes before); a run must fit into it.
+            two and a half minutes before); a run that takes longer goes on from its checkpoint.
         mem_gb: memory of a job.
         cpus: cores of a job; it trains with one thread whatever this is.
         gpus: GPUs of a job; where there are any, runs are trained on CUDA.
@@ -126,6 +126,7 @@ class SlurmExecutor(Executor):
             raise StudyError("the executor 'slurm' needs the number of jobs to run at a time: --workers K")
         self._options = options or SlurmOptions()
         self._capacity = workers
+        self._checkpoints = context.checkpoints
         device = device or ("cuda" if self._options.gpus else "cpu")
         folder = (self._options.folder or context.root / ".netspace-slurm").absolute()
         _clear_up_after_the_dead(folder)
@@ -187,7 +188,7 @@ class SlurmExecutor(Executor):
     def _make_submitter(self) -> "submitit.SlurmExecutor":
         import submitit
 
-        # what is limited is how often a run is broken off (see _put_back), not how long a worker serves
+        # what is limited is how long a run gets nowhere (see _put_back), not how long a worker serves
         submitter = submitit.SlurmExecutor(self._folder / "logs", max_num_timeout=1_000_000)
         submitter.update_parameters(job_name=self._name, array_parallelism=self._capacity, **self._options.parameters())
         return submitter
@@ -214,9 +215,11 @@ class SlurmExecutor(Executor):
             self._known.add(identity)
             slot = self._slots.get(hello.slurm_job)
             if slot is not None:
-                self._put_back(slot)
+                if slot.identity is not None:
+                    self._put_back(slot)
                 slot.identity, slot.jobs_done = identity, 0
-                slot.ready_since = slot.idle_since = time.monotonic()
+                slot.idle_since = time.monotonic()
+                slot.running_since = slot.running_since or slot.idle_since
                 self._false_starts = 0
 
     def _assign(self) -> None:
@@ -224,6 +227,7 @@ class SlurmExecutor(Executor):
         for slot in self._slots.values():
             if self._waiting and slot.identity is not None and slot.job is None:
                 slot.job = self._waiting.popleft()
+                slot.checkpoint = self._checkpoint(slot.job)
                 self._box.give(slot.identity, slot.job)
         for slot in list(self._slots.values()):
             idle = slot.identity is not None and slot.job is None
@@ -260,30 +264,48 @@ class SlurmExecutor(Executor):
             state = states.get(slot.slurm_job)  # None: it ended long enough ago to be forgotten
             if state in _WAITING_AGAIN:
                 self._put_back(slot)
+            elif state == "RUNNING":
+                slot.running_since = slot.running_since or time.monotonic()
             # a shared folder may be slow to show the last event: a job is over when it is so at two looks
             slot.looks_over = slot.looks_over + 1 if state is None or state in _OVER else 0
             if slot.looks_over >= 2:
                 del self._slots[slot.slurm_job]
                 self._over(slot, state or "vanished")
 
-    def _put_back(self, slot: "_Slot") -> None:
-        """Give up a worker whose job was requeued; its run waits again, unless it alone used up the time limit."""
-        job, slot.job, slot.identity = slot.job, None, None
+    def _put_back(self, slot: "_Slot", *, preempted: bool = False) -> None:
+        """Give up a worker whose job ended or was requeued; its run waits again, unless it would do so for ever.
+
+        That is where it had the job's whole time limit to itself and came no further. SLURM does not tell why it
+        requeued a job: one that is preempted in its last minutes passes for one at its limit.
+        """
+        job, since, done = slot.job, slot.running_since, slot.jobs_done
+        slot.job, slot.identity, slot.running_since, slot.jobs_done = None, None, None, 0
         if job is None:
             return
-        minutes = (time.monotonic() - slot.ready_since) / 60
-        if slot.jobs_done == 0 and minutes >= 0.8 * (self._options.time - WARNING_MINUTES):
+        # SLURM was asked some time after the job began
+        minutes = 0.0 if since is None else (time.monotonic() - since + self._options.poll_seconds) / 60
+        at_limit = not preempted and minutes >= self._options.time - WARNING_MINUTES
+        if at_limit and done == 0 and self._checkpoint(job) in (None, slot.checkpoint):
             self._keep_logs = True
-            limit = f"the run does not end within the time limit of {self._options.time} minutes"
-            message = f"{limit}; raise it: --option time=MINUTES (log: {slot.log})"
+            limit = f"the run comes no further within the time limit of {self._options.time} minutes"
+            message = f"{limit} and leaves no checkpoint; raise it: --option time=MINUTES (log: {slot.log})"
             self._events.append(Failed(run_id=job.run_id, message=message))
         else:
             self._waiting.appendleft(job)
 
+    def _checkpoint(self, job: Job) -> tuple[int, int] | None:
+        """Return what changes with every checkpoint of a run; None where it has none, or none to be seen here."""
+        path = None if self._checkpoints is None else self._checkpoints.path(job)
+        try:
+            found = None if path is None else path.stat()
+        except OSError:
+            return None
+        return None if found is None else (found.st_mtime_ns, found.st_ino)
+
     def _over(self, slot: "_Slot", state: str) -> None:
         """Draw the conclusion from a job that ended and was not requeued."""
         if state in ("PREEMPTED", "TIMEOUT"):
-            self._put_back(slot)
+            self._put_back(slot, preempted=state == "PREEMPTED")
         elif slot.identity is None:
             self._keep_logs = True
             self._false_starts += 1
@@ -302,13 +324,14 @@ class SlurmExecutor(Executor):
 
 @dataclass(eq=False)
 class _Slot:
-    """A SLURM job, and the worker in it once that is ready."""
+    """A SLURM job, and the worker in it once that is ready; `checkpoint` is its run's as the worker began."""
 
     slurm_job: str
     log: Path
     identity: str | None = None
-    ready_since: float = 0.0
+    running_since: float | None = None
     job: Job | None = None
+    checkpoint: tuple[int, int] | None = None
     idle_since: float = 0.0
     jobs_done: int = 0
     looks_over: int = 0
