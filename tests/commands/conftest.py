@@ -1,10 +1,43 @@
 """Runs the command line inside the test process, as a user's shell would: arguments in, exit code and output back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+import yaml
 
 from netspace import cli
+
+# four networks of under 0.2 MF on a few hundred digits
+SMALL = {
+    "name": "small",
+    "spaces": ["AnyNetXA", "RegNetX"],
+    "n": 2,
+    "flops": "20K:150K",
+    "resolution": 20,
+    "data": {"source": "mnist-5k", "train": 256, "validation": 100},
+    "network": {"stem": {"kind": "simple", "width": 8}},
+    "recipe": {"base": "quick", "epochs": 1, "augment": {"flip": False}},
+}
+
+
+@pytest.fixture
+def write_study(tmp_path) -> Callable[..., Path]:
+    """Return a function that writes the small study, changed as asked, into a folder of its own."""
+
+    def write(**changes: object) -> Path:
+        path = tmp_path / "study" / "study.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(yaml.safe_dump({**SMALL, **changes}))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def study(write_study) -> Path:
+    return write_study()
 
 
 @dataclass(frozen=True)

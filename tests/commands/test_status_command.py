@@ -7,28 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from netspace.store import Outcome, Store
 from netspace.study import Study
-
-SMALL = {
-    "name": "small",
-    "spaces": ["AnyNetXA", "RegNetX"],
-    "n": 2,
-    "flops": "20K:150K",
-    "resolution": 20,
-    "data": {"source": "mnist-5k", "train": 256, "validation": 100},
-    "network": {"stem": {"kind": "simple", "width": 8}},
-    "recipe": {"base": "quick", "epochs": 1, "augment": {"flip": False}},
-}
-
-
-@pytest.fixture
-def study(tmp_path) -> Path:
-    path = tmp_path / "study.yaml"
-    path.write_text(yaml.safe_dump(SMALL))
-    return path
 
 
 @pytest.mark.slow
@@ -65,9 +46,9 @@ def test_a_mistake_about_the_executor_is_told_in_a_line(study, netspace, argumen
 
 
 @pytest.fixture
-def halfway(study) -> Path:
+def halfway(write_study) -> Path:
     """The store of the study, stopped early, of which one run is done and one failed."""
-    study.write_text(yaml.safe_dump({**SMALL, "stop": {"alpha": 0.05, "delta": None}}))
+    study = write_study(stop={"alpha": 0.05, "delta": None})
     target = study.parent / "small.db"
     with Store.open(target) as store:
         record = Study.load(study).open(store)
@@ -95,8 +76,8 @@ def test_a_store_alone_tells_what_the_study_file_tells(study, halfway, netspace)
     assert told["failures"][0]["message"].startswith("out of memory on cpu")
 
 
-def test_watch_ends_where_early_stopping_has_spared_the_rest(study, netspace):
-    study.write_text(yaml.safe_dump({**SMALL, "n": 10, "stop": {"alpha": 0.05, "delta": None}}))
+def test_watch_ends_where_early_stopping_has_spared_the_rest(write_study, netspace):
+    study = write_study(n=10, stop={"alpha": 0.05, "delta": None})
     with Store.open(study.parent / "small.db") as store:
         record = Study.load(study).open(store)
         for _ in range(18):

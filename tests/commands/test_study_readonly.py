@@ -10,29 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from netspace.store import Outcome, RunRecord, Store
 from netspace.study import Study
-
-SMALL = {
-    "name": "small",
-    "spaces": ["AnyNetXA", "RegNetX"],
-    "n": 2,
-    "flops": "20K:150K",
-    "resolution": 20,
-    "data": {"source": "mnist-5k", "train": 256, "validation": 100},
-    "network": {"stem": {"kind": "simple", "width": 8}},
-    "recipe": {"base": "quick", "epochs": 1, "augment": {"flip": False}},
-}
-
-
-@pytest.fixture
-def study(tmp_path) -> Path:
-    folder = tmp_path / "study"
-    folder.mkdir()
-    (folder / "study.yaml").write_text(yaml.safe_dump(SMALL))
-    return folder / "study.yaml"
 
 
 def run(study: Path, *, mount_options: str = "") -> subprocess.CompletedProcess[str]:

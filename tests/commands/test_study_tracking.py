@@ -3,27 +3,8 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
 from netspace.store import Store
-
-SMALL = {
-    "name": "small",
-    "spaces": ["AnyNetXA", "RegNetX"],
-    "n": 2,
-    "flops": "20K:150K",
-    "resolution": 20,
-    "data": {"source": "mnist-5k", "train": 256, "validation": 100},
-    "network": {"stem": {"kind": "simple", "width": 8}},
-    "recipe": {"base": "quick", "epochs": 2, "augment": {"flip": False}},
-}
-
-
-@pytest.fixture
-def study(tmp_path) -> Path:
-    path = tmp_path / "study.yaml"
-    path.write_text(yaml.safe_dump(SMALL))
-    return path
 
 
 def curves_in_tensorboard(folder: Path) -> dict[str, dict[str, dict[int, float]]]:
@@ -40,8 +21,9 @@ def curves_in_tensorboard(folder: Path) -> dict[str, dict[str, dict[int, float]]
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the library, at import
-def test_the_event_files_hold_the_curves_that_the_store_holds(study, netspace):
+def test_the_event_files_hold_the_curves_that_the_store_holds(write_study, netspace):
     pytest.importorskip("tensorboard", reason="the extra 'tensorboard' is not installed")
+    study = write_study(recipe={"base": "quick", "epochs": 2, "augment": {"flip": False}})
     done = netspace("run", study, "--workers", "1", "--device", "cpu", "--track", "tensorboard")
     assert done.code == 0, done.err
     shown = curves_in_tensorboard(study.parent / "small-tracking" / "tensorboard")
