@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -15,6 +16,12 @@ class Worker:
 
     A process id alone is reused by the system, so the time at which the process started goes with it. `token` keeps two
     workers of one process (two threads, two studies) apart.
+
+    Attributes:
+        host: where the process id means something: a boot of a machine, and on Linux one of its containers.
+        pid: the process.
+        started: when it started.
+        token: which of the process's workers this is.
     """
 
     host: str
@@ -26,7 +33,7 @@ class Worker:
     def current(cls) -> Self:
         """Return a new worker of the calling process."""
         pid = os.getpid()
-        return cls(host=socket.gethostname(), pid=pid, started=_start_of(pid) or "")
+        return cls(host=_host(), pid=pid, started=_start_of(pid) or "")
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -41,8 +48,21 @@ class Worker:
         return f"{self.host}|{self.pid}|{self.started}|{self.token}"
 
     def is_gone(self) -> bool:
-        """Return True if the process is known to have ended; a process on another host is never known to have."""
-        return self.host == socket.gethostname() and _start_of(self.pid) != (self.started or None)
+        """Return True if the process is known to have ended; one on another host, or in another container, never is."""
+        return self.host == _host() and _start_of(self.pid) != (self.started or None)
+
+
+def _host() -> str:
+    """Return what processes share that see each other by their ids.
+
+    A host name alone does not tell: the containers of a machine may have its name, and each its own processes.
+    """
+    marks = [socket.gethostname()]
+    with suppress(OSError):  # a system without /proc
+        marks.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
+    with suppress(OSError):
+        marks.append(str(Path("/proc/self/ns/pid").stat().st_ino))
+    return " ".join(marks)
 
 
 def _start_of(pid: int) -> str | None:
