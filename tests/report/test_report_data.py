@@ -131,7 +131,8 @@ def test_the_best_networks_are_the_least_errors_and_their_yaml_is_the_network(ma
     assert tables.best["error"].tolist() == done[:10]
     for row in tables.best.to_dict("records"):
         assert AnyNetConfig(**yaml.safe_load(row["yaml"])).digest == row["digest"]
-        assert row["command"] == f"netspace train networks/{row['digest']}.yaml --data mnist --recipe quick"
+        words = f"train networks/{row['digest']}.yaml --data mnist --recipe quick --resolution 32"
+        assert row["command"] == f"netspace {words} -o trained/{row['digest']}"
 
 
 def test_properties_are_what_was_built_and_varies(make_study):

@@ -21,7 +21,7 @@ from PIL import Image
 from netspace.errors import DataError, UnknownNameError
 from netspace.train import DataSpec, ImageData, Recipe, judge, load_data, preparation
 from netspace.train.cache import cache_folder
-from netspace.train.sources import read_source
+from netspace.train.sources import located, read_source
 
 
 def image_folder(root: Path, *, size: tuple[int, int] = (12, 8), per_class: int = 5) -> Path:
@@ -449,3 +449,15 @@ def test_a_failed_reading_leaves_no_cache_entry(tmp_path):
     with pytest.raises(DataError):
         load_data(DataSpec(source=str(parquet(tmp_path / "t.parquet", [0, 1], [png(1), b"x"]))), 8)
     assert set((cache_folder() / "images").iterdir()) == before
+
+
+def test_a_located_source_means_the_same_from_any_folder(tmp_path, monkeypatch):
+    root, here = tmp_path / "root", tmp_path / "here"
+    for folder in (root / "images", root / "mnist-5k", here / "images", here / "shards"):
+        folder.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    assert located("images", root) == str(root / "images")
+    assert located("images") == located(str(here / "images"), root) == str(here / "images")
+    assert located("shards", root) == str(here / "shards")
+    assert located("torchvision:MNIST:files", root) == f"torchvision:MNIST:{here / 'files'}"
+    assert [located(name, root) for name in ("mnist-5k", "ylecun/mnist")] == ["mnist-5k", "ylecun/mnist"]

@@ -116,9 +116,11 @@ def report(
     """Write the pictures, tables and page of a study, finished or not."""
     from netspace.report import write_report
 
-    with results_of(study, store, name) as (opened, record, _):
+    with results_of(study, store, name) as (opened, record, loaded):
         make_folder(output)
-        written = write_report(opened, record.name, output, formats=formats.split(","))
+        # a store that is named alone lies, by default, beside its study's file
+        root = Path(opened.where).parent if loaded is None else loaded.root
+        written = write_report(opened, record.name, output, formats=formats.split(","), root=root)
     for path in written:
         print(path)
     if open_page:

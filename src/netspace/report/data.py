@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +30,8 @@ from netspace.store import FINAL, STATUSES, RunRecord, Store, StudyRecord
 
 BEST = 10
 """Networks in the table of the best."""
+DATA_FILE = "networks/data.yaml"
+"""Where, in a report's folder, the settings of the study's images lie."""
 RECIPE_FILE = "networks/recipe.yaml"
 """Where, in a report's folder, the recipe lies that a study spells out."""
 PERMUTATIONS = 499
@@ -316,16 +319,18 @@ def network_file(digest: str) -> str:
 
 
 def train_command(digest: str, spec: Mapping[str, Any]) -> str:
-    """Return the command that trains a network of the report, in the report's folder, on the study's data."""
-    words = ["netspace", "train", network_file(digest)]
-    data, recipe = spec.get("data"), spec.get("recipe")
-    if isinstance(data, Mapping):
-        data = data.get("source")
-    if isinstance(data, str):
-        words += ["--data", data]
+    """Return the command that, in the report's folder, trains a network of it on the study's images, by its recipe.
+
+    Of imported results the images are not known: the command has the word DATA in their place.
+    """
+    network = network_file(digest)
+    data, recipe, resolution = spec.get("data", "DATA"), spec.get("recipe"), spec.get("resolution")
+    words = ["netspace", "train", network, "--data", data if isinstance(data, str) else DATA_FILE]
     if recipe:
         words += ["--recipe", recipe if isinstance(recipe, str) else RECIPE_FILE]
-    return shlex.join(words)
+    if resolution:
+        words += ["--resolution", str(resolution)]
+    return shlex.join([*words, "-o", f"trained/{PurePosixPath(network).stem}"])
 
 
 def _failures(runs: pd.DataFrame) -> pd.DataFrame:

@@ -229,7 +229,7 @@ def _best(tables: StudyTables) -> str:
         "MF",
         "M params",
         "M activations",
-        "structure, YAML and the command to train it",
+        "structure, YAML and the command that trains it, in the report's folder",
         "",
     ]
     return _table(head, rows)

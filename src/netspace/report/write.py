@@ -21,7 +21,7 @@ from netspace.report.analysis import (
     trend_table,
 )
 from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
-from netspace.report.data import RECIPE_FILE, StudyTables, network_file, study_tables
+from netspace.report.data import DATA_FILE, RECIPE_FILE, StudyTables, network_file, study_tables
 from netspace.report.figures import edf_figure, property_figure
 from netspace.report.page import Picture, page
 from netspace.report.search_figures import curves_figure, e_process_figure, efficiency_figure
@@ -30,6 +30,7 @@ from netspace.report.style import COLUMN_WIDTH, IMAGE_FORMATS, png, save
 from netspace.report.text import markdown
 from netspace.stats.sequential import StoppingRule
 from netspace.store import Store
+from netspace.train.sources import located
 
 FORMATS = ("html", "md", *IMAGE_FORMATS)
 """What a report can be written as: the page, the text, and pictures."""
@@ -46,18 +47,26 @@ MAPPED = 5
 
 
 def write_report(
-    store: Store, study_name: str, folder: Path | str, formats: Sequence[str] = ("html", "png", "svg")
+    store: Store,
+    study_name: str,
+    folder: Path | str,
+    formats: Sequence[str] = ("html", "png", "svg"),
+    *,
+    root: Path | None = None,
 ) -> list[Path]:
     """Write the report of a study, whether or not all its runs ended.
 
     `index.html` is the page and `report.md` the text; pictures lie beside them, and `networks/` holds the YAML of the
-    best networks. What is already there under these names is overwritten.
+    best networks, of the images and of the recipe, for the commands that the report shows. What is already there under
+    these names is overwritten.
 
     Args:
         store: where the study lies.
         study_name: its name there.
         folder: made if need be.
         formats: of `FORMATS`.
+        root: the study file's folder, which a relative path to the study's images is relative to; None for the working
+            directory.
 
     Returns:
         The files written, the page first.
@@ -73,13 +82,13 @@ def write_report(
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return _write(tables, folder, formats)
+        return _write(tables, folder, formats, root)
     except OSError as error:
         where = error.filename or folder
         raise StudyError(f"{where}: the report cannot be written there ({error.strerror or error})") from error
 
 
-def _write(tables: StudyTables, folder: Path, formats: Sequence[str]) -> list[Path]:
+def _write(tables: StudyTables, folder: Path, formats: Sequence[str], root: Path | None) -> list[Path]:
     images = [format_ for format_ in IMAGE_FORMATS if format_ in formats]
     pictures: list[Path] = []
     shown: list[Picture] = []
@@ -96,7 +105,10 @@ def _write(tables: StudyTables, folder: Path, formats: Sequence[str]) -> list[Pa
     if "md" in formats:
         links = [path.relative_to(folder) for path in pictures if path.suffix == f".{images[0]}"] if images else []
         texts.append(_text(folder / "report.md", markdown(tables, links)))
-    recipe = tables.study.spec.get("recipe")
+    data, recipe = tables.study.spec.get("data"), tables.study.spec.get("recipe")
+    if isinstance(data, Mapping):
+        settings = {**data, "source": located(str(data["source"]), root)}
+        texts.append(_text(folder / DATA_FILE, dump_yaml(settings)))
     if isinstance(recipe, dict):
         settings = {key: value for key, value in recipe.items() if key != "peak_lr"}
         texts.append(_text(folder / RECIPE_FILE, dump_yaml(settings)))

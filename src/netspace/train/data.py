@@ -19,7 +19,7 @@ from netspace.errors import DataError
 from netspace.train.cache import cache_folder, new_entry, one_at_a_time, prepared_limit, publish, scratch_folder
 from netspace.train.normalisation import COMPUTED, Normalise, chosen
 from netspace.train.preparation import PARTS, Census, Part, is_whole, read_part, write_arrays, write_index
-from netspace.train.sources import EMBEDDED, Source, fingerprint, read_source
+from netspace.train.sources import EMBEDDED, Source, fingerprint, located, read_source
 from netspace.train.streaming import Images, StreamedImages
 
 _LAYOUT = 4  # of a cache entry; a change makes new entries
@@ -139,9 +139,7 @@ def load_data(spec: DataSpec, resolution: int | None = None, *, root: Path | Non
     Raises:
         DataError: the source, an image or a label is missing or broken, or holds too few images.
     """
-    source = spec.source
-    if source != EMBEDDED and root is not None and (root / source).exists():
-        source = str((root / source).resolve())
+    source = located(spec.source, root)
     files = fingerprint(source)
     drawn = spec.model_dump(exclude={"normalise", "storage"})
     key = digest({"layout": _LAYOUT, **drawn, "resolution": resolution, "files": files})

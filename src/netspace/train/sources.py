@@ -48,6 +48,22 @@ class Source:
     skipped: int = 0
 
 
+def located(source: str, root: Path | None = None) -> str:
+    """Return a source with its path made absolute, if it has one, so that it means the same from any folder.
+
+    Args:
+        source: see `read_source`.
+        root: what a relative path is relative to; where nothing is there, it is relative to the working directory.
+    """
+    if source == EMBEDDED:
+        return source
+    if source.startswith(TORCHVISION):
+        name, colon, folder = source.removeprefix(TORCHVISION).partition(":")
+        return f"{TORCHVISION}{name}{colon}{Path(folder).resolve() if folder else ''}"
+    places = [folder / source for folder in (root, Path()) if folder is not None]
+    return next((str(place.resolve()) for place in places if place.exists()), source)
+
+
 def fingerprint(source: str) -> str:
     """Return what changes when the source's files do: a digest of the local files' names, sizes and modification times.
 
