@@ -19,7 +19,7 @@ class Crowd:
 
     Each number is judged by runs that began and ended under it: its rate is the number over the geometric mean of
     their seconds. Twice the number is tried next where its memory would suffice, and given up again where its rate is
-    not higher by `GAIN`; then the number stays.
+    not higher by `GAIN`; then the number stays. Where memory runs out all the same, half of it stays.
 
     Args:
         most: no more than this, the CPU cores for each device.
@@ -61,6 +61,20 @@ class Crowd:
             self.size *= 2
         else:
             self._settle(self.size)
+
+    def starved(self, began_with: int) -> bool:
+        """Take note of a run that ended for want of memory; half as many are trained at a time from here on.
+
+        Args:
+            began_with: `size` when it was started.
+
+        Returns:
+            Whether there were more than one, so that the run may find its memory with fewer beside it.
+        """
+        crowd = max(began_with, self.size)
+        # several may starve of the same crowd: it is halved once
+        self._settle(max(1, min(self.size, crowd // 2)))
+        return crowd > 1
 
     def _fits(self, size: int) -> bool:
         return size <= self._most and size * self._largest_share <= MEMORY_SHARE

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import Counter, deque
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 
@@ -36,6 +37,9 @@ class LocalExecutor(Executor):
         context: what the jobs share.
         workers: processes; None for one per core, or on GPUs for as many on each as its memory holds and get more done.
         device: "cpu", "cuda" (worker k takes GPU k modulo their number), or None for CUDA where there is a GPU.
+
+    Raises:
+        TrainingError: there is no such device here.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class LocalExecutor(Executor):
         self._crowd = Crowd(cores // len(self._devices)) if on_gpus and workers is None else None
         self._workers = workers or cores
         self._slots: list[_Worker | None] = []
+        self._starved: deque[Job] = deque()
         self._started = 0
         self._closed = False
 
@@ -63,7 +68,7 @@ class LocalExecutor(Executor):
 
     def submit(self, job: Job) -> None:
         self._slots += [None] * (self.capacity - len(self._slots))
-        slot = next(i for i, worker in enumerate(self._slots) if worker is None or worker.job is None)
+        slot = self._free_slot()
         worker = self._slots[slot]
         if worker is None or not worker.alive():
             if worker is not None:
@@ -80,26 +85,62 @@ class LocalExecutor(Executor):
         for connection in wait(list(busy), timeout):
             slot = busy[connection]  # type: ignore[index]  # wait() returns what it was given
             worker = self._slots[slot]
-            if worker is None:
+            if worker is None or worker.job is None:
                 continue
+            job = worker.job
             event = worker.result()
             if isinstance(event, Lost):
                 self._slots[slot] = None
             elif isinstance(event, Finished):
                 self._learn(event, worker.began_with)
+            elif self._was_crowded_out(event, worker.began_with):
+                self._end(slot)  # it holds memory that others want
+                self._starved.append(job)
+                continue
             events.append(event)
+        if self._crowd is not None:
+            self._end_surplus()
+            while self._starved and len(self._busy()) < self.capacity:
+                self.submit(self._starved.popleft())
         return events
 
+    def _busy(self) -> dict[int, Job]:
+        """Return the jobs that are trained now, by slot."""
+        return {i: worker.job for i, worker in enumerate(self._slots) if worker is not None and worker.job is not None}
+
+    def _free_slot(self) -> int:
+        """Return a slot of the device that trains the fewest, rather one whose worker runs already."""
+        number = len(self._devices)
+        busy = self._busy()
+        load = Counter(slot % number for slot in busy)
+        free = (slot for slot in range(len(self._slots)) if slot not in busy)
+        return min(free, key=lambda slot: (load[slot % number], self._slots[slot] is None, slot))
+
     def _learn(self, event: Finished, began_with: int) -> None:
-        """Adapt the number of workers to what a run took of its GPU, and end those that are too many."""
+        """Adapt the number of workers to what a run took of its GPU."""
         share = event.outcome.details["memory_share"]
-        if self._crowd is None or share is None:
-            return
-        self._crowd.ended(event.outcome.seconds, share, began_with)
-        for slot, worker in enumerate(self._slots):
-            if slot >= self.capacity and worker is not None and worker.job is None:
-                worker.stop()
-                self._slots[slot] = None
+        if self._crowd is not None and share is not None:
+            self._crowd.ended(event.outcome.seconds, share, began_with)
+
+    def _was_crowded_out(self, event: Event, began_with: int) -> bool:
+        """Return whether a run found no memory that it may find with fewer beside it; then fewer there are."""
+        starved = not isinstance(event, Finished) and event.message.startswith("out of memory")
+        return starved and self._crowd is not None and self._crowd.starved(began_with)
+
+    def _end_surplus(self) -> None:
+        """End idle workers of devices that have more than they are to have: each holds some of the memory."""
+        number = len(self._devices)
+        workers = Counter(slot % number for slot, worker in enumerate(self._slots) if worker is not None)
+        for slot in reversed(range(len(self._slots))):
+            worker = self._slots[slot]
+            if worker is not None and worker.job is None and number * workers[slot % number] > self.capacity:
+                workers[slot % number] -= 1
+                self._end(slot)
+
+    def _end(self, slot: int) -> None:
+        worker, self._slots[slot] = self._slots[slot], None
+        if worker is not None:
+            worker.stop()
 
     def close(self) -> None:
         if self._closed:
@@ -170,8 +211,16 @@ def _devices(device: str | None) -> list[str]:
         return ["cpu"]
     import torch
 
+    from netspace.train.fitting import usable_device
+
     gpus = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-    return gpus or ["cpu"] if device in (None, "cuda") else [device]
+    if device is None:
+        return gpus or ["cpu"]
+    if device == "cuda" and gpus:
+        return gpus
+    if device not in gpus:  # one that is need not be tried, which would take some of its memory for good
+        usable_device(device)
+    return [device]
 
 
 def _serve(connection: Connection) -> None:
@@ -191,11 +240,12 @@ def _serve(connection: Connection) -> None:
     threading.Thread(target=listen, daemon=True).start()
     import torch
 
-    from netspace.study.execute import execute
+    from netspace.study.execute import Workplace
 
     torch.set_num_threads(1)
+    workplace = Workplace(context, device)
     while True:
-        connection.send(execute(jobs.get(), context, device))
+        connection.send(workplace.execute(jobs.get()))
 
 
 if __name__ == "__main__":
