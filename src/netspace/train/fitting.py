@@ -8,7 +8,15 @@ from netspace.train.data import ImageData
 
 _CUDA_CONTEXT_BYTES = 600 * 2**20  # what a process holds of a GPU before its first tensor, about
 
-_MEMORY_SIGNS = ("can't allocate memory", "not enough memory", "std::bad_alloc")
+_MEMORY_SIGNS = (
+    "can't allocate memory",
+    "not enough memory",
+    "std::bad_alloc",
+    "error: out of memory",  # CUDA's and HIP's own, where torch's allocator did not ask for it
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "ALLOCATION_FAILED",  # ends several of cuDNN 9's
+)
 
 
 def must_fit(model: nn.Module, data: ImageData) -> None:
@@ -40,13 +48,15 @@ def usable_device(device: str | torch.device) -> torch.device:
     """Return the device.
 
     Raises:
-        TrainingError: there is no such device here.
+        TrainingError: there is no such device here, or its memory is full.
     """
     try:
         found = torch.device(device)
         torch.empty(1, device=found)
     except (RuntimeError, AssertionError) as error:
-        raise TrainingError(f"device '{device}' cannot be used ({str(error).splitlines()[0]})") from None
+        # torch explains what a device raises in the lines after the first
+        reason = f"device '{device}' cannot be used ({str(error).splitlines()[0]})"
+        raise TrainingError(f"out of memory: {reason}" if is_out_of_memory(error) else reason) from None
     return found
 
 
@@ -65,6 +75,6 @@ def memory_share(device: torch.device) -> float | None:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Return whether memory ran out: on a GPU torch has a class for that, on the CPU only words."""
+    """Return whether memory ran out: torch's allocator for GPUs has a class for that, all else only words."""
     known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
     return known or any(sign in str(error) for sign in _MEMORY_SIGNS)
