@@ -246,6 +246,36 @@ def test_the_restriction_of_a_single_space_is_a_space_that_can_be_sampled(make_s
     assert space.sample(5, seed=0).frame()["depth"].max() <= 15
 
 
+def test_a_restriction_leaves_out_what_no_condition_can_read_and_says_so(make_study, show):
+    described = [spaces.AnyNetXE().to_dict()]
+    store = make_study(("AnyNetXE",), n=20, spec={"spaces": described}, drawn={"latency_ms": 50})
+    browser = show(store)
+
+    def bound(name: str, value: str) -> None:
+        browser.evaluate(
+            f"(() => {{ const input = document.querySelector('[name={name}-to]');"
+            f" input.value = '{value}'; input.dispatchEvent(new Event('change')); }})()"
+        )
+        browser.settle()
+
+    bound("latency_ms", "25")
+    runs = study_tables(store, "small").runs
+    assert text(browser, "count") == f"{(runs['latency_ms'] <= 25).sum()} of 20"
+    alone = text(browser, "restriction")
+    assert "# latency_ms <= 25: no condition can read it\n" in alone
+    space = spaces.space_from_dict(yaml.safe_load(alone), "page")
+    assert [constraint.spec() for constraint in space.constraints] == described[0]["constraints"]
+    bound("depth", "15")
+    both = text(browser, "restriction")
+    assert "# latency_ms <= 25: no condition can read it\n" in both
+    space = spaces.space_from_dict(yaml.safe_load(both), "page")
+    assert [constraint.spec() for constraint in space.constraints] == [
+        *described[0]["constraints"],
+        {"where": "depth <= 15"},
+    ]
+    assert browser.complaints == []
+
+
 def test_a_click_copies_the_networks_yaml(make_study, show):
     store = make_study(("only",), n=1)
     browser = show(store)

@@ -11,6 +11,7 @@ import pytest
 from matplotlib.text import Text
 from PIL import Image
 
+from netspace import spaces
 from netspace.arch import AnyNetConfig, read_network
 from netspace.errors import StudyError, UnknownNameError
 from netspace.report import FORMATS, figures, study_tables, write_report
@@ -138,6 +139,18 @@ def test_the_page_holds_every_run_that_ended_and_its_whole_network(make_study):
         stages = dict(zip(columns, data["stages"][place], strict=True))
         config = AnyNetConfig(**data["templates"][data["template"][place]], stages=stages)
         assert config.digest == run.digest
+
+
+def test_the_page_knows_which_properties_a_condition_can_read(make_study):
+    described = [spaces.AnyNetXE().to_dict()]
+    store = make_study(("AnyNetXE",), n=9, spec={"spaces": described}, drawn={"latency_ms": 50})
+    properties = json.loads(read_page(page(study_tables(store, "small"))).data)["properties"]
+    # a shared ratio is drawn once: AnyNetXE has it for the network and by stage
+    known = spaces.AnyNetXE().column_names
+    assert {one["name"]: one["condition"] for one in properties} == {
+        one["name"]: one["name"] in known for one in properties
+    }
+    assert [one["name"] for one in properties if not one["condition"]] == ["latency_ms"]
 
 
 @pytest.mark.parametrize(("stop", "threshold"), [(None, 40), ({"alpha": 0.01, "delta": 0.1}, 200)])

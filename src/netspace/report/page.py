@@ -24,6 +24,8 @@ from netspace.documents import dump_yaml
 from netspace.report.data import StudyTables
 from netspace.report.runs import is_logarithmic, label, unit
 from netspace.report.text import duration, figure_text, percent, range_figures
+from netspace.space.design_space import PARAMETERS
+from netspace.space.population import column_names
 
 _STAGES = ("depths", "widths", "strides", "bottleneck_ratios", "group_widths")
 _MARKS = {
@@ -78,6 +80,7 @@ def page_data(tables: StudyTables) -> dict[str, Any]:
     runs = tables.runs[tables.runs["score"].notna()]
     spaces = [space for space in tables.spaces if space in tables.populations]
     names = [name for name in _ordered(tables) if name in runs]
+    readable = _readable(tables)
     templates: dict[str, int] = {}
     stages, template = [], []
     for run_id in runs.index:
@@ -105,12 +108,20 @@ def page_data(tables: StudyTables) -> dict[str, Any]:
                 "label": label(name),
                 "unit": unit(name),
                 "log": is_logarithmic(name),
+                "condition": name in readable,
                 "whole": bool((runs[name].dropna() % 1 == 0).all()) and unit(name) == 1,
             }
             for name in names
         ],
         "columns": {name: [_plain(value) for value in runs[name]] for name in names},
     }
+
+
+def _readable(tables: StudyTables) -> frozenset[str]:
+    """Return which of the properties of a network a space's `where` can read: a latency, for one, it cannot."""
+    stages = max(len(config["stages"]["depths"]) for config in tables.configs.values())
+    drawn_once = {name: False for names in PARAMETERS.values() for name in names}
+    return column_names(drawn_once, stages)
 
 
 def _definition(tables: StudyTables, name: str) -> dict[str, Any] | None:

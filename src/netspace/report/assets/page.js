@@ -399,29 +399,31 @@
   // JSON is YAML: scalars and short collections are written as JSON
   const flow = (value) => JSON.stringify(value).replaceAll(/("(?:[^"\\]|\\.)*")|,/g, (found, text) => text ?? ", ").replaceAll(/("(?:[^"\\]|\\.)*"):/g, "$1: ");
 
-  function condition() {
+  function bounds(name) {
+    const [low, high] = brushes.get(name);
+    if (low === high) return `${name} == ${low}`;
     const parts = [];
-    for (const [name, [low, high]] of brushes) {
-      if (low === high) parts.push(`${name} == ${low}`);
-      else {
-        if (Number.isFinite(low)) parts.push(`${name} >= ${low}`);
-        if (Number.isFinite(high)) parts.push(`${name} <= ${high}`);
-      }
-    }
+    if (Number.isFinite(low)) parts.push(`${name} >= ${low}`);
+    if (Number.isFinite(high)) parts.push(`${name} <= ${high}`);
     return parts.join(" and ");
   }
 
   // one visible space gives its whole description, ready for the next study; several share only the condition
   function restriction() {
     if (!brushes.size) return "";
-    const added = `  - where: "${condition()}"\n`;
+    const brushed = data.properties.filter(({ name }) => brushes.has(name));
+    const readable = brushed.filter((property) => property.condition).map(({ name }) => bounds(name));
+    const unreadable = brushed.filter((property) => !property.condition)
+      .map(({ name }) => `# ${bounds(name).replaceAll(/[\r\n]+/g, " ")}: no condition can read it\n`).join("");
+    const added = readable.length ? `  - where: "${readable.join(" and ")}"\n` : "";
     const alone = data.spaces.flatMap((_, s) => (visible[s] ? [s] : []));
     const known = alone.length === 1 ? data.definitions[alone[0]] : null;
-    if (!known) return `constraints:\n${added}`;
+    if (!known) return unreadable + (added && `constraints:\n${added}`);
     const { name, constraints, ...others } = known;
     const lines = Object.entries(others).map(([key, value]) => `${key}: ${flow(value)}\n`);
     const before = constraints.map((constraint) => `  - ${flow(constraint)}\n`);
-    return `name: ${flow(`${name}-restricted`)}\n${lines.join("")}constraints:\n${before.join("")}${added}`;
+    const all = before.join("") + added;
+    return `${unreadable}name: ${flow(`${name}-restricted`)}\n${lines.join("")}constraints:${all ? `\n${all}` : " []\n"}`;
   }
 
   function showSelection() {
