@@ -72,22 +72,18 @@ class RayExecutor(Executor):
         self._ray = ray
         self._owns_connection = not ray.is_initialized()
         self._where = options.address or os.environ.get("RAY_ADDRESS")
-        if self._owns_connection:
-            self._connect(workers and math.ceil(workers * options.cpus))
-        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]  # untyped in Ray
-        self._device = device or ("cuda" if resources.get("GPU") else "cpu")
-        gpus = (options.gpus or 1) if self._device.startswith("cuda") else 0
-        fitting = resources.get("GPU", 0) / gpus if gpus else resources.get("CPU", 1) / (options.cpus or 1)
-        self._capacity = workers or max(1, int(fitting))
         self._idle_seconds = options.idle_seconds
-        # Any: what Ray makes of a class is known at run time alone
-        self._actor: Any = ray.remote(num_cpus=options.cpus, num_gpus=gpus, max_restarts=0)(_Worker)
-        self._context = ray.put(context)
-        self._data = ray.put(_shared(load_data(context.data, context.resolution, root=context.root)))
         self._slots: list[_Slot] = []
         self._waiting: deque[Job] = deque()
         self._false_starts = 0
         self._closed = False
+        if self._owns_connection:
+            self._connect(workers and math.ceil(workers * options.cpus))
+        try:
+            self._prepare(context, workers, device, options)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def capacity(self) -> int:
@@ -130,6 +126,19 @@ class RayExecutor(Executor):
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise StudyError(f"no Ray cluster at {self._where or 'this machine'}: {reason}") from error
+
+    def _prepare(self, context: JobContext, workers: int | None, device: str | None, options: RayOptions) -> None:
+        """Look at the cluster and put what all actors share into it."""
+        nodes: list[dict[str, Any]] = self._ray.nodes()  # type: ignore[no-untyped-call]  # untyped in Ray
+        has_gpus = any(node["Resources"].get("GPU") for node in nodes if node["Alive"])
+        self._device = device or ("cuda" if has_gpus else "cpu")
+        gpus = (options.gpus or 1) if self._device.startswith("cuda") else 0
+        places = worker_places(nodes, cpus=options.cpus, gpus=gpus)
+        self._capacity = workers or places
+        # Any: what Ray makes of a class is known at run time alone
+        self._actor: Any = self._ray.remote(num_cpus=options.cpus, num_gpus=gpus, max_restarts=0)(_Worker)
+        self._context = self._ray.put(context)
+        self._data = self._ray.put(_shared(load_data(context.data, context.resolution, root=context.root)))
 
     def _assign(self) -> None:
         """Give waiting jobs to actors that are ready, and start an actor for each that is left, up to the capacity."""
@@ -207,6 +216,33 @@ class _Worker:
         from netspace.study.execute import execute
 
         return execute(job, self._context, self._device, self._data)
+
+
+def worker_places(nodes: list[dict[str, Any]], *, cpus: float, gpus: float) -> int:
+    """Return how many workers the nodes of a cluster hold at a time, at least 1.
+
+    Args:
+        nodes: as `ray.nodes()` gives them.
+        cpus: that a worker reserves; where it reserves nothing at all, one per core is the number.
+        gpus: that a worker reserves.
+
+    Raises:
+        StudyError: no node offers that much; Ray would let the workers wait for one for ever.
+    """
+    needs = {name: amount for name, amount in (("CPU", cpus), ("GPU", gpus)) if amount}
+    counted = needs or {"CPU": 1.0}
+    offers = [{name: node["Resources"].get(name, 0.0) for name in counted} for node in nodes if node["Alive"]]
+    # Ray counts in ten-thousandths; a division of tenths may fall short of a whole number by less
+    places = sum(min(int(offer[name] / amount + 1e-6) for name, amount in counted.items()) for offer in offers)
+    if needs and not places:
+        found = "; ".join(sorted({_amounts(offer) for offer in offers})) or "nothing"
+        raise StudyError(f"no node of the Ray cluster offers what a worker reserves ({_amounts(needs)}), but: {found}")
+    return max(1, places)
+
+
+def _amounts(resources: dict[str, float]) -> str:
+    """Return resources by the names of the options that reserve them."""
+    return ", ".join(f"{name.lower()}s={amount:g}" for name, amount in resources.items())
 
 
 def _must_answer(address: str) -> None:
