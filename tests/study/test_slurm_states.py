@@ -1,14 +1,17 @@
 """What the SLURM executor makes of the states that SLURM reports, on commands that report what the test says."""
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from netspace.errors import StudyError
+from netspace.store import Worker
 from netspace.study import Study
 from netspace.study.checkpoints import Checkpoints
-from netspace.study.executors import make_executor
+from netspace.study.executors import make_executor, slurm_worker
 from netspace.study.executors.slurm_worker import Hello, Mailbox
 from netspace.study.jobs import Failed, Job, Lost
 
@@ -230,3 +233,66 @@ def test_any_other_end_of_a_job_is_told_with_its_log(executor, box, slurm, state
     assert isinstance(event, Lost)
     assert event.message.startswith(f"the SLURM job 1 ended as {state} (log: ")
     assert event.message.endswith("\nno room left in the zoom call")
+
+
+def test_a_shared_folder_that_is_full_ends_the_study_with_a_line(executor, box, slurm, monkeypatch):
+    executor.submit(Job(run_id=4, config={}, seed=1))
+    slurm.say(job_1="RUNNING")
+    executor.wait(1)
+    box.say_hello(Hello(slurm_job="1", host="node03", pid=1))
+
+    def full(*_args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StudyError) as raised:
+        executor.wait(1)
+    assert str(raised.value) == f"{box.folder}: the shared folder fails (No space left on device)"
+
+
+class ABox(Mailbox):
+    """A mailbox whose driver is seen as told, look for look; the last holds on."""
+
+    def __init__(self, *beats: str | OSError | None) -> None:
+        super().__init__(Path("nowhere"))
+        self._beats = list(beats)
+
+    def last_beat(self) -> str | None:
+        beat = self._beats.pop(0) if len(self._beats) > 1 else self._beats[0]
+        if isinstance(beat, OSError):
+            raise beat
+        return beat
+
+
+@pytest.fixture
+def seconds_until_it_ends(clock, monkeypatch):
+    """A function that gives how long a worker goes on before this mailbox."""
+
+    def end(_code):
+        raise SystemExit
+
+    monkeypatch.setattr(slurm_worker, "time", clock)
+    monkeypatch.setattr(slurm_worker.os, "_exit", end)
+
+    def watch(box: Mailbox) -> float:
+        began = clock.now
+        with pytest.raises(SystemExit):
+            slurm_worker._end_with_the_driver(box)
+        return clock.now - began
+
+    return watch
+
+
+def test_a_worker_takes_a_folder_that_does_not_answer_for_silence(seconds_until_it_ends):
+    stale, driver = OSError(errno.ESTALE, "Stale file handle"), Worker.current()
+    away = [stale] * 20
+    beats = [f"{number} {driver}" for number in range(3)]
+    assert seconds_until_it_ends(ABox(*away, beats[0], *away, beats[1], *away, beats[2], *away, None)) > 120
+    # for so long, and no longer
+    assert 90 <= seconds_until_it_ends(ABox(beats[0], stale)) < 100
+
+
+def test_a_worker_ends_at_once_with_its_folder_or_its_driver(seconds_until_it_ends):
+    assert seconds_until_it_ends(ABox(f"0 {Worker.current()}", None)) < 10
+    dead = replace(Worker.current(), started="0")
+    assert seconds_until_it_ends(ABox(f"0 {dead}")) < 10

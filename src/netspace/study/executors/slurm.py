@@ -159,17 +159,24 @@ class SlurmExecutor(Executor):
     def wait(self, timeout: float) -> list[Event]:
         deadline = time.monotonic() + timeout
         while True:
-            # in this order: what a worker left behind counts before the news that it is gone
-            self._collect()
-            self._greet()
-            if time.monotonic() - self._polled > self._options.poll_seconds:
-                self._polled = time.monotonic()
-                self._poll()
-            self._assign()
+            try:
+                self._look()
+            except OSError as error:
+                raise StudyError(f"{self._folder}: the shared folder fails ({error.strerror or error})") from error
             if self._events or time.monotonic() >= deadline:
                 events, self._events = self._events, []
                 return events
             time.sleep(_LOOK_SECONDS)
+
+    def _look(self) -> None:
+        """Take what has come from workers and SLURM, and give out what waits."""
+        # in this order: what a worker left behind counts before the news that it is gone
+        self._collect()
+        self._greet()
+        if time.monotonic() - self._polled > self._options.poll_seconds:
+            self._polled = time.monotonic()
+            self._poll()
+        self._assign()
 
     def close(self) -> None:
         if self._ended.is_set():

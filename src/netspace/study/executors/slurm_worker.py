@@ -78,7 +78,10 @@ class Mailbox:
 
     def driver(self) -> Worker | None:
         """Return who drives, or None where the folder does not tell (any more)."""
-        return Worker.parse((self.last_beat() or "").partition(" ")[2])
+        try:
+            return _sender(self.last_beat())
+        except OSError:
+            return None
 
     def remove(self) -> None:
         """Remove all but the logs; workers that are left end."""
@@ -88,10 +91,14 @@ class Mailbox:
             shutil.rmtree(folder, ignore_errors=True)
 
     def last_beat(self) -> str | None:
-        """Return what the driver showed last; None where the folder is gone."""
+        """Return what the driver showed last; None where the folder is gone.
+
+        Raises:
+            OSError: the folder does not answer (a stale handle, a server that is away), and may again.
+        """
         try:
             return (self.folder / "driver").read_text(encoding="utf-8")
-        except OSError:
+        except FileNotFoundError:
             return None
 
     def say_hello(self, hello: Hello) -> str:
@@ -169,15 +176,26 @@ def _slurm_job() -> str:
 
 def _end_with_the_driver(box: Mailbox) -> None:
     """End this process once the driver is known to be dead, silent for long, or has removed the folder."""
-    seen, since = box.last_beat(), time.monotonic()
+    seen: str | None = None
+    since = time.monotonic()
     while True:
-        driver = box.driver()
-        if driver is None or driver.is_gone() or time.monotonic() - since > SILENCE_SECONDS:
-            os._exit(0)  # whatever is being trained has nobody to be reported to
-        time.sleep(1)
-        beat = box.last_beat()
+        try:
+            beat = box.last_beat()
+        except OSError:
+            beat = seen  # no sign of life, nor of death
+        else:
+            driver = _sender(beat)
+            if driver is None or driver.is_gone():
+                os._exit(0)  # whatever is being trained has nobody to be reported to
         if beat != seen:
             seen, since = beat, time.monotonic()
+        if time.monotonic() - since > SILENCE_SECONDS:
+            os._exit(0)
+        time.sleep(1)
+
+
+def _sender(beat: str | None) -> Worker | None:
+    return Worker.parse((beat or "").partition(" ")[2])
 
 
 def _write(path: Path, content: bytes) -> None:
