@@ -65,6 +65,18 @@ def test_every_python_example_of_the_page_runs(page, tmp_path):
     assert done.returncode == 0, f"{page}\n{done.stderr}"
 
 
+def test_the_guide_names_every_recipe_key_executor_option_and_column():
+    from netspace.study.executors import EXECUTORS, get_executor
+    from netspace.study.imported import FIELDS
+    from netspace.train.recipe import Augment, Recipe
+    from netspace.train.recipes import RECIPES
+
+    guide = (ROOT / "docs" / "guide.md").read_text()
+    names = {*RECIPES, *Recipe.model_fields, *Augment.model_fields, *FIELDS, *EXECUTORS}
+    names |= {option for name in EXECUTORS for option in get_executor(name).Options.model_fields}
+    assert {name for name in names if not re.search(rf"(?<![\w-]){name}(?![\w-])", guide)} == set()
+
+
 @pytest.mark.parametrize("page", [*PAGES, "docs/log.md"])
 def test_links_between_files_lead_somewhere(page):
     text = (ROOT / page).read_text()
