@@ -1,13 +1,25 @@
-"""Memory that runs out while a run is trained, for real: the kernel limits the address space of a worker."""
+"""What a worker makes of its surroundings, and of memory that runs out while a run is trained.
+
+The latter for real: the kernel limits the address space of a worker.
+"""
 
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-pytestmark = pytest.mark.slow
-pytest.importorskip("resource", reason="this system limits no process's memory")
+from netspace.errors import StudyError
+from netspace.store import Store
+from netspace.study import Study
+from netspace.study import execute as module
+from netspace.study.execute import Workplace
+from netspace.study.jobs import Finished, Job, Unfit
 
 PROGRAM = """
 import json, resource, sys
@@ -38,6 +50,8 @@ def events(study, width: int, mebibytes: int) -> list[list[str]]:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("resource") is None, reason="this system limits no process's memory")
 @pytest.mark.parametrize(
     ("width", "mebibytes", "reason"),
     [
@@ -52,3 +66,73 @@ def test_a_run_that_does_not_fit_fails_as_out_of_memory_and_its_worker_goes_on(s
     assert kind == "Failed"
     assert message.splitlines()[0].startswith(reason)
     assert after == "Finished"
+
+
+@pytest.fixture
+def images(tmp_path) -> Path:
+    """A folder of random grey images of two classes."""
+    rng = np.random.default_rng(0)
+    for name in ("no", "yes"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(20):
+            pixels = rng.integers(256, size=(20, 20), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{number}.png")
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def study(study_file, images) -> Study:
+    recipe = {"base": "quick", "epochs": 1, "batch_size": 8, "augment": {"flip": False}}
+    return Study.load(study_file(spaces=["RegNetX"], n=2, data={"source": str(images)}, recipe=recipe))
+
+
+def jobs(study: Study) -> list[Job]:
+    return [Job(run_id=i, config=dict(run.config), seed=run.seed) for i, run in enumerate(study.plan())]
+
+
+def test_images_are_opened_once_and_a_worker_that_has_them_needs_their_source_no_more(study, images, monkeypatch):
+    opened = []
+    load_data = module.load_data
+    monkeypatch.setattr(module, "load_data", lambda *args, **named: opened.append(args) or load_data(*args, **named))
+    first, second = jobs(study)
+    context, away = study.context, images.with_name("away")
+    workplace = Workplace(context, "cpu")
+
+    images.rename(away)
+    event = workplace.execute(first)
+    assert isinstance(event, Unfit)
+    assert event.run_id == first.run_id
+    assert "images: no such file or folder" in event.message
+
+    away.rename(images)
+    assert isinstance(workplace.execute(first), Finished)
+    images.rename(away)
+    assert isinstance(workplace.execute(second), Finished)
+    assert len(opened) == 2
+
+
+def test_streamed_images_that_go_away_while_a_worker_trains_are_no_fault_of_the_run(study, images):
+    first, _ = jobs(study)
+    context = replace(study.context, data=study.spec.data.model_copy(update={"storage": "streamed"}))
+    workplace = Workplace(context, "cpu")
+    assert isinstance(workplace.execute(first), Finished)
+    images.rename(images.with_name("away"))
+    assert isinstance(workplace.execute(first), Unfit)
+
+
+def test_a_device_that_is_not_there_is_no_fault_of_the_run(study):
+    event = Workplace(study.context, "gpu").execute(jobs(study)[0])
+    assert isinstance(event, Unfit)
+    assert event.message.startswith("device 'gpu' cannot be used (")
+
+
+@pytest.mark.slow
+def test_a_study_whose_images_are_away_is_spared_until_they_are_back(study, images, tmp_path):
+    with Store.open(tmp_path / "study.db") as store:
+        record, _ = study.open(store), study.context  # the driver has seen them
+        images.rename(tmp_path / "away")
+        with pytest.raises(StudyError, match=r"the workers can train nothing: .*images: no such file or folder"):
+            study.run(store, workers=2, device="cpu")
+        assert [(run.status, run.attempts) for run in store.runs(record.id)] == [("planned", 0)] * 2
+        (tmp_path / "away").rename(images)
+        assert study.run(store, workers=2, device="cpu").number("done") == 2

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from netspace.errors import StoreError, StoreUnreachableError
+from netspace.errors import StoreError, StoreUnreachableError, StudyError
 from netspace.store import Outcome, PlannedRun, Store
 from netspace.study import run_study, runner
 from netspace.study.checkpoints import Checkpoints
 from netspace.study.executors import Executor
-from netspace.study.jobs import Event, Failed, Finished, Job, Lost
+from netspace.study.jobs import Event, Failed, Finished, Job, Lost, Unfit
 
 
 def finished(job: Job) -> Event:
@@ -95,6 +95,29 @@ def test_a_run_that_fails_is_tried_again_and_given_up_with_its_evidence(store, k
     assert (runs[7].status, runs[7].attempts) == ("done", 3)
     assert end.number("done") == 9
     assert end.ended == end.total
+
+
+def test_workers_that_can_train_nothing_end_the_driver_with_the_reason_and_cost_no_run_anything(store):
+    def answer(job: Job, _: int) -> Event:
+        return Unfit(run_id=job.run_id, message="images: no such file or folder") if job.seed >= 4 else finished(job)
+
+    record, executor = plan(store), Scripted(answer)
+    before = store.runs(record.id)
+    with pytest.raises(StudyError, match=r"^the workers can train nothing: images: no such file or folder$"):
+        run_study(record, store, executor, attempts=1)
+    assert executor.closed
+    assert len(executor.submitted) <= 4 + 3 + executor.capacity
+    assert [run.status for run in store.runs(record.id)[:4]] == ["done"] * 4
+    assert store.runs(record.id)[4:] == before[4:]
+
+
+def test_a_worker_now_and_then_that_can_train_nothing_costs_its_runs_no_attempt(store):
+    def answer(job: Job, times: int) -> Event:
+        return Unfit(run_id=job.run_id, message="no device") if times <= 2 else finished(job)
+
+    record = plan(store)
+    assert run_study(record, store, Scripted(answer, capacity=1), attempts=1).number("done") == 10
+    assert [run.attempts for run in store.runs(record.id)] == [1] * 10
 
 
 def test_a_diverged_run_is_an_end_and_not_a_failure_to_try_again(store):

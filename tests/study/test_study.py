@@ -1,9 +1,10 @@
 """What a study plans, and that a study that changed is never mixed with what was started."""
 
 import pytest
+import torch
 
 from netspace.arch import AnyNetConfig, complexity
-from netspace.errors import StudyError
+from netspace.errors import StudyError, TrainingError
 from netspace.store import Store
 from netspace.study import Study
 
@@ -116,3 +117,21 @@ def test_a_study_started_before_netspace_gained_a_setting_goes_on(study_file, tm
         )
         with pytest.raises(StudyError, match=r"recipe\.clip_norm = .* \(now 1\.0\)"):
             changed.open(store)
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        "gpu",
+        "cuda:99",
+        pytest.param("cuda", marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused_before_anything_is_trained(study_file, tmp_path, device):
+    study = Study.load(study_file())
+    with Store.open(tmp_path / "s.db") as store:
+        record = study.open(store)
+        planned = store.runs(record.id)
+        with pytest.raises(TrainingError, match=f"^device '{device}' cannot be used "):
+            study.run(store, device=device)
+        assert store.runs(record.id) == planned

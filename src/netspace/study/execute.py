@@ -1,28 +1,63 @@
-"""What a worker does with a job: build the network, train it, say what came of it."""
+"""What a worker does: open its device and images once, then of each job build the network, train it, say what came."""
 
 import traceback
 
 from netspace.arch import AnyNetConfig
-from netspace.errors import NetspaceError
+from netspace.errors import DataError, NetspaceError
 from netspace.models import build
 from netspace.store import CurvePoint, Outcome
-from netspace.study.jobs import Event, Failed, Finished, Job, JobContext
+from netspace.study.jobs import Event, Failed, Finished, Job, JobContext, Unfit
 from netspace.train.data import ImageData, load_data
-from netspace.train.fitting import is_out_of_memory
+from netspace.train.fitting import is_out_of_memory, usable_device
 from netspace.train.loop import Epoch, TrainResult, train
 
 
-def execute(job: Job, context: JobContext, device: str, data: ImageData | None = None) -> Event:
-    """Train one network and return what came of it; an exception becomes `Failed`, so that the study goes on.
+class Workplace:
+    """The device and the images of a worker, opened with its first job and held from then on.
 
     Args:
-        job: the network.
         context: what all networks of the study share.
         device: where to train.
         data: the images of `context`; None to take them from the cache.
     """
+
+    def __init__(self, context: JobContext, device: str, data: ImageData | None = None) -> None:
+        self._context = context
+        self._device = device
+        self._given = data
+        self._data: ImageData | None = None
+
+    def execute(self, job: Job) -> Event:
+        """Train one network and return what came of it; an exception becomes an event, so that the study goes on."""
+        try:
+            data = self._open()
+        except Exception as error:
+            # whatever it is, it is there before the network is
+            message = str(error) if isinstance(error, NetspaceError) else f"{type(error).__name__}: {error}"
+            return Unfit(run_id=job.run_id, message=" ".join(message.split()))
+        return _trained(job, self._context, self._device, data)
+
+    def _open(self) -> ImageData:
+        """Return the images.
+
+        Raises:
+            TrainingError: the device cannot be used.
+            DataError: the images are missing or broken.
+        """
+        if self._data is None:
+            usable_device(self._device)
+            context = self._context
+            self._data = self._given or load_data(context.data, context.resolution, root=context.root)
+        return self._data
+
+
+def execute(job: Job, context: JobContext, device: str, data: ImageData | None = None) -> Event:
+    """Train one network in a workplace of its own, and return what came of it."""
+    return Workplace(context, device, data).execute(job)
+
+
+def _trained(job: Job, context: JobContext, device: str, data: ImageData) -> Event:
     try:
-        data = data or load_data(context.data, context.resolution, root=context.root)
         model = build(AnyNetConfig(**job.config), seed=job.seed, **context.recipe.build_options())
         checkpoints = context.checkpoints
         trained_here: list[Epoch] = []
@@ -39,6 +74,9 @@ def execute(job: Job, context: JobContext, device: str, data: ImageData | None =
         )
         resumed = len(result.curve) - len(trained_here)
         return Finished(run_id=job.run_id, outcome=_outcome(result, data.chance_error, resumed))
+    except DataError as error:
+        # they were sound when they were opened: what they are read from has gone
+        return Unfit(run_id=job.run_id, message=str(error))
     except NetspaceError as error:
         return Failed(run_id=job.run_id, message=str(error))
     except Exception as error:

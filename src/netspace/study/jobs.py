@@ -62,4 +62,12 @@ class Lost:
     message: str
 
 
-Event = Finished | Failed | Lost
+@dataclass(frozen=True, kw_only=True)
+class Unfit:
+    """A worker can train no run, which is no fault of this one; `message` says in a line what of device or images."""
+
+    run_id: int
+    message: str
+
+
+Event = Finished | Failed | Lost | Unfit

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Literal, ParamSpec, TypeVar
 
-from netspace.errors import StoreUnreachableError
+from netspace.errors import StoreUnreachableError, StudyError
 from netspace.stats import SequentialChain, StoppingRule
 from netspace.store import FINAL, Store, StudyRecord, Worker
 from netspace.store.schema import Status
 from netspace.study.checkpoints import Checkpoints
 from netspace.study.executors.base import Executor
-from netspace.study.jobs import Event, Failed, Finished, Job, Lost
+from netspace.study.jobs import Event, Failed, Finished, Job, Lost, Unfit
 from netspace.study.stopping import spared_runs
 
 LEASE_SECONDS = 120.0
@@ -33,6 +33,10 @@ _Answer = TypeVar("_Answer")
 
 PATIENCE_SECONDS = 600.0
 """How long a driver waits for a store's server that is away, restarted perhaps; its workers go on meanwhile."""
+
+
+MAX_UNFIT = 3
+"""Workers in a row that may turn out unable to train; then something is wrong that trying again will not mend."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +120,7 @@ def run_study(
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM; runs in hand are planned again, finished ones are recorded.
         StoreError: the store refuses a write.
+        StudyError: the workers can train nothing, for want of their device or their images; no run is charged for it.
     """
     driver = _Driver(record, store, executor, attempts, stop, checkpoints, observe, recorded)
     with executor, _signals_call(driver.stop):
@@ -145,6 +150,7 @@ class _Driver:
         self._worker = str(Worker.current())
         self._in_hand: dict[int, str] = {}
         self._ended = 0
+        self._unfit = 0
         self._last = ""
         self._best = min((run.error for run in store.runs(record.id) if run.error is not None), default=None)
         self._started = time.monotonic()
@@ -228,7 +234,7 @@ class _Driver:
         """Record what became of a run."""
         name = self._in_hand.get(event.run_id, f"run {event.run_id}")
         match event:
-            case Lost() if self._stopping:
+            case Lost() | Unfit() if self._stopping:
                 # Ctrl-C in a terminal reaches the workers too: what ends by it is interrupted, not lost
                 return
             case Finished(outcome=outcome):
@@ -247,6 +253,12 @@ class _Driver:
                 self._attempt_over(event.run_id, name, message, "failed")
             case Lost(message=message):
                 self._attempt_over(event.run_id, name, message, "lost")
+            case Unfit(message=message):
+                _patiently(self._store.release, event.run_id, self._worker)
+                self._last = f"{name}: {message}; it is tried again"
+                if self._unfit + 1 >= MAX_UNFIT:
+                    raise StudyError(f"the workers can train nothing: {message}")
+        self._unfit = self._unfit + 1 if isinstance(event, Unfit) else 0
         # only now: what the store refused is put back
         self._in_hand.pop(event.run_id, None)
 

@@ -20,8 +20,8 @@ class Executor(ABC):
     """Trains jobs somewhere, several at a time, and reports each exactly once.
 
     The runner keeps at most `capacity` jobs submitted, calls `wait` in a loop, and `close` at the end whatever happens.
-    An executor never retries: it reports `Lost` where a worker vanished, and the runner decides. A worker that its
-    scheduler preempts is no event at all: its job goes to another worker.
+    An executor never retries: it reports `Lost` where a worker vanished, `Unfit` where one can train nothing, and the
+    runner decides. A worker that its scheduler preempts is no event at all: its job goes to another worker.
 
     Args:
         context: what the jobs share.

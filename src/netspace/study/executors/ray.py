@@ -202,20 +202,19 @@ class _Worker:
     def __init__(self, context: JobContext, data: ImageData | None, device: str) -> None:
         import torch
 
+        from netspace.study.execute import Workplace
+
         # one thread each: the same sums in the same order, whatever the number of workers
         torch.set_num_threads(1)
         # what lies in the object store is read-only, and PyTorch warns of labels that are
-        self._data = None if data is None else replace(data, validation_labels=data.validation_labels.copy())
-        self._context = context
-        self._device = device
+        own = None if data is None else replace(data, validation_labels=data.validation_labels.copy())
+        self._workplace = Workplace(context, device, own)
 
     def where(self) -> int:
         return os.getpid()
 
     def train(self, job: Job) -> Event:
-        from netspace.study.execute import execute
-
-        return execute(job, self._context, self._device, self._data)
+        return self._workplace.execute(job)
 
 
 def worker_places(nodes: list[dict[str, Any]], *, cpus: float, gpus: float) -> int:
