@@ -149,18 +149,18 @@ class Serve:
         threading.Thread(target=_end_with_the_driver, args=[box], daemon=True).start()
         import torch
 
-        from netspace.study.execute import execute
+        from netspace.study.execute import Workplace
 
         # one thread each: the same sums in the same order, whatever the number of workers
         torch.set_num_threads(1)
-        context, device = box.task()
+        workplace = Workplace(*box.task())
         identity = box.say_hello(Hello(slurm_job=_slurm_job(), host=socket.gethostname(), pid=os.getpid()))
         while True:
             job = box.take(identity)
             if job is None:
                 time.sleep(_LOOK_SECONDS)
             else:
-                box.publish(identity, execute(job, context, device))
+                box.publish(identity, workplace.execute(job))
 
     def checkpoint(self, folder: Path) -> Any:
         """Return what is submitted instead of a job that is broken off: the same, which begins as a new worker."""
