@@ -96,4 +96,5 @@ def test_a_store_with_several_studies_is_refused_alone(study, halfway, netspace)
     done = netspace("status", halfway)
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert "it holds 2 studies (small, another); name one: --study NAME" in done.err
+    assert netspace("status", halfway, "--study", "small").out == netspace("status", study).out
     assert netspace("status", study).code == 0

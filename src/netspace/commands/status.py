@@ -8,7 +8,7 @@ import typer
 
 from netspace.commands.options import AsJson, StoreTarget
 from netspace.commands.output import print_json, print_records, print_table
-from netspace.commands.stores import Results, results_of
+from netspace.commands.stores import Results, StudyName, results_of
 from netspace.commands.studies import print_failures
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ SHOWN = 5
 def status(
     study: Results,
     store: StoreTarget = None,
+    name: StudyName = None,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until the study is at its end, or Ctrl-C.")] = False,
     interval: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Between two looks of --watch.")] = 2.0,
     as_json: AsJson = False,
@@ -30,7 +31,7 @@ def status(
 
     from netspace.study.standing import standing
 
-    with results_of(study, store) as (opened, record, _):
+    with results_of(study, store, name) as (opened, record, _):
         if not watch:
             _show(standing(record, opened), _stopping(record, opened), as_json)
             return

@@ -1,6 +1,7 @@
 """Commands about studies: run, watch, compare, report."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -86,9 +87,10 @@ def run(
                     recorded=tracking.send,
                 )
             except KeyboardInterrupt:
-                print(
-                    f"\nInterrupted; what is finished is recorded. Resume with: netspace run {study}", file=sys.stderr
+                again = shlex.join(
+                    ["netspace", "run", str(study), *([] if store is None else ["--store", opened.where])]
                 )
+                print(f"\nInterrupted; what is finished is recorded. Resume with: {again}", file=sys.stderr)
                 raise
         print_stopping(loaded, opened)
         print_failures(standing(started(loaded, opened), opened).failures)

@@ -23,7 +23,7 @@ from typing import Any
 from pydantic import Field
 
 from netspace.arch import MEASURES, Template
-from netspace.documents import Document, parse, read_yaml
+from netspace.documents import Document, is_document, parse, read_yaml
 from netspace.errors import ConfigError, NetspaceError
 from netspace.space import catalog, distributions
 from netspace.space.constraints import Constraint, ordered, restrict, shared, tied, where, window
@@ -55,7 +55,7 @@ def load(name_or_path: Path | str) -> DesignSpace:
         UnknownNameError: it is neither a file nor a catalogue space.
     """
     path = Path(name_or_path)
-    if path.suffix.lower() in {".yaml", ".yml", ".json"} or path.is_file():
+    if is_document(path) or path.is_file():
         return read_space(path)
     return catalog.get(str(name_or_path))
 
