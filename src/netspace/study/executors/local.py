@@ -22,6 +22,8 @@ from netspace.study.executors.base import Executor, NoOptions
 from netspace.study.executors.crowd import Crowd
 from netspace.study.jobs import Event, Finished, Job, JobContext, Lost
 
+_KERNEL_EVENTS = Path("/proc/vmstat")
+
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -159,6 +161,7 @@ class _Worker:
         self.job: Job | None = None
         self.began_with = 0
         self._log = log
+        self._kills_before = 0
         self.connection, theirs = Pipe()
         with log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -178,6 +181,7 @@ class _Worker:
 
     def take(self, job: Job) -> None:
         self.job = job
+        self._kills_before = _kills_for_memory()
         with contextlib.suppress(OSError):  # it died just now: result() meets the closed connection and reports a loss
             self.connection.send(job)
 
@@ -203,7 +207,19 @@ class _Worker:
         code = self._process.returncode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-10:]
-        return "\n".join([f"the worker process {how}", *lines])
+        # the kernel ends whichever process frees the most, and tells nobody which
+        starved = code == -signal.SIGKILL and _kills_for_memory() > self._kills_before
+        memory = "out of memory: " if starved else ""
+        return "\n".join([f"{memory}the worker process {how}", *lines])
+
+
+def _kills_for_memory() -> int:
+    """Return how many processes Linux has killed since its start because memory ran out; 0 where that is not told."""
+    try:
+        events = _KERNEL_EVENTS.read_text(encoding="ascii")
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in events.splitlines() if line.startswith("oom_kill ")), 0)
 
 
 def _devices(device: str | None) -> list[str]:
