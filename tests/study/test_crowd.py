@@ -10,7 +10,7 @@ from netspace.store import Outcome
 from netspace.study import Study
 from netspace.study.executors import local, make_executor
 from netspace.study.executors.crowd import Crowd
-from netspace.study.jobs import Event, Failed, Finished, Job
+from netspace.study.jobs import Event, Failed, Finished, Job, Unfit
 
 
 def crowd_on(device_rate, *, share=0.01, most=64, runs=400, spread=0.4, seed=0) -> Crowd:
@@ -92,6 +92,7 @@ class SimulatedGpus:
         self.workers: list[SimulatedWorker] = []
         self.largest_crowd = 0
         self.starved = 0
+        self.starving: type[Failed | Unfit] = Failed
 
     def __call__(self, _context, device, _log) -> "SimulatedWorker":
         self.workers.append(SimulatedWorker(self, device))
@@ -127,7 +128,7 @@ class SimulatedWorker:
         self._gpus.largest_crowd = max(self._gpus.largest_crowd, len(beside))
         if sum(worker.job.config["share"] for worker in beside) > 1:
             self._gpus.starved += 1
-            self.end(Failed(run_id=job.run_id, message="out of memory on cuda with 64 images at a time"))
+            self.end(self._gpus.starving(run_id=job.run_id, message="out of memory: CUDA error: out of memory"))
 
     def end(self, event: Event) -> None:
         self.ended = True
@@ -179,7 +180,10 @@ def executor(request, gpus, study_file, monkeypatch):  # noqa: ARG001 (its worke
         yield executor
 
 
-def test_runs_that_starve_beside_others_are_trained_with_fewer_and_count_no_attempt(gpus, executor):
+# in training, or already as the worker opens the device
+@pytest.mark.parametrize("starving", [Failed, Unfit])
+def test_runs_that_starve_beside_others_are_trained_with_fewer_and_count_no_attempt(gpus, executor, starving):
+    gpus.starving = starving
     shares = [0.01] * 200 + [0.3] * 40 + [0.6] * 10
     events = trained(gpus, executor, shares)
     assert gpus.largest_crowd >= 8

@@ -21,7 +21,8 @@ class Executor(ABC):
 
     The runner keeps at most `capacity` jobs submitted, calls `wait` in a loop, and `close` at the end whatever happens.
     An executor never retries: it reports `Lost` where a worker vanished, `Unfit` where one can train nothing, and the
-    runner decides. A worker that its scheduler preempts is no event at all: its job goes to another worker.
+    runner decides. A worker that its scheduler preempts is no event at all: its job goes to another worker. Nor is a
+    job that found no memory because the executor trained too many beside it: it is trained with fewer.
 
     Args:
         context: what the jobs share.
