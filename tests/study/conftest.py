@@ -6,8 +6,10 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 # a few networks of under 0.2 MF on a few hundred digits
 SMALL = {
@@ -33,6 +35,18 @@ def study_file(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def images(tmp_path) -> Path:
+    """A folder of random grey images of two classes."""
+    rng = np.random.default_rng(0)
+    for name in ("no", "yes"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(20):
+            pixels = rng.integers(256, size=(20, 20), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{number}.png")
+    return tmp_path / "images"
 
 
 def _proc(pid: int, name: str) -> str:

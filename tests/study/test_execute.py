@@ -8,11 +8,8 @@ import subprocess
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from netspace.errors import StudyError
 from netspace.store import Store
@@ -69,18 +66,6 @@ def test_a_run_that_does_not_fit_fails_as_out_of_memory_and_its_worker_goes_on(s
 
 
 @pytest.fixture
-def images(tmp_path) -> Path:
-    """A folder of random grey images of two classes."""
-    rng = np.random.default_rng(0)
-    for name in ("no", "yes"):
-        (tmp_path / "images" / name).mkdir(parents=True)
-        for number in range(20):
-            pixels = rng.integers(256, size=(20, 20), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{number}.png")
-    return tmp_path / "images"
-
-
-@pytest.fixture
 def study(study_file, images) -> Study:
     recipe = {"base": "quick", "epochs": 1, "batch_size": 8, "augment": {"flip": False}}
     return Study.load(study_file(spaces=["RegNetX"], n=2, data={"source": str(images)}, recipe=recipe))
@@ -118,6 +103,17 @@ def test_streamed_images_that_go_away_while_a_worker_trains_are_no_fault_of_the_
     assert isinstance(workplace.execute(first), Finished)
     images.rename(images.with_name("away"))
     assert isinstance(workplace.execute(first), Unfit)
+
+
+def test_images_that_changed_while_the_study_runs_are_not_trained_on(study, images):
+    first, _ = jobs(study)
+    context = study.context
+    (images / "no" / "more.png").write_bytes((images / "no" / "0.png").read_bytes())
+    event = Workplace(context, "cpu").execute(first)
+    assert isinstance(event, Unfit)
+    assert "images: the images have changed since the study was started on them" in event.message
+    (images / "no" / "more.png").unlink()
+    assert isinstance(Workplace(context, "cpu").execute(first), Finished)
 
 
 def test_a_device_that_is_not_there_is_no_fault_of_the_run(study):

@@ -119,6 +119,22 @@ def test_a_study_started_before_netspace_gained_a_setting_goes_on(study_file, tm
             changed.open(store)
 
 
+def test_a_study_does_not_go_on_with_other_training_images(study_file, images, tmp_path):
+    file = study_file(spaces=["RegNetX"], n=1, data={"source": str(images)})
+    study = Study.load(file)
+    with Store.open(tmp_path / "s.db") as store, Store.open(tmp_path / "older.db") as older:
+        study.open(store)
+        record = study.record()
+        del record["train_digest"]
+        started = older.plan_study("small", record, "older", study.plan())
+        (images / "no" / "0.png").write_bytes((images / "yes" / "0.png").read_bytes())
+        changed = Study.load(file)
+        assert changed.data.split_digest == study.data.split_digest
+        with pytest.raises(StudyError, match=r"was started with train_digest = '\w+' \(now '\w+'\)\. Results are not"):
+            changed.open(store)
+        assert changed.open(older) == started
+
+
 @pytest.mark.parametrize(
     "device",
     [

@@ -6,7 +6,7 @@ from netspace.arch import AnyNetConfig
 from netspace.errors import DataError, NetspaceError
 from netspace.models import build
 from netspace.store import CurvePoint, Outcome
-from netspace.study.jobs import Event, Failed, Finished, Job, JobContext, Unfit
+from netspace.study.jobs import Event, Failed, Finished, Job, JobContext, Unfit, identity
 from netspace.train.data import ImageData, load_data
 from netspace.train.fitting import is_out_of_memory, usable_device
 from netspace.train.loop import Epoch, TrainResult, train
@@ -42,12 +42,18 @@ class Workplace:
 
         Raises:
             TrainingError: the device cannot be used.
-            DataError: the images are missing or broken.
+            DataError: the images are missing, broken, or not those of the study any more.
         """
         if self._data is None:
             usable_device(self._device)
             context = self._context
-            self._data = self._given or load_data(context.data, context.resolution, root=context.root)
+            data = self._given or load_data(context.data, context.resolution, root=context.root)
+            if context.images not in (None, identity(data)):
+                raise DataError(
+                    f"{context.data.source}: the images have changed since the study was started on them, and results "
+                    f"are not mixed: restore them, or give the study another name"
+                )
+            self._data = data
         return self._data
 
 

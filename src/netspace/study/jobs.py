@@ -4,10 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netspace.documents import digest
 from netspace.store import Outcome
 from netspace.study.checkpoints import Checkpoints
-from netspace.train.data import DataSpec
+from netspace.train.data import DataSpec, ImageData
 from netspace.train.recipe import Recipe
+
+
+def identity(data: ImageData) -> str:
+    """Return what tells images from others to train or validate on."""
+    return digest([data.train_digest, data.split_digest])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +26,7 @@ class JobContext:
         resolution: of the images.
         recipe: how to train.
         checkpoints: where long runs are kept while they are trained; None for nowhere.
+        images: the `identity` of the images; None to train on whatever a worker finds.
     """
 
     data: DataSpec
@@ -27,6 +34,7 @@ class JobContext:
     resolution: int
     recipe: Recipe
     checkpoints: Checkpoints | None = None
+    images: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

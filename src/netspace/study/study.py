@@ -18,7 +18,7 @@ from netspace.stats.judging import FITTED
 from netspace.store import PlannedRun, Store, StudyRecord
 from netspace.study.checkpoints import CHECKPOINT_SECONDS, Checkpoints
 from netspace.study.executors import make_executor
-from netspace.study.jobs import JobContext
+from netspace.study.jobs import JobContext, identity
 from netspace.study.latency import LATENCY, Latency, Timings, sample_timed
 from netspace.study.runner import Progress, run_study
 from netspace.study.spec import StudySpec
@@ -73,7 +73,11 @@ class Study:
     def context(self) -> JobContext:
         """What a worker needs to know of the study."""
         return JobContext(
-            data=self.spec.data, root=self.root.resolve(), resolution=self.data.resolution, recipe=self.spec.recipe
+            data=self.spec.data,
+            root=self.root.resolve(),
+            resolution=self.data.resolution,
+            recipe=self.spec.recipe,
+            images=identity(self.data),
         )
 
     @cached_property
@@ -188,6 +192,7 @@ class Study:
             "recipe": self.spec.recipe.resolved(),
             "resolution": self.data.resolution,
             "split_digest": self.data.split_digest,
+            "train_digest": self.data.train_digest,
         }
         plain: dict[str, Any] = json.loads(json.dumps(spec))
         return plain
@@ -210,6 +215,8 @@ class Study:
         known = store.find_study(self.spec.name)
         if known is not None:
             decisive = {key: value for key, value in known.spec.items() if key not in ("claims", "timed_on")}
+            # of what was started before this was recorded, the validation split alone tells the images
+            decisive.setdefault("train_digest", record["train_digest"])
             self._must_be_unchanged(_with_defaults(decisive), record, store.where)
             return known
         # claims decide no result, so they may change later; the report judges those that the study was started with
