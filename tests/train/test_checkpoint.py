@@ -134,6 +134,67 @@ def test_a_checkpoint_of_other_training_images_is_refused(finished):
         train(network(), others, once, seed=5, resume_from=finished)
 
 
+class StoppedError(Exception):
+    """Ends a training after an epoch."""
+
+
+class Hungry(torch.nn.Module):
+    """Has no memory for more than `most` images at a time, from its step `since` on."""
+
+    def __init__(self, most: int = 16, since: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = torch.nn.Linear(784, 10)
+        self.most, self.since, self.steps = most, since, 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training and len(x) > self.most and self.steps >= self.since:
+            raise torch.OutOfMemoryError("no more")
+        self.steps += self.training
+        return self.layer(x.flatten(1))
+
+
+PLAIN = Recipe(epochs=3, batch_size=32)
+
+
+def stop(epoch) -> None:
+    if epoch.epoch == 2:
+        raise StoppedError
+
+
+def test_a_training_whose_batches_were_halved_is_resumed_by_the_same_command(tmp_path):
+    path, data = tmp_path / "checkpoint.pt", load_data(DATA)
+    with pytest.raises(StoppedError):
+        train(Hungry(), data, PLAIN, halve_batch=True, resume_from=path, on_epoch=stop)
+    seen = []
+    result = train(Hungry(), data, PLAIN, halve_batch=True, resume_from=path, on_epoch=seen.append)
+    assert [epoch.epoch for epoch in seen] == [3]
+    assert result.recipe["accumulate"] == 2
+    whole = train(Hungry(), data, PLAIN.model_copy(update={"accumulate": 2}))
+    assert losses(result) == losses(whole)
+
+
+def test_batches_that_are_halved_after_an_epoch_start_again_without_its_checkpoint(tmp_path):
+    path, data = tmp_path / "checkpoint.pt", load_data(DATA)
+    seen = []
+    # 8 steps an epoch: the memory does not suffice from the second epoch on
+    hungry = Hungry(since=9)
+    result = train(hungry, data, PLAIN, halve_batch=True, resume_from=path, on_epoch=seen.append)
+    assert [epoch.epoch for epoch in seen] == [1, 1, 2, 3]
+    whole = train(Hungry(), data, PLAIN.model_copy(update={"accumulate": 2}))
+    assert losses(result) == losses(whole)
+
+
+def test_a_resumed_training_that_runs_out_of_memory_again_halves_what_it_resumed(tmp_path):
+    path, data = tmp_path / "checkpoint.pt", load_data(DATA)
+    with pytest.raises(StoppedError):
+        train(Hungry(), data, PLAIN, halve_batch=True, resume_from=path, on_epoch=stop)
+    result = train(Hungry(most=8), data, PLAIN, halve_batch=True, resume_from=path)
+    assert result.recipe["accumulate"] == 4
+    whole = train(Hungry(), data, PLAIN.model_copy(update={"accumulate": 4}))
+    assert losses(result) == losses(whole)
+
+
 def test_a_damaged_checkpoint_is_refused(finished, tmp_path):
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(finished.read_bytes()[:500])

@@ -7,6 +7,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from netspace.train.augment import normalise, statistics
 from netspace.train.data import ImageData
+from netspace.train.distributed import own_batch_norm
 from netspace.train.recipe import Recipe
 
 
@@ -21,7 +22,8 @@ def moving_average(model: nn.Module, recipe: Recipe) -> AveragedModel | None:
 def precise_batch_norm(model: nn.Module, data: ImageData, recipe: Recipe, device: torch.device) -> None:
     """Set the statistics of every batch norm to their means over `recipe.precise_bn` training images, unaugmented.
 
-    The images are spread evenly over the training split, in batches of the recipe's size.
+    The images are spread evenly over the training split, in batches of the recipe's size. Under torchrun every process
+    takes all of them, which spares an exchange of the statistics.
     """
     count = min(recipe.precise_bn, len(data.train_labels))
     rows = np.linspace(0, len(data.train_labels) - 1, count).astype(np.int64)
@@ -30,4 +32,5 @@ def precise_batch_norm(model: nn.Module, data: ImageData, recipe: Recipe, device
     # a last batch of one image has no variance
     usable = (batch for batch in batches if len(batch) > 1)
     images = (torch.from_numpy(np.array(data.train_images[batch])).to(device) for batch in usable)
-    update_bn((normalise(batch, mean, std) for batch in images), model)
+    with own_batch_norm(model):
+        update_bn((normalise(batch, mean, std) for batch in images), model)

@@ -19,10 +19,11 @@ from torch.optim.swa_utils import AveragedModel
 from netspace.documents import digest
 from netspace.errors import TrainingError
 from netspace.train.data import ImageData
+from netspace.train.distributed import first_alone, rank
 from netspace.train.recipe import Recipe
 from netspace.train.result import Epoch
 
-_LAYOUT = 2  # of a checkpoint; another one is refused
+_LAYOUT = 3  # of a checkpoint; another one is refused
 
 
 @dataclass(kw_only=True)
@@ -32,6 +33,7 @@ class State:
     Attributes:
         model, optimizer, average, scaler: with all they hold; `average` is None without a moving average.
         generator: of the order of the images and their augmentation.
+        accumulate: parts that a batch is computed in: the recipe's, or more where memory ran out.
         curve: the epochs so far.
     """
 
@@ -40,6 +42,7 @@ class State:
     average: AveragedModel | None
     scaler: torch.amp.GradScaler
     generator: torch.Generator
+    accumulate: int
     curve: list[Epoch] = field(default_factory=list)
 
     @property
@@ -49,7 +52,10 @@ class State:
 
 
 def identity(model: nn.Module, recipe: Recipe, data: ImageData, seed: int) -> dict[str, Any]:
-    """Return what a training is a training of, as plain values: a checkpoint goes on with the same alone."""
+    """Return what a training is a training of, as plain values: a checkpoint goes on with the same alone.
+
+    The recipe is that which was given: in how many parts a batch is computed in the end is part of the state.
+    """
     config = getattr(model, "config", None)
     shapes = [[name, list(value.shape)] for name, value in model.state_dict().items()]
     about = {
@@ -94,8 +100,8 @@ def save(path: Path, state: State, about: dict[str, Any]) -> None:
         raise TrainingError(f"{path}: the checkpoint cannot be written ({_reason(error)})") from None
 
 
-def load(path: Path, state: State, about: dict[str, Any]) -> None:
-    """Bring `state` to where the checkpoint at `path` was taken, or leave it as it is and raise.
+def load(path: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """Return what the checkpoint at `path` holds.
 
     Raises:
         TrainingError: the file is damaged, or belongs to another network, recipe, data or seed; the message names the
@@ -108,6 +114,15 @@ def load(path: Path, state: State, about: dict[str, Any]) -> None:
             f"{path}: is a checkpoint of another training: {difference}; "
             f"give what it was started with, or another folder"
         )
+    return content
+
+
+def apply(path: Path, content: dict[str, Any], state: State) -> None:
+    """Bring `state` to where the checkpoint was taken that `load` read at `path`, or leave it as it is and raise.
+
+    Raises:
+        TrainingError: the file does not hold all of it.
+    """
     untouched = copy.deepcopy(_content(state))
     try:
         _apply(content, state)
@@ -125,29 +140,41 @@ class Keeper:
             after every epoch.
         needed: False where the training can do without. A file that cannot be used is then removed and the training
             starts from zero; one that cannot be written is left out.
+
+    Attributes:
+        accumulate: parts that a batch is computed in, of the checkpoint that was last restored or written; 1 before.
     """
 
     def __init__(self, path: Path | None, *, seconds: float = 0.0, needed: bool = True) -> None:
         self._path = path
         self._seconds = seconds
         self._needed = needed
+        self.accumulate = 1
         self._since = time.monotonic()
 
     def restore(self, state: State, about: dict[str, Any]) -> None:
-        """Bring `state` to where its checkpoint was taken, if there is one.
+        """Bring `state` to where its checkpoint was taken, if there is one; under torchrun the first process looks.
+
+        One whose batches were computed in fewer parts than `state.accumulate` is of an attempt for which memory did not
+        suffice: it is left alone, and the next one takes its place.
 
         Raises:
             TrainingError: a checkpoint that is needed is damaged or of another training.
         """
-        if self._path is None or not self._path.exists():
+        path = self._path
+        if path is None:
             return
         try:
-            load(self._path, state, about)
+            content = first_alone(lambda: load(path, about) if path.exists() else None)
+            if content is not None and content["accumulate"] >= state.accumulate:
+                apply(path, content, state)
+                self.accumulate = state.accumulate
         except TrainingError:
             if self._needed:
                 raise
-            with suppress(OSError):
-                self._path.unlink(missing_ok=True)
+            if rank() == 0:
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
 
     def keep(self, state: State, about: dict[str, Any]) -> None:
         """Write a checkpoint after an epoch, if it is time for one.
@@ -159,6 +186,7 @@ class Keeper:
             return
         try:
             save(self._path, state, about)
+            self.accumulate = state.accumulate
         except TrainingError:
             if self._needed:
                 raise
@@ -173,6 +201,7 @@ def _content(state: State) -> dict[str, Any]:
         "average": None if state.average is None else state.average.state_dict(),
         "scaler": state.scaler.state_dict(),
         "generator": state.generator.get_state(),
+        "accumulate": state.accumulate,
     }
 
 
@@ -183,6 +212,7 @@ def _apply(content: dict[str, Any], state: State) -> None:
         state.average.load_state_dict(content["average"])
     state.scaler.load_state_dict(content["scaler"])
     state.generator.set_state(content["generator"])
+    state.accumulate = content["accumulate"]
     state.curve[:] = [Epoch(**epoch) for epoch in content["curve"]]
 
 

@@ -5,14 +5,17 @@ batch norm and gradients are those of the whole batch. A training with drop path
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from netspace.errors import TrainingError
+from netspace.errors import NetspaceError
+
+Value = TypeVar("Value")
 
 
 @contextmanager
@@ -21,6 +24,8 @@ def process_group(device: torch.device) -> Iterator[None]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
         yield
         return
+    if device.index is not None:
+        torch.cuda.set_device(device)  # what is not a tensor is exchanged on the current GPU
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield
@@ -39,14 +44,25 @@ def processes() -> int:
 
 
 def own_part(batch: Tensor) -> Tensor:
-    """Return this process's part of a batch.
-
-    Raises:
-        TrainingError: the batch cannot be shared equally.
-    """
-    if len(batch) % processes():
-        raise TrainingError(f"batch_size must be a multiple of the {processes()} processes, got {len(batch)}")
+    """Return this process's part of a batch, or of a part of one, that can be shared equally."""
     return batch.chunk(processes())[rank()]
+
+
+def first_alone(action: Callable[[], Value]) -> Value:
+    """Let the first process do something; return in every process what it returned, or raise what it raised."""
+    if processes() == 1:
+        return action()
+    given: list[tuple[Value | None, NetspaceError | None]] = [(None, None)]
+    if rank() == 0:
+        try:
+            given = [(action(), None)]
+        except NetspaceError as error:
+            given = [(None, error)]
+    dist.broadcast_object_list(given, src=0)
+    value, raised = given[0]
+    if raised is not None:
+        raise raised
+    return value  # type: ignore[return-value]  # None only where that is the action's own value
 
 
 def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
@@ -113,3 +129,16 @@ def shared_batch_norm(model: nn.Module) -> Iterator[nn.Module]:
     finally:
         for module in plain:
             module.__class__ = nn.BatchNorm2d
+
+
+@contextmanager
+def own_batch_norm(model: nn.Module) -> Iterator[nn.Module]:
+    """Let the batch norms of `model` see this process alone inside the `with` block, where all see the same images."""
+    shared: list[nn.Module] = [module for module in model.modules() if type(module) is SharedBatchNorm2d]
+    for module in shared:
+        module.__class__ = nn.BatchNorm2d
+    try:
+        yield model
+    finally:
+        for module in shared:
+            module.__class__ = SharedBatchNorm2d

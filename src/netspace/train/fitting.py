@@ -5,6 +5,8 @@ from torch import nn
 
 from netspace.errors import TrainingError
 from netspace.train.data import ImageData
+from netspace.train.distributed import processes
+from netspace.train.recipe import Recipe
 
 _CUDA_CONTEXT_BYTES = 600 * 2**20  # what a process holds of a GPU before its first tensor, about
 
@@ -41,6 +43,26 @@ def must_fit(model: nn.Module, data: ImageData) -> None:
         raise TrainingError(
             f"resolution {data.resolution} is too small for the network's total stride of {config.total_stride}: "
             f"valid: {config.total_stride // 2 + 1} or more"
+        )
+
+
+def batches_must_divide(recipe: Recipe, data: ImageData) -> None:
+    """Raise unless each part of a batch holds the 2 images that batch norm needs, and as many for every process.
+
+    Raises:
+        TrainingError: batch size, parts, processes and the number of training images do not go together.
+    """
+    images = min(recipe.batch_size, len(data.train_labels))
+    settings = f"batch_size={recipe.batch_size}, accumulate={recipe.accumulate}"
+    if images < 2 * recipe.accumulate:
+        raise TrainingError(
+            f"each part of a batch must hold 2 images or more, got {settings} "
+            f"and {len(data.train_labels)} training images"
+        )
+    if processes() > 1 and images % (recipe.accumulate * processes()):
+        raise TrainingError(
+            f"a batch must be a multiple of accumulate x processes, got {settings} "
+            f"and {len(data.train_labels)} training images on {processes()} processes"
         )
 
 

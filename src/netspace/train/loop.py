@@ -28,7 +28,14 @@ from netspace.train.distributed import (
     total,
 )
 from netspace.train.evaluation import autocast, evaluate
-from netspace.train.fitting import forget_peak_memory, is_out_of_memory, memory_share, must_fit, usable_device
+from netspace.train.fitting import (
+    batches_must_divide,
+    forget_peak_memory,
+    is_out_of_memory,
+    memory_share,
+    must_fit,
+    usable_device,
+)
 from netspace.train.optim import learning_rate, make_optimizer
 from netspace.train.recipe import Recipe
 from netspace.train.result import Epoch, TrainResult, environment
@@ -69,44 +76,54 @@ def train(
         checkpoint_seconds: how long after the start, or the last one, a checkpoint is written at the earliest.
         checkpoint_needed: False to start from zero where the checkpoint cannot be used, and to go on where it cannot
             be written, instead of raising.
-        halve_batch: where the memory does not suffice, start again with each batch computed in twice as many parts.
+        halve_batch: where the memory does not suffice, start again with each batch computed in twice as many parts; in
+            one process alone.
 
     Raises:
-        TrainingError: the model does not fit the data, the device cannot be used, its memory does not suffice, or the
-            checkpoint is of another training.
+        TrainingError: the model does not fit the data, a batch cannot be divided as the recipe says, the device cannot
+            be used, its memory does not suffice, or the checkpoint is of another training.
     """
-    must_fit(model, data)
-    untrained = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+    place = usable_device(device)
     keeper = Keeper(resume_from, seconds=checkpoint_seconds, needed=checkpoint_needed)
-    while True:
-        try:
-            return _train(model, data, recipe, seed, usable_device(device), on_epoch, keeper)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-        images = -(-recipe.batch_size // (recipe.accumulate * processes()))
-        if not halve_batch or images < 4:
+    with process_group(place):
+        must_fit(model, data)
+        batches_must_divide(recipe, data)
+        if halve_batch and processes() > 1:
             raise TrainingError(
-                f"out of memory on {device} with {images} images at a time "
-                f"(batch_size={recipe.batch_size}, accumulate={recipe.accumulate})"
-            ) from None
-        recipe = recipe.model_copy(update={"accumulate": 2 * recipe.accumulate})
-        model.load_state_dict(untrained)
+                f"halve_batch works in one process, there are {processes()}: set the recipe's accumulate"
+            )
+        untrained = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+        accumulate = recipe.accumulate
+        while True:
+            try:
+                return _train(model, data, recipe, accumulate, seed, place, on_epoch, keeper)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            accumulate = max(accumulate, keeper.accumulate)
+            batch = min(recipe.batch_size, len(data.train_labels))
+            if not halve_batch or batch < 4 * accumulate:
+                raise TrainingError(
+                    f"out of memory on {place} with {-(-batch // (accumulate * processes()))} images at a time "
+                    f"(batch_size={recipe.batch_size}, accumulate={accumulate})"
+                )
+            accumulate *= 2
+            model.load_state_dict(untrained)
 
 
 def _train(
     model: nn.Module,
     data: ImageData,
     recipe: Recipe,
+    accumulate: int,
     seed: int,
     device: torch.device,
     on_epoch: Callable[[Epoch], None] | None,
     keeper: Keeper,
 ) -> TrainResult:
-    """Train for all the epochs that are left."""
+    """Train for all the epochs that are left, each batch in `accumulate` parts or in as many as the checkpoint has."""
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng())
-        stack.enter_context(process_group(device))
         forget_peak_memory(device)
         model = model.to(device).to(memory_format=torch.channels_last)
         stack.enter_context(accelerated(model))
@@ -117,6 +134,7 @@ def _train(
             average=moving_average(model, recipe),
             scaler=torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16"),
             generator=torch.Generator().manual_seed(seed),
+            accumulate=accumulate,
         )
         about = checkpoint.identity(model, recipe, data, seed)
         keeper.restore(state, about)
@@ -161,9 +179,11 @@ def _epoch(
         for group in state.optimizer.param_groups:
             group["lr"] = rate
         state.optimizer.zero_grad(set_to_none=True)
-        for part, targets in zip(images.chunk(recipe.accumulate), labels.chunk(recipe.accumulate), strict=True):
+        # divided into parts before processes: batch norm then sees the parts that it would in one process
+        for part, targets in zip(*(batch.tensor_split(state.accumulate) for batch in (images, labels)), strict=True):
             with autocast(recipe, device):
-                loss = F.cross_entropy(state.model(part), targets, label_smoothing=recipe.label_smoothing)
+                logits = state.model(own_part(part))
+                loss = F.cross_entropy(logits, own_part(targets), label_smoothing=recipe.label_smoothing)
             loss = loss * (len(part) / len(images))
             state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # untyped in torch
             loss_sum += loss.detach()
@@ -192,7 +212,7 @@ def _batches(
         images = augmenter.pixels(torch.from_numpy(pixels), generator)
         labels = torch.from_numpy(data.train_labels[rows])
         inputs, targets = augmenter.inputs(images.to(device), labels.to(device), generator)
-        yield own_part(inputs), own_part(targets)
+        yield inputs, targets
 
 
 def _validate(state: State, data: ImageData, recipe: Recipe, device: torch.device) -> float | None:
@@ -229,6 +249,6 @@ def _result(state: State, data: ImageData, recipe: Recipe, device: torch.device)
         images_per_second=images / last.seconds,
         memory_share=memory_share(device),
         environment=environment(device),
-        recipe=recipe.resolved(),
+        recipe=recipe.model_copy(update={"accumulate": state.accumulate}).resolved(),
         split_digest=data.split_digest,
     )
