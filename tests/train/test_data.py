@@ -255,16 +255,39 @@ def test_one_shard_alone_is_a_training_split(tmp_path):
     assert len(data.train_labels) == 6
 
 
-def test_a_data_set_of_torchvision_is_read_from_its_own_files(tmp_path):
-    raw = tmp_path / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    pixels = np.random.default_rng(0).integers(0, 256, (20, 28, 28), dtype=np.uint8)
+def mnist_files(root: Path, seed: int = 0) -> np.ndarray:
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (20, 28, 28), dtype=np.uint8)
     labels = (np.arange(20) % 10).astype(np.uint8)
     for name, count in (("train", 20), ("t10k", 10)):
         header = np.array([0x803, count, 28, 28], dtype=">i4").tobytes()
         (raw / f"{name}-images-idx3-ubyte").write_bytes(header + pixels[:count].tobytes())
         header = np.array([0x801, count], dtype=">i4").tobytes()
         (raw / f"{name}-labels-idx1-ubyte").write_bytes(header + labels[:count].tobytes())
+    return pixels
+
+
+def test_files_of_torchvision_that_change_are_read_again_and_may_be_relative(tmp_path):
+    spec = DataSpec(source="torchvision:MNIST:files", train=15, validation=5)
+    for seed in (0, 1):
+        pixels = mnist_files(tmp_path / "files", seed)
+        assert np.array_equal(load_data(spec, root=tmp_path).test_images[..., 0], pixels[:10])
+
+
+def test_a_folder_in_the_home_that_changes_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    root = image_folder(tmp_path / "images")
+    before = load_data(DataSpec(source="~/images", validation=2), 4)
+    Image.new("RGB", (9, 9)).save(root / "train" / "cat" / "new.png")
+    after = load_data(DataSpec(source="~/images", validation=2), 4)
+    assert (len(before.train_labels), len(after.train_labels)) == (8, 9)
+    with pytest.raises(DataError, match="~nobody-of-that-name/images: no such file or folder"):
+        load_data(DataSpec(source="~nobody-of-that-name/images"))
+
+
+def test_a_data_set_of_torchvision_is_read_from_its_own_files(tmp_path):
+    pixels = mnist_files(tmp_path)
     data = load_data(DataSpec(source=f"torchvision:MNIST:{tmp_path}", train=15, validation=5))
     assert data.test_images is not None
     assert np.array_equal(data.test_images[..., 0], pixels[:10])

@@ -52,27 +52,37 @@ def located(source: str, root: Path | None = None) -> str:
     """Return a source with its path made absolute, if it has one, so that it means the same from any folder.
 
     Args:
-        source: see `read_source`.
+        source: see `read_source`; `~` is the user's home.
         root: what a relative path is relative to; where nothing is there, it is relative to the working directory.
     """
-    if source == EMBEDDED:
+    prefix, path = _divided(source)
+    if source == EMBEDDED or not path:
         return source
-    if source.startswith(TORCHVISION):
-        name, colon, folder = source.removeprefix(TORCHVISION).partition(":")
-        return f"{TORCHVISION}{name}{colon}{Path(folder).resolve() if folder else ''}"
-    places = [folder / source for folder in (root, Path()) if folder is not None]
-    return next((str(place.resolve()) for place in places if place.exists()), source)
+    local = os.path.expanduser(path)  # noqa: PTH111 (Path.expanduser raises where there is no such user)
+    places = [folder / local for folder in (root, Path()) if folder is not None]
+    # what is not here may be a name on the hub, but never of torchvision, which reads from a folder
+    found = next((place for place in places if place.exists()), places[-1] if prefix else None)
+    return source if found is None else f"{prefix}{found.resolve()}"
+
+
+def _divided(source: str) -> tuple[str, str]:
+    """Return what names a source's kind, and the rest: a path, or a name on the hub."""
+    if not source.startswith(TORCHVISION):
+        return "", source
+    name, _, folder = source.removeprefix(TORCHVISION).partition(":")
+    return f"{TORCHVISION}{name}:", folder
 
 
 def fingerprint(source: str) -> str:
-    """Return what changes when the source's files do: a digest of the local files' names, sizes and modification times.
+    """Return what changes when the files do that a source, `located`, has: a digest of names, sizes and times.
 
     Every run of a study asks for it, and a folder may hold a million images: one look at each, nothing kept.
     """
-    path = Path(source)
-    if not path.exists():
+    prefix, name = _divided(source)
+    path = Path(name)
+    if source == EMBEDDED or not name or not path.exists():
         return source
-    seen = hashlib.sha256(str(path.resolve()).encode())
+    seen = hashlib.sha256(f"{prefix}{path.resolve()}".encode())
     for name, status in [("", path.stat())] if path.is_file() else _files(path):
         seen.update(f"\n{name} {status.st_size} {status.st_mtime_ns}".encode())
     return seen.hexdigest()

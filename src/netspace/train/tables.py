@@ -50,7 +50,7 @@ def open_tables(source: str, folder: Path) -> Any:
     """Return the splits of `source` as `datasets` tables, images left as bytes or paths.
 
     Args:
-        source: the path of a Parquet file, of a WebDataset shard, of a folder, or a name on the hub.
+        source: the path, without `~`, of a Parquet file, of a WebDataset shard, of a folder, or a name on the hub.
         folder: where local files are turned into Arrow tables; those of the hub stay in the cache of `datasets`.
 
     Raises:
@@ -58,7 +58,7 @@ def open_tables(source: str, folder: Path) -> Any:
     """
     import datasets
 
-    path = Path(source).expanduser()
+    path = Path(source)
     if path.is_dir():
         _no_empty_class(path)
     if not path.exists() and (path.is_absolute() or source.startswith((".", "~"))):
