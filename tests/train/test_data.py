@@ -20,8 +20,9 @@ from PIL import Image
 
 from netspace.errors import DataError, UnknownNameError
 from netspace.train import DataSpec, ImageData, Recipe, judge, load_data, preparation
-from netspace.train.cache import cache_folder
+from netspace.train.cache import cache_folder, prepared_limit, scratch_folder
 from netspace.train.sources import located, read_source
+from netspace.train.timing import keep_timing
 
 
 def image_folder(root: Path, *, size: tuple[int, int] = (12, 8), per_class: int = 5) -> Path:
@@ -465,6 +466,22 @@ def test_a_column_that_is_not_there_is_refused_with_the_ones_that_are(tmp_path):
 def test_images_that_are_not_square_need_a_resolution(tmp_path):
     with pytest.raises(DataError, match=r"not square \(12 x 8\): give a resolution"):
         load_data(DataSpec(source=str(image_folder(tmp_path))), None)
+
+
+def test_a_cache_that_cannot_be_written_is_told_in_a_line(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "cache"
+    monkeypatch.setenv("NETSPACE_CACHE", str(folder))
+    with pytest.raises(DataError, match=rf"{folder}/locks: cannot be written \(Not a dir.*\$NETSPACE_CACHE") as caught:
+        load_data(DataSpec())
+    assert "\n" not in str(caught.value)
+    with pytest.raises(DataError, match=rf"{folder}: cannot be written"):
+        prepared_limit()
+    with pytest.raises(DataError, match=rf"{folder}/images: cannot be written"), scratch_folder(folder / "images"):
+        pass
+    timing = {"network": "x", "conditions": {}, "environment": {}, "threads": 1}
+    with pytest.raises(DataError, match=rf"{folder}/timings: cannot be written"):
+        keep_timing(timing)
 
 
 def test_a_failed_reading_leaves_no_cache_entry(tmp_path):

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import platformdirs
@@ -29,11 +29,12 @@ def prepared_limit() -> int:
     space that is free for the cache folder.
 
     Raises:
-        DataError: the variable holds no number of bytes.
+        DataError: the variable holds no number of bytes, or there can be no cache folder.
     """
     given = os.environ.get(LIMIT_VARIABLE)
     if given is None:
-        cache_folder().mkdir(parents=True, exist_ok=True)
+        with written_to(cache_folder()):
+            cache_folder().mkdir(parents=True, exist_ok=True)
         return shutil.disk_usage(cache_folder()).free // 2
     if not given.isdecimal():
         raise DataError(f"{LIMIT_VARIABLE}: must be a whole number of bytes, got '{given}'")
@@ -41,10 +42,31 @@ def prepared_limit() -> int:
 
 
 @contextmanager
+def written_to(place: Path) -> Iterator[None]:
+    """Tell in a line, whatever cannot be done inside the `with` block, that a place in the cache cannot be written to.
+
+    Raises:
+        DataError: the block raised an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(
+            f"{place}: cannot be written ({reason}); ${CACHE_VARIABLE} may name another cache folder"
+        ) from None
+
+
+@contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
-    """Give an empty folder in `parent`, on whose disk there is room for much; what is left in it is deleted."""
-    parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=parent, prefix="."))
+    """Give an empty folder in `parent`, on whose disk there is room for much; what is left in it is deleted.
+
+    Raises:
+        DataError: it cannot be made.
+    """
+    with written_to(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=parent, prefix="."))
     try:
         yield scratch
     finally:
@@ -53,10 +75,16 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
 
 @contextmanager
 def one_at_a_time(key: str) -> Iterator[None]:
-    """Wait while another process of this machine is at it: what is much work need not be done by each of them."""
+    """Wait while another process of this machine is at it: what is much work need not be done by each of them.
+
+    Raises:
+        DataError: the cache cannot be written to.
+    """
     locks = cache_folder() / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    with (locks / key).open("w") as file:
+    with ExitStack() as stack:
+        with written_to(locks):
+            locks.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context((locks / key).open("w"))
         # some shared file systems know no locks: then the work is done twice, and one result is dropped
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -70,19 +98,21 @@ def new_entry(entry: Path) -> Iterator[Path]:
     Raises:
         DataError: the disk is full, or cannot be written to.
     """
-    try:
-        with scratch_folder(entry.parent) as scratch:
-            yield scratch
-            publish(scratch, entry)
-    except OSError as error:
-        raise DataError(f"{entry}: cannot be written ({error.strerror or error})") from None
+    with written_to(entry), scratch_folder(entry.parent) as scratch:
+        yield scratch
+        publish(scratch, entry)
 
 
 def publish(scratch: Path, entry: Path) -> None:
-    """Rename `scratch` to `entry`, unless another process has been faster: both made the same."""
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        scratch.rename(entry)
-    except OSError:
-        if not entry.exists():
-            raise
+    """Rename `scratch` to `entry`, unless another process has been faster: both made the same.
+
+    Raises:
+        DataError: it cannot be renamed.
+    """
+    with written_to(entry):
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            scratch.rename(entry)
+        except OSError:
+            if not entry.exists():
+                raise

@@ -19,7 +19,7 @@ from netspace.documents import Document, digest
 from netspace.errors import TrainingError
 from netspace.models import build
 from netspace.models.fast import accelerated
-from netspace.train.cache import cache_folder
+from netspace.train.cache import cache_folder, written_to
 from netspace.train.evaluation import autocast
 from netspace.train.fitting import is_out_of_memory, usable_device
 from netspace.train.optim import make_optimizer
@@ -111,12 +111,17 @@ def can_train_on(config: AnyNetConfig, conditions: Conditions) -> bool:
 
 
 def keep_timing(timing: dict[str, Any]) -> Path:
-    """Write a timing where `kept_timing` finds it, beside what was kept of other actions, and return the file."""
+    """Write a timing where `kept_timing` finds it, beside what was kept of other actions, and return the file.
+
+    Raises:
+        DataError: the cache cannot be written to.
+    """
     path = _path(timing["network"], timing["conditions"], timing["environment"], timing["threads"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(f".{os.getpid()}")
-    scratch.write_text(json.dumps({**_read(path), **timing}, indent=2) + "\n", encoding="utf-8")
-    scratch.replace(path)
+    with written_to(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_suffix(f".{os.getpid()}")
+        scratch.write_text(json.dumps({**_read(path), **timing}, indent=2) + "\n", encoding="utf-8")
+        scratch.replace(path)
     return path
 
 
