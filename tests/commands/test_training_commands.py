@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from netspace.cli import app
 from netspace.errors import DataError, MissingExtraError, TrainingError, UnknownNameError
+from netspace.train import judge
 from netspace.train.result import Epoch
 from netspace.train.tracking import TRACKERS, Tracker, Trackers
 
@@ -121,6 +122,39 @@ def test_other_images_of_the_same_classes_are_judged(trained, work, tmp_path):
     result = json.loads(invoke("evaluate", trained, "--data", tmp_path / "other.json", "--device", "cpu", "--json"))
     assert [row["images"] for row in result["classes"]] == [5, 6]
     invoke("evaluate", trained, "--device", "cpu")
+
+
+def test_a_training_is_used_from_anywhere_and_without_its_own_images(work, tmp_path, monkeypatch):
+    shutil.copytree(work / "images", tmp_path / "own")
+    shutil.copytree(work / "images", tmp_path / "other")
+    with monkeypatch.context() as there:
+        there.chdir(tmp_path)
+        train(work, tmp_path / "out", "--data", "own", "--epochs", 1)
+    arguments = ("evaluate", tmp_path / "out", "--device", "cpu", "--json")
+    own = json.loads(invoke(*arguments))
+    for name in ("dark", "light"):
+        # another mean, were it taken from what is evaluated
+        shutil.copy(work / "images" / "train" / "light" / "0.png", tmp_path / "other" / "train" / name / "more.png")
+    shutil.rmtree(tmp_path / "own")
+    with pytest.raises(DataError, match="own: no such file or folder"):
+        invoke(*arguments)
+    other = json.loads(invoke(*arguments, "--data", tmp_path / "other"))
+    assert other["confusion"] == own["confusion"]
+    trained_on = json.loads((tmp_path / "out" / "training.json").read_text())["trained_on"]
+    assert trained_on["class_names"] == ["dark", "light"]
+    means = []
+    monkeypatch.setattr("netspace.train.judge", lambda *args: means.append(args[3].mean) or judge(*args))
+    invoke(*arguments, "--data", tmp_path / "other")
+    assert means == [tuple(trained_on["mean"])]
+
+
+def test_a_folder_of_an_earlier_version_is_evaluated_with_the_images_it_names(trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "out")
+    settings = json.loads((trained / "training.json").read_text())
+    del settings["trained_on"]
+    (tmp_path / "out" / "training.json").write_text(json.dumps(settings))
+    found = [json.loads(invoke("evaluate", f, "--device", "cpu", "--json")) for f in (trained, tmp_path / "out")]
+    assert found[0]["confusion"] == found[1]["confusion"]
 
 
 def test_times_are_printed_and_kept(work):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -51,7 +52,8 @@ def train(
     from netspace.train import distributed, load_data
     from netspace.train import train as train_network
     from netspace.train.fitting import usable_device
-    from netspace.train.folder import TrainingFolder
+    from netspace.train.folder import TrainedOn, TrainingFolder
+    from netspace.train.sources import located
     from netspace.train.tracking import Trackers
 
     overrides = {"epochs": epochs, "batch_size": batch_size, "precision": precision}
@@ -64,7 +66,13 @@ def train(
     model = build(fitted, seed=seed, **recipe_used.build_options())
     make_folder(output)
     folder = TrainingFolder(
-        folder=output, network=network, data=spec, resolution=images.resolution, recipe=recipe_used, seed=seed
+        folder=output,
+        network=network,
+        data=spec.model_copy(update={"source": located(spec.source)}),
+        resolution=images.resolution,
+        recipe=recipe_used,
+        seed=seed,
+        trained_on=TrainedOn.of(images),
     )
     with distributed.process_group(place):
         first = distributed.rank() == 0
@@ -115,19 +123,20 @@ def evaluate(
     from netspace.report.training_figures import confusion_figure
     from netspace.train import judge, load_data
     from netspace.train.fitting import must_fit, usable_device
-    from netspace.train.folder import TrainingFolder
+    from netspace.train.folder import TrainedOn, TrainingFolder
 
     training = TrainingFolder.read(folder)
     place = usable_device(_device(device))
-    own = load_data(training.data, training.resolution)
-    images = own if data is None else load_data(_data(data), training.resolution)
+    images = load_data(training.data if data is None else _data(data), training.resolution)
+    own = training.trained_on or TrainedOn.of(load_data(training.data, training.resolution))
     if images.test_images is None or images.test_labels is None:
         raise DataError(f"{data or training.data.source}: has no test split; valid: a source with a split named 'test'")
-    _must_have_the_same_classes(own, images, data or training.data.source)
+    _must_have_the_same_classes(own.class_names, images.class_names, data or training.data.source)
     model = from_pretrained(folder).to(place)
     must_fit(model, images)
     # the network knows images normalised by the statistics it was trained with, whatever it is shown now
-    judged = judge(model, images.test_images, images.test_labels, own, training.recipe, place)
+    shown = replace(images, mean=own.mean, std=own.std)
+    judged = judge(model, images.test_images, images.test_labels, shown, training.recipe, place)
     if judged is None:
         raise TrainingError(f"{folder}: the network's outputs are not finite")
     result = _evaluation(judged, images)
@@ -191,11 +200,11 @@ def bench(
     print(f"kept in {kept[0].parent}")
 
 
-def _must_have_the_same_classes(own: "ImageData", images: "ImageData", source: str) -> None:
+def _must_have_the_same_classes(own: tuple[str, ...], others: tuple[str, ...], source: str) -> None:
     """Raise unless each label means the class that the network was trained to say by it."""
     from netspace.errors import DataError
 
-    for label, (trained, found) in enumerate(zip_longest(own.class_names, images.class_names)):
+    for label, (trained, found) in enumerate(zip_longest(own, others)):
         if trained != found:
             trained_as, found_as = ("not there" if name is None else f"'{name}'" for name in (trained, found))
             raise DataError(f"{source}: class {label} is {found_as}, and in the training it was {trained_as}")

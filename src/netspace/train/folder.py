@@ -7,17 +7,35 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from netspace.documents import parse
+from netspace.documents import Document, parse
 from netspace.errors import TrainingError
 from netspace.models.anynet import AnyNet
 from netspace.models.hub import save_pretrained
-from netspace.train.data import DataSpec
+from netspace.train.data import DataSpec, ImageData
 from netspace.train.recipe import Recipe
 from netspace.train.result import Epoch, TrainResult
 
 CHECKPOINT = "checkpoint.pt"
 CURVE = "curve.csv"
 _SETTINGS, _RESULT = "training.json", "result.json"
+
+
+class TrainedOn(Document):
+    """How a network is shown images, and what its outputs mean: with it the images of the training are not needed.
+
+    Attributes:
+        class_names: of the outputs, in order.
+        mean, std: what normalises the channels, in [0, 255].
+    """
+
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def of(cls, images: ImageData) -> Self:
+        """Return what a training on these images leaves to know."""
+        return cls(class_names=images.class_names, mean=images.mean, std=images.std)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +50,7 @@ class TrainingFolder:
         resolution: of the images, in pixels.
         recipe: how it is trained.
         seed: of weights, order and augmentation.
+        trained_on: None in folders of earlier versions.
     """
 
     folder: Path
@@ -40,6 +59,7 @@ class TrainingFolder:
     resolution: int
     recipe: Recipe
     seed: int
+    trained_on: TrainedOn | None = None
 
     @property
     def checkpoint(self) -> Path:
@@ -47,7 +67,7 @@ class TrainingFolder:
         return self.folder / CHECKPOINT
 
     def settings(self) -> dict[str, Any]:
-        """Return all but the folder, as plain values."""
+        """Return how the network is trained, as plain values."""
         return {
             "network": self.network,
             "data": self.data.model_dump(mode="json"),
@@ -60,7 +80,8 @@ class TrainingFolder:
     def start(self, model: AnyNet) -> None:
         """Write the network and the settings; weights are those before training until `finish`."""
         save_pretrained(model, self.folder)
-        _write(self.folder / _SETTINGS, self.settings())
+        trained_on = None if self.trained_on is None else self.trained_on.model_dump(mode="json")
+        _write(self.folder / _SETTINGS, {**self.settings(), "trained_on": trained_on})
 
     def write_curve(self, curve: Sequence[Epoch]) -> None:
         """Write the epochs so far as CSV, one a line."""
@@ -90,6 +111,7 @@ class TrainingFolder:
             raise TrainingError(
                 f"{folder}: holds no training (no readable {_SETTINGS}); make one: netspace train"
             ) from None
+        trained_on = content.get("trained_on")
         return cls(
             folder=folder,
             network=str(content.get("network")),
@@ -97,6 +119,7 @@ class TrainingFolder:
             resolution=int(content.get("resolution") or 0),
             recipe=parse(Recipe, content.get("recipe"), f"{path}, recipe"),
             seed=int(content.get("seed") or 0),
+            trained_on=None if trained_on is None else parse(TrainedOn, trained_on, f"{path}, trained_on"),
         )
 
 
