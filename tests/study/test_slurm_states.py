@@ -12,7 +12,7 @@ from netspace.store import Worker
 from netspace.study import Study
 from netspace.study.checkpoints import Checkpoints
 from netspace.study.executors import make_executor, slurm_worker
-from netspace.study.executors.slurm_worker import Hello, Mailbox
+from netspace.study.executors.slurm_worker import Hello, Mailbox, Serve
 from netspace.study.jobs import Failed, Job, Lost
 
 # as written by SLURM 22.05 (cgroup v1, cgroup v2 and JobAcctGather's OverMemoryKill), 23.11, and by srun
@@ -296,3 +296,29 @@ def test_a_worker_ends_at_once_with_its_folder_or_its_driver(seconds_until_it_en
     assert seconds_until_it_ends(ABox(f"0 {Worker.current()}", None)) < 10
     dead = replace(Worker.current(), started="0")
     assert seconds_until_it_ends(ABox(f"0 {dead}")) < 10
+
+
+def test_what_the_signal_of_a_requeue_raises_in_the_midst_of_a_run_is_no_failure_of_the_run(tmp_path, monkeypatch):
+    serve = Serve()
+
+    class Workplace:
+        def __init__(self, *_task: object) -> None:
+            pass
+
+        def execute(self, job: Job) -> Failed:
+            serve.checkpoint(tmp_path)  # submitit's handler, upon which `scontrol requeue` died with the job
+            return Failed(run_id=job.run_id, message="CalledProcessError: Command 'scontrol' died with SIGTERM")
+
+    published = []
+    monkeypatch.setattr("netspace.study.execute.Workplace", Workplace)
+    monkeypatch.setattr(slurm_worker, "_end_with_the_driver", lambda _box: None)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setattr(Mailbox, "task", lambda _box: ())
+    monkeypatch.setattr(Mailbox, "say_hello", lambda _box, _hello: "worker")
+    monkeypatch.setattr(Mailbox, "take", lambda _box, _identity: Job(run_id=1, config={}, seed=0))
+    monkeypatch.setattr(Mailbox, "publish", lambda _box, _identity, event: published.append(event))
+    with pytest.raises(SystemExit):
+        serve(tmp_path)
+    assert published == []
+    again = serve.checkpoint(tmp_path).function
+    assert not again._broken_off

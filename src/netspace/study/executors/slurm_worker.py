@@ -17,6 +17,7 @@ import os
 import pickle
 import shutil
 import socket
+import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
@@ -143,6 +144,9 @@ class Mailbox:
 class Serve:
     """The function that submitit runs. Its `checkpoint` has a job requeued that is preempted or out of time."""
 
+    def __init__(self) -> None:
+        self._broken_off = False
+
     def __call__(self, folder: Path) -> None:
         """Train jobs until the driver has none left, ends or dies."""
         box = Mailbox(folder)
@@ -159,14 +163,20 @@ class Serve:
             job = box.take(identity)
             if job is None:
                 time.sleep(_LOOK_SECONDS)
-            else:
-                box.publish(identity, workplace.execute(job))
+                continue
+            event = workplace.execute(job)
+            if self._broken_off:
+                # submitit's handler ran in the midst of it, and what that raised (SLURM may end `scontrol requeue` with
+                # the job that it requeues) is no failure of the run
+                sys.exit(-1)
+            box.publish(identity, event)
 
     def checkpoint(self, folder: Path) -> Any:
         """Return what is submitted instead of a job that is broken off: the same, which begins as a new worker."""
         from submitit.helpers import DelayedSubmission
 
-        return DelayedSubmission(self, folder)
+        self._broken_off = True
+        return DelayedSubmission(Serve(), folder)
 
 
 def _slurm_job() -> str:
