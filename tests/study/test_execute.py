@@ -23,7 +23,7 @@ import json, resource, sys
 from pathlib import Path
 import torch
 from netspace.study import Study
-from netspace.study.execute import execute
+from netspace.study.execute import Workplace
 from netspace.study.jobs import Job
 
 torch.set_num_threads(1)
@@ -33,10 +33,10 @@ small = Job(run_id=1, config=dict(planned.config), seed=1)
 stages = {**planned.config["stages"], "bottleneck_ratios": [1] * 4, "group_widths": [WIDTH] * 4, "widths": [WIDTH] * 4}
 wide = Job(run_id=2, config={**planned.config, "stages": stages}, seed=1)
 
-execute(small, study.context, "cpu")  # what a worker needs in any case is there before the limit
+Workplace(study.context, "cpu").execute(small)  # what a worker needs in any case is there before the limit
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + MEBIBYTES * 2**20, resource.RLIM_INFINITY))
-events = [execute(job, study.context, "cpu") for job in (wide, small)]
+events = [Workplace(study.context, "cpu").execute(job) for job in (wide, small)]
 print(json.dumps([[type(event).__name__, getattr(event, "message", "")] for event in events]))
 """
 

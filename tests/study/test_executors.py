@@ -14,7 +14,7 @@ import pytest
 
 from netspace.arch import zoo
 from netspace.study import Study
-from netspace.study.execute import execute
+from netspace.study.execute import Workplace
 from netspace.study.executors import EXECUTORS, Executor, make_executor
 from netspace.study.jobs import Event, Failed, Finished, Job, Lost
 
@@ -78,7 +78,7 @@ def errors(events: dict[int, Event]) -> dict[int, float | None]:
 
 
 def test_errors_are_those_of_this_process_whatever_the_number_of_workers(make, study):
-    here = errors({job.run_id: execute(job, study.context, "cpu") for job in jobs(study)})
+    here = errors({job.run_id: Workplace(study.context, "cpu").execute(job) for job in jobs(study)})
     assert len(set(here.values())) > 1
     drivers: list[Executor] = []
     for workers in (1, 2, 4):

@@ -15,7 +15,7 @@ import pytest
 from netspace.store import RunRecord, Store, StudyRecord
 from netspace.study import Study
 from netspace.study.checkpoints import Checkpoints
-from netspace.study.execute import execute
+from netspace.study.execute import Workplace
 from netspace.study.executors import EXECUTORS
 from netspace.study.jobs import Event, Finished, Job, JobContext
 from netspace.train.loop import train
@@ -177,7 +177,7 @@ def broken_off(job, context, monkeypatch) -> Path:
     context.checkpoints.make()
     with monkeypatch.context() as patch, suppress(Killed):
         patch.setattr("netspace.study.execute.train", two_epochs)
-        execute(job, context, "cpu")
+        Workplace(context, "cpu").execute(job)
     path = context.checkpoints.path(job)
     assert path is not None
     assert path.exists()
@@ -186,18 +186,18 @@ def broken_off(job, context, monkeypatch) -> Path:
 
 def test_an_attempt_takes_over_the_epochs_of_the_one_before(job, context, broken_off):
     assert broken_off.exists()
-    again = execute(job, context, "cpu")
+    again = Workplace(context, "cpu").execute(job)
     assert resumed(again) == 2
-    whole = execute(job, replace(context, checkpoints=None), "cpu")
+    whole = Workplace(replace(context, checkpoints=None), "cpu").execute(job)
     assert resumed(whole) == 0
     assert losses(again) == losses(whole)
 
 
 def test_a_damaged_checkpoint_costs_the_epochs_and_not_the_run(job, context, broken_off):
     broken_off.write_bytes(broken_off.read_bytes()[:-100])
-    event = execute(job, context, "cpu")
+    event = Workplace(context, "cpu").execute(job)
     assert resumed(event) == 0
-    assert losses(event) == losses(execute(job, replace(context, checkpoints=None), "cpu"))
+    assert losses(event) == losses(Workplace(replace(context, checkpoints=None), "cpu").execute(job))
 
 
 def test_a_checkpoint_of_another_training_costs_the_epochs_and_not_the_run(job, context, broken_off):
@@ -205,14 +205,14 @@ def test_a_checkpoint_of_another_training_costs_the_epochs_and_not_the_run(job, 
     assert context.checkpoints is not None
     assert context.checkpoints.path(other) != broken_off
     broken_off.rename(context.checkpoints.path(other))
-    event = execute(other, context, "cpu")
+    event = Workplace(context, "cpu").execute(other)
     assert resumed(event) == 0
-    assert losses(event) == losses(execute(other, replace(context, checkpoints=None), "cpu"))
+    assert losses(event) == losses(Workplace(replace(context, checkpoints=None), "cpu").execute(other))
 
 
 def test_a_worker_that_does_not_see_the_folder_trains_without_and_makes_none(job, context):
     assert context.checkpoints is not None
-    event = execute(job, context, "cpu")
+    event = Workplace(context, "cpu").execute(job)
     assert len(losses(event)) == 3
     assert not context.checkpoints.folder.exists()
 
@@ -221,7 +221,7 @@ def test_a_short_run_writes_no_checkpoint(job, context):
     assert context.checkpoints is not None
     patient = replace(context.checkpoints, seconds=1e6)
     patient.make()
-    assert len(losses(execute(job, replace(context, checkpoints=patient), "cpu"))) == 3
+    assert len(losses(Workplace(replace(context, checkpoints=patient), "cpu").execute(job))) == 3
     assert list(patient.folder.iterdir()) == []
 
 

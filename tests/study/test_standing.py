@@ -8,18 +8,22 @@ from netspace.store.schema import runs
 from netspace.study.standing import standing
 
 
-@pytest.fixture
-def study(tmp_path):
-    """A study of six runs: three done in 10, 20 and 30 s, one failed, one being trained, one tried again."""
-    planned = [
+def planned(n: int) -> list[PlannedRun]:
+    """Return n runs of two spaces that take turns."""
+    return [
         PlannedRun(
             space="AB"[i % 2], index=i // 2, launch=i, digest=f"d{i}", config={}, parameters={},
             flops=1, params=1, activations=1, seed=i,
         )
-        for i in range(6)
+        for i in range(n)
     ]  # fmt: skip
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A study of six runs: three done in 10, 20 and 30 s, one failed, one being trained, one tried again."""
     with Store.open(tmp_path / "s.db") as store:
-        record = store.plan_study("study", {}, "digest", planned)
+        record = store.plan_study("study", {}, "digest", planned(6))
         for i, error in enumerate((30.0, 20.0, 25.0)):
             run = store.claim_next(record.id, "me")
             store.record(run.id, "me", Outcome(status="done", error=error, seconds=1.0))
@@ -46,15 +50,8 @@ def test_a_standing_counts_and_estimates(study):
 
 
 def test_runs_that_early_stopping_spared_are_not_waited_for(tmp_path):
-    planned = [
-        PlannedRun(
-            space="AB"[i % 2], index=i // 2, launch=i, digest=f"d{i}", config={}, parameters={},
-            flops=1, params=1, activations=1, seed=i,
-        )
-        for i in range(60)
-    ]  # fmt: skip
     with Store.open(tmp_path / "s.db") as store:
-        record = store.plan_study("study", {"stop": {"alpha": 0.05, "delta": None}}, "digest", planned)
+        record = store.plan_study("study", {"stop": {"alpha": 0.05, "delta": None}}, "digest", planned(60))
         # B wins all of its first 9 pairs: that decides
         for i in range(18):
             run = store.claim_next(record.id, "me")

@@ -57,11 +57,6 @@ class Workplace:
         return self._data
 
 
-def execute(job: Job, context: JobContext, device: str, data: ImageData | None = None) -> Event:
-    """Train one network in a workplace of its own, and return what came of it."""
-    return Workplace(context, device, data).execute(job)
-
-
 def _trained(job: Job, context: JobContext, device: str, data: ImageData) -> Event:
     try:
         model = build(AnyNetConfig(**job.config), seed=job.seed, **context.recipe.build_options())

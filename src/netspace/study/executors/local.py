@@ -73,8 +73,7 @@ class LocalExecutor(Executor):
         slot = self._free_slot()
         worker = self._slots[slot]
         if worker is None or not worker.alive():
-            if worker is not None:
-                worker.stop()
+            self._end(slot)
             self._started += 1
             log = Path(self._logs.name) / f"worker-{self._started}.log"
             worker = self._slots[slot] = _Worker(self._context, self._devices[slot % len(self._devices)], log)
@@ -148,9 +147,8 @@ class LocalExecutor(Executor):
         if self._closed:
             return
         self._closed = True
-        for worker in self._slots:
-            if worker is not None:
-                worker.stop()
+        for slot in range(len(self._slots)):
+            self._end(slot)
         self._logs.cleanup()
 
 
