@@ -32,9 +32,10 @@ from netspace.models import build, from_netspace
 from netspace.space import Population
 from netspace.study.executors import get_executor
 from netspace.study.jobs import Finished, Job, JobContext
-from netspace.train import Augment, DataSpec, ImageData, Recipe, augment, load_data
-from netspace.train.augment import normalise, shift_and_flip
-from netspace.train.optim import learning_rate
+from netspace.training import Augment, DataSpec, ImageData, Recipe, load_data
+from netspace.training.images.augmentation import normalise, shift_and_flip
+from netspace.training.images.augmentation import statistics as pixel_statistics
+from netspace.training.optim import learning_rate
 
 WINDOW = (1_500_000, 3_000_000)
 SPACES = ("AnyNetXA", "RegNetX")
@@ -116,7 +117,7 @@ def plain(sample: Sequence[Entry], data: ImageData, recipe: Recipe, device: str)
 
 def plain_training(model: nn.Module, data: ImageData, recipe: Recipe, seed: int, device: str) -> float:
     """Train one model for an epoch and return its validation error in %."""
-    mean, std = augment.statistics(data, torch.device(device))
+    mean, std = pixel_statistics(data, torch.device(device))
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.SGD(
         [

@@ -18,7 +18,7 @@ LAYERS = {
     "models": 3,
     "stats": 3,
     "store": 3,
-    "train": 4,
+    "training": 4,
     "baselines": 5,
     "report": 5,
     "study": 5,

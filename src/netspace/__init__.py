@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netspace.stats import EDF, compare
     from netspace.store import Store
     from netspace.study import Study
-    from netspace.train import DataSpec, Recipe, TrainResult, load_data, train
+    from netspace.training import DataSpec, Recipe, TrainResult, load_data, train
 
 _HOMES = {
     "netspace.arch": ("AnyNetConfig", "Complexity", "RegNetConfig", "Stage", "Stem", "complexity"),
@@ -24,12 +24,12 @@ _HOMES = {
     "netspace.stats": ("EDF", "compare"),
     "netspace.store": ("Store",),
     "netspace.study": ("Study",),
-    "netspace.train": ("DataSpec", "Recipe", "TrainResult", "load_data"),
+    "netspace.training": ("DataSpec", "Recipe", "TrainResult", "load_data", "train"),
 }
 __getattr__ = lazy_names(
     __name__,
     {name: f"{home}:{name}" for home, names in _HOMES.items() for name in names}
-    | {"spaces": "netspace.space", "zoo": "netspace.arch.zoo", "train": "netspace.train"},
+    | {"spaces": "netspace.space", "zoo": "netspace.arch.zoo"},
 )
 
 __all__ = [

@@ -11,7 +11,7 @@ from PIL import Image
 
 from netspace.store import Outcome, Store
 from netspace.study import Study
-from netspace.train.folder import TrainingFolder
+from netspace.training.training_folder import TrainingFolder
 
 DATA = {"source": "images", "train": 24, "validation": 8, "channels": 1, "normalise": {"mean": [0.5], "std": [0.2]}}
 

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from netspace.cli import app
 from netspace.errors import DataError, MissingExtraError, TrainingError, UnknownNameError
-from netspace.train import judge
-from netspace.train.result import Epoch
-from netspace.train.tracking import TRACKERS, Tracker, Trackers
+from netspace.training import judge
+from netspace.training.result import Epoch
+from netspace.training.trackers import TRACKERS, Tracker, Trackers
 
 NETWORK = """
 stem: {kind: simple, width: 8}
@@ -143,7 +143,7 @@ def test_a_training_is_used_from_anywhere_and_without_its_own_images(work, tmp_p
     trained_on = json.loads((tmp_path / "out" / "training.json").read_text())["trained_on"]
     assert trained_on["class_names"] == ["dark", "light"]
     means = []
-    monkeypatch.setattr("netspace.train.judge", lambda *args: means.append(args[3].mean) or judge(*args))
+    monkeypatch.setattr("netspace.training.judge", lambda *args: means.append(args[3].mean) or judge(*args))
     invoke(*arguments, "--data", tmp_path / "other")
     assert means == [tuple(trained_on["mean"])]
 
@@ -165,7 +165,7 @@ def test_times_are_printed_and_kept(work):
         assert 0 < times["least"] <= times["low"] <= times["median"] <= times["high"]
         assert times["images_per_second"] == pytest.approx(4 / times["median"])
     from netspace.arch import read_network
-    from netspace.train.timing import Conditions, kept_timing
+    from netspace.training.timing import Conditions, kept_timing
 
     conditions = Conditions(batch_size=4, resolution=16, repeats=3)
     assert kept_timing(read_network(work / "net.yaml"), conditions) == timing

@@ -14,9 +14,9 @@ import pytest
 
 from netspace.arch import zoo
 from netspace.study import Study
-from netspace.study.execute import Workplace
 from netspace.study.executors import EXECUTORS, Executor, make_executor
 from netspace.study.jobs import Event, Failed, Finished, Job, Lost
+from netspace.study.workplace import Workplace
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ from netspace.arch import AnyNetConfig
 from netspace.models import build
 from netspace.store import Store
 from netspace.study import Study
-from netspace.train import Augment, DataSpec, Recipe, load_data, train
-from netspace.train.timing import Conditions, time_network
+from netspace.training import Augment, DataSpec, Recipe, load_data, train
+from netspace.training.timing import Conditions, time_network
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

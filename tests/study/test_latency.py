@@ -9,9 +9,9 @@ from netspace.errors import ConfigError, StudyError, TrainingError, UnknownNameE
 from netspace.space import choice, fixed
 from netspace.store import Outcome, Store
 from netspace.study import Study
-from netspace.study.latency import LATENCY, PATIENCE, Latency, parse_milliseconds, sample_timed
 from netspace.study.stopping import judge_claims
-from netspace.train import timing
+from netspace.training import timing
+from netspace.training.latency import LATENCY, PATIENCE, Latency, parse_milliseconds, sample_timed
 
 
 def planted_ms(config) -> float:

@@ -15,10 +15,10 @@ import pytest
 from netspace.store import RunRecord, Store, StudyRecord
 from netspace.study import Study
 from netspace.study.checkpoints import Checkpoints
-from netspace.study.execute import Workplace
 from netspace.study.executors import EXECUTORS
 from netspace.study.jobs import Event, Finished, Job, JobContext
-from netspace.train.loop import train
+from netspace.study.workplace import Workplace
+from netspace.training.loop import train
 
 EPOCHS = 40
 LONG = {
@@ -176,7 +176,7 @@ def broken_off(job, context, monkeypatch) -> Path:
 
     context.checkpoints.make()
     with monkeypatch.context() as patch, suppress(Killed):
-        patch.setattr("netspace.study.execute.train", two_epochs)
+        patch.setattr("netspace.study.workplace.train", two_epochs)
         Workplace(context, "cpu").execute(job)
     path = context.checkpoints.path(job)
     assert path is not None

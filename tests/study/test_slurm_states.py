@@ -310,7 +310,7 @@ def test_what_the_signal_of_a_requeue_raises_in_the_midst_of_a_run_is_no_failure
             return Failed(run_id=job.run_id, message="CalledProcessError: Command 'scontrol' died with SIGTERM")
 
     published = []
-    monkeypatch.setattr("netspace.study.execute.Workplace", Workplace)
+    monkeypatch.setattr("netspace.study.workplace.Workplace", Workplace)
     monkeypatch.setattr(slurm_worker, "_end_with_the_driver", lambda _box: None)
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setattr(Mailbox, "task", lambda _box: ())

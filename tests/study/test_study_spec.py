@@ -4,7 +4,7 @@ import pytest
 
 from netspace.errors import ConfigError, DataError, NetspaceError, UnknownNameError, WindowError
 from netspace.study import Study
-from netspace.train import RECIPES
+from netspace.training import RECIPES
 
 
 def test_a_study_file_is_read_with_its_defaults(study_file):

@@ -30,9 +30,9 @@ def plan(
     study: StudyFile, workers: Workers = None, device: Device = None, store: StoreTarget = None, as_json: AsJson = False
 ) -> None:
     """Say what a study will cost on this machine and what differences it can find, before anything is spent."""
+    from netspace.commands.latency_progress import watch_timings
     from netspace.study import Study
     from netspace.study.executors.local import available_cores
-    from netspace.study.latency_progress import watch_timings
     from netspace.study.planning import plan_study
 
     loaded = Study.load(study)

@@ -35,7 +35,7 @@ def sample(
 ) -> None:
     """Draw models from a space, inside windows on their complexity and on their latency on this machine."""
     from netspace import space as spaces
-    from netspace.study.latency import TimedPopulation
+    from netspace.training.latency import TimedPopulation
 
     windows = {"flops": flops, "params": params, "activations": activations}
     bounds: dict[str, Any] = {name: spaces.parse_window(text) for name, text in windows.items() if text is not None}
@@ -62,9 +62,9 @@ def sample(
 def _timed(
     space: "DesignSpace", n: int, settings: dict[str, Any], *, seed: int, resolution: int, windows: dict[str, Any]
 ) -> "Population":
+    from netspace.commands.latency_progress import watch_timings
     from netspace.documents import parse
-    from netspace.study.latency import Latency, sample_timed
-    from netspace.study.latency_progress import watch_timings
+    from netspace.training.latency import Latency, sample_timed
 
     latency = parse(Latency, settings, "--latency")
     with watch_timings() as observe:
@@ -74,7 +74,7 @@ def _timed(
 def _summary(population: "Population") -> tuple[list[str], list[list[Any]]]:
     """Return columns and rows for the terminal: a column for each parameter, not one for each of its stages."""
     from netspace.arch import MEASURES
-    from netspace.study.latency import LATENCY
+    from netspace.training.latency import LATENCY
 
     networks, known = population.networks, population.columns()
     columns = {

@@ -56,7 +56,7 @@ def _stopping(record: "StudyRecord", store: "Store") -> list[dict[str, Any]]:
 
 
 def _show(now: "Standing", stopping: list[dict[str, Any]], as_json: bool) -> None:
-    from netspace.study.progress import duration
+    from netspace.commands.progress import duration
     from netspace.study.standing import first_line
 
     if as_json:

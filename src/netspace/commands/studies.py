@@ -57,13 +57,13 @@ def run(
     track: Track = None,
 ) -> None:
     """Train the populations of a study. The same command resumes it, after whatever interrupted it."""
+    from netspace.commands.latency_progress import watch_timings
+    from netspace.commands.progress import watch
     from netspace.study import Study
     from netspace.study.executors import get_executor
-    from netspace.study.latency_progress import watch_timings
-    from netspace.study.progress import watch
     from netspace.study.standing import standing
-    from netspace.study.tracking import StudyTracking
-    from netspace.train.tracking import must_be_usable
+    from netspace.study.tracked_runs import StudyTracking
+    from netspace.training.trackers import must_be_usable
 
     get_executor(executor)
     must_be_usable(track or [])

@@ -15,7 +15,7 @@ from netspace.commands.output import make_folder, print_json, print_table, write
 
 if TYPE_CHECKING:
     from netspace.arch import AnyNetConfig
-    from netspace.train import DataSpec, Epoch, Evaluation, ImageData, Recipe
+    from netspace.training import DataSpec, Epoch, Evaluation, ImageData, Recipe
 
 TrainingDir = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a training.")]
 Images = Annotated[
@@ -49,12 +49,12 @@ def train(
 ) -> None:
     """Train one network. The same command resumes it; torchrun --no-python starts it in several processes."""
     from netspace.models import build
-    from netspace.train import distributed, load_data
-    from netspace.train import train as train_network
-    from netspace.train.fitting import usable_device
-    from netspace.train.folder import TrainedOn, TrainingFolder
-    from netspace.train.sources import located
-    from netspace.train.tracking import Trackers
+    from netspace.training import distributed, load_data
+    from netspace.training import train as train_network
+    from netspace.training.fitting import usable_device
+    from netspace.training.images.sources import located
+    from netspace.training.trackers import Trackers
+    from netspace.training.training_folder import TrainedOn, TrainingFolder
 
     overrides = {"epochs": epochs, "batch_size": batch_size, "precision": precision}
     recipe_used = _recipe(recipe, {key: value for key, value in overrides.items() if value is not None})
@@ -121,9 +121,9 @@ def evaluate(
     from netspace.models.hub import from_pretrained
     from netspace.report.style import save
     from netspace.report.training_figures import confusion_figure
-    from netspace.train import judge, load_data
-    from netspace.train.fitting import must_fit, usable_device
-    from netspace.train.folder import TrainedOn, TrainingFolder
+    from netspace.training import judge, load_data
+    from netspace.training.fitting import must_fit, usable_device
+    from netspace.training.training_folder import TrainedOn, TrainingFolder
 
     training = TrainingFolder.read(folder)
     place = usable_device(_device(device))
@@ -166,7 +166,7 @@ def bench(
     import torch
 
     from netspace.documents import parse
-    from netspace.train.timing import ACTIONS, Conditions, can_train_on, keep_timing, time_network
+    from netspace.training.timing import ACTIONS, Conditions, can_train_on, keep_timing, time_network
 
     config = find_network(network)
     if threads is not None:
@@ -212,7 +212,7 @@ def _must_have_the_same_classes(own: tuple[str, ...], others: tuple[str, ...], s
 
 def _recipe(name: str, overrides: dict[str, Any]) -> "Recipe":
     from netspace.documents import is_document, read_yaml
-    from netspace.train import parse_recipe
+    from netspace.training import parse_recipe
 
     document = read_yaml(name) if is_document(name) else name
     if isinstance(document, str):
@@ -222,7 +222,7 @@ def _recipe(name: str, overrides: dict[str, Any]) -> "Recipe":
 
 def _data(source: str) -> "DataSpec":
     from netspace.documents import is_document, parse, read_yaml
-    from netspace.train import DataSpec
+    from netspace.training import DataSpec
 
     if is_document(source):
         return parse(DataSpec, read_yaml(source), source)

@@ -30,7 +30,7 @@ from netspace.report.style import COLUMN_WIDTH, IMAGE_FORMATS, png, save
 from netspace.report.text import markdown
 from netspace.stats.sequential import StoppingRule
 from netspace.store import Store
-from netspace.train.sources import located
+from netspace.training.images.sources import located
 
 FORMATS = ("html", "md", *IMAGE_FORMATS)
 """What a report can be written as: the page, the text, and pictures."""

@@ -21,7 +21,7 @@ from netspace.stats.normalized import (
     normalized_band,
     van_elteren,
 )
-from netspace.stats.order import beta_band, quantile_ranks
+from netspace.stats.order_statistics import beta_band, quantile_ranks
 from netspace.stats.power import detectable_theta, models_needed, smallest_delta
 from netspace.stats.ranges import BestRange, best_range
 from netspace.stats.refine import Advice, Score, max_t, refine

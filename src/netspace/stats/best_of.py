@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
 from netspace.errors import StatisticsError
-from netspace.stats.order import quantile_ranks
-from netspace.stats.samples import Floats, Interval, as_errors, at_chance, check_probability
+from netspace.stats.arguments import Floats, Interval, as_errors, at_chance, check_probability
+from netspace.stats.order_statistics import quantile_ranks
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,9 @@ from scipy.stats import ks_2samp, mannwhitneyu
 from statsmodels.stats.multitest import multipletests
 
 from netspace.errors import StatisticsError, raise_unknown
+from netspace.stats.arguments import Floats, Interval, as_errors, at_chance, check_probability
 from netspace.stats.differences import Differences, differences
 from netspace.stats.dominance import Dominance, dominance
-from netspace.stats.samples import Floats, Interval, as_errors, at_chance, check_probability
 from netspace.stats.superiority import Superiority, permutation_p_value, superiority
 
 MIN_MODELS = 2

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import DegenerateDataWarning, bootstrap
 
-from netspace.stats.samples import Floats, Interval
+from netspace.stats.arguments import Floats, Interval
 
 BOOTSTRAP_LIMIT = 5_000
 """Models per space up to which BCa intervals are computed; the jackknife in them is quadratic."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from netspace.stats.samples import Floats
+from netspace.stats.arguments import Floats
 
 TRIM = 0.1
 """Tails of the pooled errors left out at each end: there both EDFs are almost equal and nothing can be shown."""

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 
 from netspace.errors import StatisticsError, raise_unknown
-from netspace.stats.order import beta_band, quantile_ranks
-from netspace.stats.samples import Floats, Interval, as_errors, as_finite, at_chance, check_probability
+from netspace.stats.arguments import Floats, Interval, as_errors, as_finite, at_chance, check_probability
+from netspace.stats.order_statistics import beta_band, quantile_ranks
 
 
 class Steps(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from netspace.errors import StatisticsError
-from netspace.stats.samples import Floats, as_numbers
+from netspace.stats.arguments import Floats, as_numbers
 
 W_M_RANGE = (1.5, 3.0)
 """Range of w_m searched: that of the RegNet space."""

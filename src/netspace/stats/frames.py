@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from netspace.errors import DataError, StatisticsError, raise_unknown
-from netspace.stats.samples import Floats
+from netspace.stats.arguments import Floats
 
 DONE = frozenset({"done", "ok", "success", "succeeded", "complete", "completed", "finished"})
 """Values of a status column that mean a trained model, in any case; every other value is a failure."""

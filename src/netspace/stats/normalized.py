@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, rankdata
 
 from netspace.errors import StatisticsError
+from netspace.stats.arguments import Floats, as_errors, as_finite, check_probability
 from netspace.stats.edf import EDF, Band
-from netspace.stats.samples import Floats, as_errors, as_finite, check_probability
 
 MIN_EFFECTIVE = 30.0
 """Effective models below which a normalised comparison is refused."""

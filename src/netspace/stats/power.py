@@ -5,7 +5,7 @@ from math import ceil, sqrt
 from scipy.stats import norm
 
 from netspace.errors import StatisticsError
-from netspace.stats.samples import check_probability
+from netspace.stats.arguments import check_probability
 
 
 def models_needed(theta: float, *, power: float = 0.8, alpha: float = 0.05) -> float:

@@ -7,7 +7,15 @@ from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
 from netspace.errors import StatisticsError
-from netspace.stats.samples import Floats, Interval, as_errors, as_finite, check_probability, permuted, require_variety
+from netspace.stats.arguments import (
+    Floats,
+    Interval,
+    as_errors,
+    as_finite,
+    check_probability,
+    permuted,
+    require_variety,
+)
 
 MIN_MODELS = 8
 """Below it the best of a quarter is the best of one: every model is as likely as any other."""

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from netspace.errors import StatisticsError
+from netspace.stats.arguments import Floats, as_errors, check_probability, permuted, require_variety
 from netspace.stats.restrictions import Restriction
-from netspace.stats.samples import Floats, as_errors, check_probability, permuted, require_variety
 
 MIN_SIDE = 30
 """Models that a restriction must keep, and drop, to be scored."""

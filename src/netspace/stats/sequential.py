@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.special import betainc, betaincc, betaln
 
 from netspace.errors import StatisticsError
-from netspace.stats.samples import Floats, check_probability
+from netspace.stats.arguments import Floats, check_probability
 
 Decision = Literal["better", "worse", "equivalent", "continue"]
 PRIOR = 2.0

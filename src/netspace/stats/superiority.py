@@ -8,7 +8,7 @@ from scipy.special import expit, logit
 from scipy.stats import permutation_test, rankdata, t
 from statsmodels.stats.nonparametric import rank_compare_2indep
 
-from netspace.stats.samples import Floats, Interval
+from netspace.stats.arguments import Floats, Interval
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from typing import Any
 from netspace.documents import digest
 from netspace.store import Outcome
 from netspace.study.checkpoints import Checkpoints
-from netspace.train.data import DataSpec, ImageData
-from netspace.train.recipe import Recipe
+from netspace.training.images.data import DataSpec, ImageData
+from netspace.training.recipe import Recipe
 
 
 def identity(data: ImageData) -> str:

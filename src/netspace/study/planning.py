@@ -13,7 +13,7 @@ from netspace.models import build
 from netspace.stats import SequentialChain, detectable_theta, models_needed, operating_characteristics, smallest_delta
 from netspace.store import FINAL, PlannedRun, RunRecord
 from netspace.study.study import Study
-from netspace.train import ImageData, Recipe, train
+from netspace.training import ImageData, Recipe, train
 
 MEASURE_SECONDS = 9.0
 """How long the speed of a recipe is measured."""

@@ -10,9 +10,9 @@ from netspace.arch.config import Activation, Block, Stem
 from netspace.documents import Document, parse, read_yaml
 from netspace.space import parse_window
 from netspace.stats import parse_claim
-from netspace.study.latency import Latency
 from netspace.study.stopping import Stop
-from netspace.train import DataSpec, Recipe, parse_recipe
+from netspace.training import DataSpec, Recipe, parse_recipe
+from netspace.training.latency import Latency
 
 Window = tuple[float, float]
 

@@ -19,11 +19,11 @@ from netspace.store import PlannedRun, Store, StudyRecord
 from netspace.study.checkpoints import CHECKPOINT_SECONDS, Checkpoints
 from netspace.study.executors import make_executor
 from netspace.study.jobs import JobContext, identity
-from netspace.study.latency import LATENCY, Latency, Timings, sample_timed
 from netspace.study.runner import Progress, run_study
 from netspace.study.spec import StudySpec
-from netspace.train.data import DataSpec, ImageData, load_data
-from netspace.train.recipe import Recipe
+from netspace.training.images.data import DataSpec, ImageData, load_data
+from netspace.training.latency import LATENCY, Latency, Timings, sample_timed
+from netspace.training.recipe import Recipe
 
 _UNDECISIVE = {"storage"}
 """Settings of the data that change no result: a study may go on with others."""

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 
 from netspace.study.executors.base import Executor, NoOptions
-from netspace.study.executors.crowd import Crowd
+from netspace.study.executors.models_per_gpu import Crowd
 from netspace.study.jobs import Event, Finished, Job, JobContext, Lost
 
 _KERNEL_EVENTS = Path("/proc/vmstat")
@@ -225,7 +225,7 @@ def _devices(device: str | None) -> list[str]:
         return ["cpu"]
     import torch
 
-    from netspace.train.fitting import usable_device
+    from netspace.training.fitting import usable_device
 
     gpus = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     if device is None:
@@ -254,7 +254,7 @@ def _serve(connection: Connection) -> None:
     threading.Thread(target=listen, daemon=True).start()
     import torch
 
-    from netspace.study.execute import Workplace
+    from netspace.study.workplace import Workplace
 
     torch.set_num_threads(1)
     workplace = Workplace(context, device)

@@ -23,7 +23,7 @@ from netspace.documents import Document
 from netspace.errors import MissingExtraError, StudyError
 from netspace.study.executors.base import IDLE_SECONDS, Executor
 from netspace.study.jobs import Event, Job, JobContext, Lost
-from netspace.train.data import ImageData, load_data
+from netspace.training.images.data import ImageData, load_data
 
 MAX_FALSE_STARTS = 3
 """Actors in a row that may end before they are ready; then something is wrong that trying again will not mend."""
@@ -202,7 +202,7 @@ class _Worker:
     def __init__(self, context: JobContext, data: ImageData | None, device: str) -> None:
         import torch
 
-        from netspace.study.execute import Workplace
+        from netspace.study.workplace import Workplace
 
         # one thread each: the same sums in the same order, whatever the number of workers
         torch.set_num_threads(1)

@@ -153,7 +153,7 @@ class Serve:
         threading.Thread(target=_end_with_the_driver, args=[box], daemon=True).start()
         import torch
 
-        from netspace.study.execute import Workplace
+        from netspace.study.workplace import Workplace
 
         # one thread each: the same sums in the same order, whatever the number of workers
         torch.set_num_threads(1)

@@ -1,0 +1,118 @@
+"""What a trained network is worth on a split: errors, confusion, throughput."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from netspace.training.distributed import processes, rank, total
+from netspace.training.images.augmentation import normalise, statistics
+from netspace.training.images.data import ImageData
+from netspace.training.images.streaming import Images, in_order, read_ahead
+from netspace.training.recipe import Recipe
+
+EVALUATION_BATCH = 250
+"""Images at a time; larger batches leave the cache of a core and gain nothing on a GPU at these resolutions."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluation:
+    """Result of a network on a split.
+
+    Attributes:
+        confusion: int64 (classes, classes); entry [i, j] counts images of class i that were called j.
+        top5_error: share of images whose class is not among the 5 highest outputs, %; 0 with 5 classes or fewer.
+        images_per_second: of the whole evaluation, reading the images included.
+    """
+
+    confusion: NDArray[np.int64]
+    top5_error: float
+    images_per_second: float
+
+    @property
+    def top1_error(self) -> float:
+        """Share of images that were called something else, %."""
+        return 100.0 * (1 - float(np.trace(self.confusion)) / float(self.confusion.sum()))
+
+    @property
+    def class_errors(self) -> NDArray[np.float64]:
+        """Error of each class's images, %, float64 (classes,); nan where the split has none."""
+        counts = self.confusion.sum(axis=1)
+        right = np.full(len(counts), np.nan)
+        np.divide(np.diag(self.confusion), counts, out=right, where=counts > 0)
+        errors: NDArray[np.float64] = 100.0 * (1 - right)
+        return errors
+
+
+def evaluate(
+    model: nn.Module,
+    images: Images,
+    labels: NDArray[np.int64],
+    data: ImageData,
+    recipe: Recipe,
+    device: torch.device,
+) -> float | None:
+    """Return the top-1 error in % of `model` on `images`, or None where its outputs are not finite.
+
+    Args: as for `judge`.
+    """
+    judged = judge(model, images, labels, data, recipe, device)
+    return None if judged is None else judged.top1_error
+
+
+@torch.no_grad()
+def judge(
+    model: nn.Module,
+    images: Images,
+    labels: NDArray[np.int64],
+    data: ImageData,
+    recipe: Recipe,
+    device: torch.device,
+) -> Evaluation | None:
+    """Return what `model` makes of `images`, or None where its outputs are not finite.
+
+    Under torchrun every process takes its share of the images, and all return the result of the whole.
+
+    Args:
+        model: the network, already on `device`; left in evaluation mode.
+        images: uint8 (n, height, width, channels).
+        labels: int64 (n,).
+        data: whose mean and std normalise the images.
+        recipe: whose precision is used.
+        device: where the model is.
+    """
+    model.eval()
+    mean, std = statistics(data, device)
+    classes = data.num_classes
+    # one tensor to be added up over the processes: the confusion, the misses of the first five, what is not finite
+    counts = torch.zeros(classes * classes + 2, dtype=torch.int64, device=device)
+    started = time.perf_counter()
+    batches = list(in_order(len(labels), EVALUATION_BATCH))[rank() :: processes()]
+    for rows, pixels in zip(batches, read_ahead(images, batches), strict=True):
+        batch = torch.from_numpy(pixels).to(device)
+        target = torch.from_numpy(labels[rows]).to(device)
+        with autocast(recipe, device):
+            logits = model(normalise(batch, mean, std))
+        called = logits[:, :classes].argmax(dim=1)
+        best = logits.topk(min(5, logits.shape[1]), dim=1).indices
+        counts.index_add_(0, target * classes + called, torch.ones_like(target))
+        counts[-2] += (best != target[:, None]).all(dim=1).sum()
+        counts[-1] += (~logits.isfinite()).sum()
+    summed = total(counts).cpu().numpy()
+    missed, broken = summed[-2:].tolist()
+    if broken:
+        return None
+    return Evaluation(
+        confusion=summed[:-2].reshape(classes, classes),
+        top5_error=100.0 * missed / len(labels),
+        images_per_second=len(labels) / (time.perf_counter() - started),
+    )
+
+
+def autocast(recipe: Recipe, device: torch.device) -> torch.autocast:
+    """Return the context that computes in the recipe's precision."""
+    low = torch.float16 if recipe.precision == "float16" else torch.bfloat16
+    return torch.autocast(device.type, dtype=low, enabled=recipe.precision != "float32")

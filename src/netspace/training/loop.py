@@ -1,0 +1,254 @@
+"""The training loop: model, images and recipe in, error and curve out."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
+
+from netspace.errors import TrainingError
+from netspace.models.cpu_kernels import accelerated
+from netspace.training import checkpoint
+from netspace.training.averaging import moving_average, precise_batch_norm
+from netspace.training.checkpoint import Keeper, State
+from netspace.training.distributed import (
+    average_gradients,
+    own_part,
+    process_group,
+    processes,
+    rank,
+    shared_batch_norm,
+    total,
+)
+from netspace.training.evaluation import autocast, evaluate
+from netspace.training.fitting import (
+    batches_must_divide,
+    forget_peak_memory,
+    is_out_of_memory,
+    memory_share,
+    must_fit,
+    usable_device,
+)
+from netspace.training.images.augmentation import Augmenter
+from netspace.training.images.data import ImageData
+from netspace.training.images.streaming import read_ahead
+from netspace.training.optim import learning_rate, make_optimizer
+from netspace.training.recipe import Recipe
+from netspace.training.result import Epoch, TrainResult, environment
+
+__all__ = ["Epoch", "TrainResult", "evaluate", "train"]
+
+
+def train(
+    model: nn.Module,
+    data: ImageData,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    on_epoch: Callable[[Epoch], None] | None = None,
+    resume_from: Path | None = None,
+    checkpoint_seconds: float = 0.0,
+    checkpoint_needed: bool = True,
+    halve_batch: bool = False,
+) -> TrainResult:
+    """Train `model` in place and return its error on the validation split at the last epoch.
+
+    The error is never the minimum over epochs and never that of the test split. The order of images and their
+    augmentation depend on `seed` alone. Afterwards the model holds the weights that were judged: those of the moving
+    average where the recipe has one. Started by torchrun, the processes share every batch.
+
+    Args:
+        model: takes float32 (n, channels, height, width), gives logits (n, classes). What the recipe says of its
+            construction (drop path, zero gamma) is the business of `netspace.models.build`.
+        data: the images.
+        recipe: how to train.
+        seed: of the shuffling, the augmentation and whatever the model itself draws.
+        device: where to train.
+        on_epoch: called after each epoch.
+        resume_from: the checkpoint's file, written after every epoch; where it exists already, the training goes on
+            from it, on the CPU to the same bits as if it had not stopped. None for no checkpoints.
+        checkpoint_seconds: how long after the start, or the last one, a checkpoint is written at the earliest.
+        checkpoint_needed: False to start from zero where the checkpoint cannot be used, and to go on where it cannot
+            be written, instead of raising.
+        halve_batch: where the memory does not suffice, start again with each batch computed in twice as many parts; in
+            one process alone.
+
+    Raises:
+        TrainingError: the model does not fit the data, a batch cannot be divided as the recipe says, the device cannot
+            be used, its memory does not suffice, or the checkpoint is of another training.
+    """
+    place = usable_device(device)
+    keeper = Keeper(resume_from, seconds=checkpoint_seconds, needed=checkpoint_needed)
+    with process_group(place):
+        must_fit(model, data)
+        batches_must_divide(recipe, data)
+        if halve_batch and processes() > 1:
+            raise TrainingError(
+                f"halve_batch works in one process, there are {processes()}: set the recipe's accumulate"
+            )
+        untrained = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+        accumulate = recipe.accumulate
+        while True:
+            try:
+                return _train(model, data, recipe, accumulate, seed, place, on_epoch, keeper)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            accumulate = max(accumulate, keeper.accumulate)
+            batch = min(recipe.batch_size, len(data.train_labels))
+            if not halve_batch or batch < 4 * accumulate:
+                raise TrainingError(
+                    f"out of memory on {place} with {-(-batch // (accumulate * processes()))} images at a time "
+                    f"(batch_size={recipe.batch_size}, accumulate={accumulate})"
+                )
+            accumulate *= 2
+            model.load_state_dict(untrained)
+
+
+def _train(
+    model: nn.Module,
+    data: ImageData,
+    recipe: Recipe,
+    accumulate: int,
+    seed: int,
+    device: torch.device,
+    on_epoch: Callable[[Epoch], None] | None,
+    keeper: Keeper,
+) -> TrainResult:
+    """Train for all the epochs that are left, each batch in `accumulate` parts or in as many as the checkpoint has."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng())
+        forget_peak_memory(device)
+        model = model.to(device).to(memory_format=torch.channels_last)
+        stack.enter_context(accelerated(model))
+        stack.enter_context(shared_batch_norm(model))
+        state = State(
+            model=model,
+            optimizer=make_optimizer(model, recipe),
+            average=moving_average(model, recipe),
+            scaler=torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16"),
+            generator=torch.Generator().manual_seed(seed),
+            accumulate=accumulate,
+        )
+        about = checkpoint.identity(model, recipe, data, seed)
+        keeper.restore(state, about)
+        augmenter = Augmenter(recipe.augment, data, device)
+        before = state.curve[-1].seconds if state.curve else 0.0
+        started = time.perf_counter()
+        while len(state.curve) < recipe.epochs and _finite(state.curve, recipe):
+            # what the model itself draws follows from seed, epoch and process: no state of it needs to be kept
+            words = np.random.SeedSequence([seed, len(state.curve), rank()])
+            torch.manual_seed(int(words.generate_state(1, np.uint64)[0]))
+            train_loss, rate = _epoch(state, data, recipe, augmenter, device)
+            error = _validate(state, data, recipe, device) if np.isfinite(train_loss) else None
+            state.curve.append(
+                Epoch(
+                    epoch=len(state.curve) + 1,
+                    train_loss=train_loss,
+                    val_error=error,
+                    lr=rate,
+                    seconds=before + time.perf_counter() - started,
+                )
+            )
+            if rank() == 0:
+                keeper.keep(state, about)
+            if on_epoch is not None and rank() == 0:
+                on_epoch(state.curve[-1])
+        if state.average is not None:
+            model.load_state_dict(state.average.module.state_dict())
+    return _result(state, data, recipe, device)
+
+
+def _epoch(
+    state: State, data: ImageData, recipe: Recipe, augmenter: Augmenter, device: torch.device
+) -> tuple[float, float]:
+    """Train for one epoch; return its mean loss and the last learning rate."""
+    state.model.train()
+    parameters = list(state.model.parameters())
+    steps = max(1, len(data.train_labels) // recipe.batch_size)
+    step = len(state.curve) * steps
+    loss_sum = torch.zeros((), device=device)
+    for images, labels in _batches(data, recipe, augmenter, state.generator, device):
+        rate = learning_rate(recipe, step, steps)
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        state.optimizer.zero_grad(set_to_none=True)
+        # divided into parts before processes: batch norm then sees the parts that it would in one process
+        for part, targets in zip(*(batch.tensor_split(state.accumulate) for batch in (images, labels)), strict=True):
+            with autocast(recipe, device):
+                logits = state.model(own_part(part))
+                loss = F.cross_entropy(logits, own_part(targets), label_smoothing=recipe.label_smoothing)
+            loss = loss * (len(part) / len(images))
+            state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # untyped in torch
+            loss_sum += loss.detach()
+        average_gradients(parameters)
+        if recipe.clip_norm is not None:
+            state.scaler.unscale_(state.optimizer)
+            nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
+        if state.average is not None:
+            state.average.update_parameters(state.model)
+        step += 1
+    # a loss that was not finite once stays in the sum: one look per epoch, no synchronisation per step
+    return float(total(loss_sum)) / (steps * processes()), rate
+
+
+def _batches(
+    data: ImageData, recipe: Recipe, augmenter: Augmenter, generator: torch.Generator, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the shuffled, augmented batches of one epoch; a last one that would be incomplete is left out."""
+    n, size = len(data.train_labels), recipe.batch_size
+    order = torch.randperm(n, generator=generator).numpy()
+    # sorted, the rows are read from the mapped file in one sweep; the order inside a batch does not matter
+    batches = [np.sort(order[start : start + size]) for start in range(0, max(n - size, 0) + 1, size)]
+    for rows, pixels in zip(batches, read_ahead(data.train_images, batches), strict=True):
+        images = augmenter.pixels(torch.from_numpy(pixels), generator)
+        labels = torch.from_numpy(data.train_labels[rows])
+        inputs, targets = augmenter.inputs(images.to(device), labels.to(device), generator)
+        yield inputs, targets
+
+
+def _validate(state: State, data: ImageData, recipe: Recipe, device: torch.device) -> float | None:
+    """Return the error after an epoch in %, None where it is not asked for or the outputs are not finite."""
+    if not _validated(len(state.curve) + 1, recipe):
+        return None
+    if recipe.precise_bn:
+        with autocast(recipe, device):
+            precise_batch_norm(state.judged, data, recipe, device)
+    return evaluate(state.judged, data.validation_images, data.validation_labels, data, recipe, device)
+
+
+def _validated(epoch: int, recipe: Recipe) -> bool:
+    return epoch == recipe.epochs or epoch % recipe.evaluate_every == 0
+
+
+def _finite(curve: Sequence[Epoch], recipe: Recipe) -> bool:
+    """Return whether loss and outputs have been finite so far."""
+    if not curve:
+        return True
+    last = curve[-1]
+    return math.isfinite(last.train_loss) and (last.val_error is not None or not _validated(last.epoch, recipe))
+
+
+def _result(state: State, data: ImageData, recipe: Recipe, device: torch.device) -> TrainResult:
+    last = state.curve[-1]
+    n = len(data.train_labels)
+    images = last.epoch * (n // recipe.batch_size * recipe.batch_size or n)
+    return TrainResult(
+        status="done" if _finite(state.curve, recipe) else "diverged",
+        error=last.val_error,
+        curve=tuple(state.curve),
+        seconds=last.seconds,
+        images_per_second=images / last.seconds,
+        memory_share=memory_share(device),
+        environment=environment(device),
+        recipe=recipe.model_copy(update={"accumulate": state.accumulate}).resolved(),
+        split_digest=data.split_digest,
+    )
