@@ -11,7 +11,7 @@ import typer
 
 from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Workers
 from netspace.commands.output import print_json, print_records, print_table, write_text
-from netspace.commands.stores import open_store, started
+from netspace.commands.study_argument import open_store, started
 from netspace.errors import StudyError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import typer
 
 from netspace.commands.options import StoreTarget
 from netspace.commands.output import must_be_table, write_table
-from netspace.commands.stores import Results, StudyName, arguments_of, results_of
+from netspace.commands.study_argument import Results, StudyName, arguments_of, results_of
 from netspace.errors import ConfigError
 
 

@@ -8,8 +8,8 @@ import typer
 
 from netspace.commands.options import AsJson, StoreTarget
 from netspace.commands.output import print_json, print_records, print_table
-from netspace.commands.stores import Results, StudyName, results_of
 from netspace.commands.studies import print_failures
+from netspace.commands.study_argument import Results, StudyName, results_of
 
 if TYPE_CHECKING:
     from netspace.store import Store, StudyRecord

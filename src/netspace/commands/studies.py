@@ -10,8 +10,8 @@ import typer
 
 from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Track, Workers
 from netspace.commands.output import TABLES, make_folder, print_json, print_table, write_text
-from netspace.commands.stores import Results, StudyName, is_store, open_store, results_of, started
-from netspace.commands.tables import compare_table
+from netspace.commands.study_argument import Results, StudyName, is_store, open_store, results_of, started
+from netspace.commands.table_comparison import compare_table
 from netspace.errors import StudyError
 
 if TYPE_CHECKING:
