@@ -13,6 +13,7 @@ LAYERS = {
     "_lazy": 0,
     "documents": 0,
     "errors": 0,
+    "pixels": 0,
     "arch": 1,
     "space": 2,
     "models": 3,
