@@ -39,6 +39,8 @@ def test_a_missing_key_and_a_document_that_is_no_mapping():
 def test_construction_in_python_raises_the_same_error():
     with pytest.raises(ConfigError, match=r"^Outer: the key 'name' is missing$"):
         Outer()
+    with pytest.raises(ConfigError, match=r"^Outer: inner\.size: input should be a valid integer.*, got 'big'$"):
+        Outer(name="x", inner={"size": "big"})
 
 
 @pytest.mark.parametrize(

@@ -7,36 +7,35 @@ report into one sentence that names the file, the key and what would be valid th
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic._internal._model_construction import ModelMetaclass  # pydantic exports it nowhere else
 
 from netspace.errors import ConfigError, NetspaceError
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class _OneLineErrors(ModelMetaclass):
-    """Lets `Model(...)` raise our one-line `ConfigError`, while models nested in it keep pydantic's full report."""
-
-    # mypy: every class of this metaclass is a model; ruff: a metaclass's instances are classes
-    def __call__(cls: type[Model], *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]  # noqa: N805
-        try:
-            return ModelMetaclass.__call__(cls, *args, **kwargs)
-        except ValidationError as error:
-            raise ConfigError(_first_problem(error, cls, cls.__name__)) from None
-
-
-class Document(BaseModel, metaclass=_OneLineErrors):
+class Document(BaseModel):
     """Base of everything a user may write in a file: frozen, and an unknown key is an error.
 
     Raises:
         ConfigError: at construction, when a value breaks a rule; one line that names the key.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    if not TYPE_CHECKING:  # checkers and editors see pydantic's own constructor: one typed argument for each key
+
+        def __init__(self, **values: Any) -> None:
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise ConfigError(_first_problem(error, type(self), type(self).__name__)) from None
+
+        # pydantic's mark of a constructor that it need not call for models nested in others: they keep its full report
+        __init__.__pydantic_base_init__ = True
 
 
 def is_document(name: Path | str) -> bool:

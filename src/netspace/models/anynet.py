@@ -26,14 +26,14 @@ class AnyNet(nn.Module):
     def __init__(self, config: AnyNetConfig, *, drop_path: float = 0.0) -> None:
         super().__init__()
         self.config = config
-        self.stem = _stem(config.stem, config.in_channels, config.activation)
+        self.stem: nn.Sequential = _stem(config.stem, config.in_channels, config.activation)
         rates = _drop_path_rates(drop_path, config)
         stages, w_in = [], config.stem.width
         for stage in config.stages:
             stages.append(BodyStage(config, stage, w_in, [next(rates) for _ in range(stage.depth)]))
             w_in = stage.width
-        self.stages = nn.Sequential(*stages)
-        self.head = _head(config, w_in)
+        self.stages: nn.Sequential = nn.Sequential(*stages)
+        self.head: nn.Sequential = _head(config, w_in)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits.
@@ -55,7 +55,7 @@ class BodyStage(nn.Module):
         super().__init__()
         blocks = [make_block(config, stage, w_in, stage.stride, drop_paths[0])]
         blocks += [make_block(config, stage, stage.width, 1, rate) for rate in drop_paths[1:]]
-        self.blocks = nn.Sequential(*blocks)
+        self.blocks: nn.Sequential = nn.Sequential(*blocks)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, w_in, h, w) to (n, width, h', w')."""

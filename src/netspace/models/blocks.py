@@ -45,11 +45,11 @@ class SqueezeExcite(nn.Module):
 
     def __init__(self, w: int, w_squeezed: int, activation: str) -> None:
         super().__init__()
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.squeeze = nn.Conv2d(w, w_squeezed, 1)
-        self.act = ACTIVATIONS[activation]()
-        self.excite = nn.Conv2d(w_squeezed, w, 1)
-        self.gate = nn.Sigmoid()
+        self.pool: nn.AdaptiveAvgPool2d = nn.AdaptiveAvgPool2d(1)
+        self.squeeze: nn.Conv2d = nn.Conv2d(w, w_squeezed, 1)
+        self.act: nn.Module = ACTIVATIONS[activation]()
+        self.excite: nn.Conv2d = nn.Conv2d(w_squeezed, w, 1)
+        self.gate: nn.Sigmoid = nn.Sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, w, h, w) to the same shape."""
@@ -96,7 +96,7 @@ class Residual(nn.Module):
         super().__init__()
         self.branch = branch
         self.shortcut = shortcut
-        self.drop_path = DropPath(drop_path)
+        self.drop_path: DropPath = DropPath(drop_path)
         self.act = act
 
     def forward(self, x: Tensor) -> Tensor:

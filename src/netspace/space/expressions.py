@@ -70,8 +70,8 @@ class Expression:
             if isinstance(error, ConfigError):
                 raise
             raise ConfigError(f"'{text}' cannot be read as a condition; {_VALID}") from None
-        self.text = text.strip()
-        self.names = frozenset(
+        self.text: str = text.strip()
+        self.names: frozenset[str] = frozenset(
             node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id not in _FUNCTIONS
         )
         self._tree = tree

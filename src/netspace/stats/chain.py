@@ -49,11 +49,13 @@ class SequentialChain:
     """
 
     def __init__(self, spaces: Sequence[str], rule: StoppingRule | None = None) -> None:
-        self.spaces = tuple(dict.fromkeys(spaces))
+        self.spaces: tuple[str, ...] = tuple(dict.fromkeys(spaces))
         if len(self.spaces) < 2:
             raise StatisticsError(f"early stopping compares spaces: at least 2 are needed, got {len(self.spaces)}")
-        self.rule = replace(rule or StoppingRule(), chain=len(self.spaces) - 1)
-        self.pairs = {pair: SequentialComparison(self.rule) for pair in pairwise(self.spaces)}
+        self.rule: StoppingRule = replace(rule or StoppingRule(), chain=len(self.spaces) - 1)
+        self.pairs: dict[tuple[str, str], SequentialComparison] = {
+            pair: SequentialComparison(self.rule) for pair in pairwise(self.spaces)
+        }
 
     @classmethod
     def replay(

@@ -33,9 +33,9 @@ Status = Literal["planned", "running", "done", "diverged", "failed", "lost"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 FINAL: tuple[Status, ...] = ("done", "diverged", "failed", "lost")
 
-metadata = MetaData()
+metadata: MetaData = MetaData()
 
-meta = Table(
+meta: Table = Table(
     "meta",
     metadata,
     Column("schema_version", Integer, primary_key=True, autoincrement=False),
@@ -43,7 +43,7 @@ meta = Table(
     Column("created", Double, nullable=False),
 )
 
-studies = Table(
+studies: Table = Table(
     "studies",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -53,7 +53,7 @@ studies = Table(
     Column("created", Double, nullable=False),
 )
 
-runs = Table(
+runs: Table = Table(
     "runs",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -87,7 +87,7 @@ runs = Table(
     Index("runs_in_launch_order", "study_id", "status", "launch"),
 )
 
-curves = Table(
+curves: Table = Table(
     "curves",
     metadata,
     Column("run_id", ForeignKey("runs.id"), primary_key=True),
@@ -103,8 +103,8 @@ curves = Table(
 class Now(FunctionElement[float]):
     """The database's clock: seconds since the epoch, UTC, with at least millisecond resolution."""
 
-    type = Double()
-    inherit_cache = True
+    type: Double[float] = Double()
+    inherit_cache: bool | None = True
 
 
 @compiles(Now, "sqlite")

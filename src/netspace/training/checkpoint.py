@@ -149,7 +149,7 @@ class Keeper:
         self._path = path
         self._seconds = seconds
         self._needed = needed
-        self.accumulate = 1
+        self.accumulate: int = 1
         self._since = time.monotonic()
 
     def restore(self, state: State, about: dict[str, Any]) -> None:

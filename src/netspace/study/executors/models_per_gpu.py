@@ -29,7 +29,7 @@ class Crowd:
     """
 
     def __init__(self, most: int) -> None:
-        self.size = 1
+        self.size: int = 1
         self._most = max(1, most)
         self._settled = self._most == 1
         self._seconds: list[float] = []

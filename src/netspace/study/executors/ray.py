@@ -14,7 +14,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -52,7 +52,7 @@ class RayOptions(Document):
 class RayExecutor(Executor):
     """Trains jobs in `workers` actors of a Ray cluster; None for as many as its cores, or GPUs, allow."""
 
-    Options = RayOptions
+    Options: ClassVar[type[Document]] = RayOptions
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from uuid import uuid4
 
 from pydantic import Field
@@ -108,7 +108,7 @@ class SlurmOptions(Document):
 class SlurmExecutor(Executor):
     """Trains jobs in `workers` SLURM jobs at a time. `device` None is CUDA where the option `gpus` is set."""
 
-    Options = SlurmOptions
+    Options: ClassVar[type[Document]] = SlurmOptions
 
     def __init__(
         self,

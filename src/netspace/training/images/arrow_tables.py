@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 
 from netspace.errors import DataError, raise_unknown
 
-SPLIT_NAMES = {"train": ("train",), "validation": ("validation", "val", "valid", "dev"), "test": ("test",)}
+SPLIT_NAMES: dict[str, tuple[str, ...]] = {
+    "train": ("train",),
+    "validation": ("validation", "val", "valid", "dev"),
+    "test": ("test",),
+}
 """What each split is called in the wild."""
 
 
@@ -24,7 +28,7 @@ class ArrowColumn(Sequence[Any]):
     def __init__(self, files: Sequence[str], name: str) -> None:
         import pyarrow as pa
 
-        self.files = tuple(files)
+        self.files: tuple[str, ...] = tuple(files)
         self.name = name
         tables = [pa.ipc.open_stream(pa.memory_map(file)).read_all() for file in files]
         self._chunks = [chunk for table in tables for chunk in table.column(name).chunks]

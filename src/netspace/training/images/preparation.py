@@ -60,7 +60,7 @@ class Census:
     """What one pass over the training images tells of them, the same however they are divided into pieces."""
 
     def __init__(self, channels: int) -> None:
-        self.counts = ChannelCounts(channels)
+        self.counts: ChannelCounts = ChannelCounts(channels)
         self._pixels = hashlib.sha256()
 
     def add(self, images: NDArray[np.uint8]) -> None:
