@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["synthetic_studies"]
+
 # one test process a core (pytest-xdist): more threads would fight for the same cores; read when torch is imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # see RayExecutor; Ray reads it when it is imported, by whichever test comes first

@@ -15,12 +15,12 @@ LAYERS = {
     "errors": 0,
     "pixels": 0,
     "arch": 1,
+    "stats": 1,
+    "store": 1,
+    "results": 2,
     "space": 2,
     "models": 3,
-    "stats": 3,
-    "store": 3,
     "training": 4,
-    "baselines": 5,
     "report": 5,
     "study": 5,
     "commands": 6,
@@ -78,7 +78,7 @@ def test_imports_go_down(path):
         assert allowed, f"{path}: layer {LAYERS[here]} imports netspace.{there} of layer {LAYERS[there]}"
 
 
-@pytest.mark.parametrize("package", ["arch", "space", "stats", "store", "report"])
+@pytest.mark.parametrize("package", ["arch", "space", "stats", "store", "results", "report"])
 def test_no_torch_is_imported_where_none_is_needed(package):
     for path in (SOURCE / package).rglob("*.py"):
         assert not {module.split(".")[0] for module in imports(path)} & TORCH, path
@@ -89,7 +89,7 @@ def test_no_torch_is_imported_where_none_is_needed(package):
     [
         "import netspace as ns; ns.zoo.get('RegNetX-400MF'); ns.spaces.AnyNetXA().sample(5, seed=0)",
         "import netspace.cli",
-        "import netspace.store, netspace.stats, netspace.report",
+        "import netspace.store, netspace.stats, netspace.results, netspace.report",
         "import netspace.study",
     ],
 )

@@ -6,10 +6,10 @@ import pytest
 from netspace import space as spaces
 from netspace.arch import AnyNetConfig, complexity
 from netspace.errors import ConfigError, StudyError, TrainingError, UnknownNameError, WindowError
+from netspace.results.stopping import judge_claims
 from netspace.space import choice, fixed
 from netspace.store import Outcome, Store
 from netspace.study import Study
-from netspace.study.stopping import judge_claims
 from netspace.training import timing
 from netspace.training.latency import LATENCY, PATIENCE, Latency, parse_milliseconds, sample_timed
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from netspace.errors import ConfigError
+from netspace.results.stopping import Stop, stopping_sentences, stopping_state
 from netspace.stats import SequentialChain, SequentialComparison, StoppingRule, operating_characteristics
 from netspace.store import Outcome, PlannedRun, Store
 from netspace.study import Study, run_study
 from netspace.study.executors import Executor
 from netspace.study.jobs import Event, Failed, Finished, Job
-from netspace.study.stopping import Stop, stopping_sentences, stopping_state
 
 RULE = Stop().rule
 HORIZON = 500

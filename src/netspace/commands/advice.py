@@ -110,8 +110,8 @@ def claims(
     if study is None:
         _write_template(output, budget)
         return
+    from netspace.results.stopping import judge_claims
     from netspace.study import Study
-    from netspace.study.stopping import judge_claims
 
     loaded = Study.load(study)
     if not loaded.claims:

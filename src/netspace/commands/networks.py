@@ -74,7 +74,7 @@ def _zoo_rows() -> list[dict[str, Any]]:
 
 def _baseline_rows() -> list[dict[str, Any]]:
     """Return the paper's comparison networks: measured by hooks where a library ships them, else as the paper says."""
-    from netspace.baselines import BASELINES, measure
+    from netspace.models.baselines import BASELINES, measure
 
     rows = []
     for baseline in BASELINES:

@@ -48,8 +48,8 @@ def import_(
     ] = None,
 ) -> None:
     """Take results of another tool into a store; `compare`, `report` and `export` then take the store."""
+    from netspace.results.imported import import_results
     from netspace.store import Store
-    from netspace.study.imported import import_results
 
     pairs = [pair.partition("=") for pair in mapping or []]
     if wrong := next((field for field, sign, _ in pairs if not sign), None):

@@ -12,8 +12,8 @@ from netspace.commands.studies import print_failures
 from netspace.commands.study_argument import Results, StudyName, results_of
 
 if TYPE_CHECKING:
+    from netspace.results.standing import Standing
     from netspace.store import Store, StudyRecord
-    from netspace.study.standing import Standing
 
 SHOWN = 5
 
@@ -29,7 +29,7 @@ def status(
     """Show where a study stands: counts by space and state, rate, time left, best so far, last failures."""
     from rich.console import Console
 
-    from netspace.study.standing import standing
+    from netspace.results.standing import standing
 
     with results_of(study, store, name) as (opened, record, _):
         if not watch:
@@ -49,7 +49,7 @@ def status(
 
 
 def _stopping(record: "StudyRecord", store: "Store") -> list[dict[str, Any]]:
-    from netspace.study.stopping import stop_of, stopping_state, stopping_table
+    from netspace.results.stopping import stop_of, stopping_state, stopping_table
 
     stop = stop_of(record)
     return [] if stop is None else stopping_table(stopping_state(record, store, stop))
@@ -57,7 +57,7 @@ def _stopping(record: "StudyRecord", store: "Store") -> list[dict[str, Any]]:
 
 def _show(now: "Standing", stopping: list[dict[str, Any]], as_json: bool) -> None:
     from netspace.commands.progress import duration
-    from netspace.study.standing import first_line
+    from netspace.results.standing import first_line
 
     if as_json:
         print_json(now.as_dict() | {"stopping": stopping})

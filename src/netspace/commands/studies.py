@@ -59,9 +59,9 @@ def run(
     """Train the populations of a study. The same command resumes it, after whatever interrupted it."""
     from netspace.commands.latency_progress import watch_timings
     from netspace.commands.progress import watch
+    from netspace.results.standing import standing
     from netspace.study import Study
     from netspace.study.executors import get_executor
-    from netspace.study.standing import standing
     from netspace.study.tracked_runs import StudyTracking
     from netspace.training.trackers import must_be_usable
 
@@ -185,7 +185,7 @@ def _print_verdicts(table: "pd.DataFrame", as_json: bool) -> None:
 
 def print_stopping(study: "Study", store: "Store") -> None:
     """Print what early stopping decided, where the study has it."""
-    from netspace.study.stopping import stopping_sentences
+    from netspace.results.stopping import stopping_sentences
 
     if study.spec.stop is not None:
         print("Early stopping (these decisions hold however often one looks; verdicts for a fixed n do not):")
@@ -195,7 +195,7 @@ def print_stopping(study: "Study", store: "Store") -> None:
 
 def print_failures(failures: "Sequence[RunRecord]") -> None:
     """Print a line for each run that came to nothing."""
-    from netspace.study.standing import first_line
+    from netspace.results.standing import first_line
 
     for run in failures:
         attempts = f" after {run.attempts} attempts" if run.attempts > 1 else ""

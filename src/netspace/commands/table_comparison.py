@@ -26,9 +26,8 @@ def compare_table(
         UnknownNameError: there is no such column or space.
         StatisticsError: rows without an error, or fewer than two spaces.
     """
-    from netspace.report.verdicts import judge
-    from netspace.stats import populations_from_frame
-    from netspace.stats.frames import read_table
+    from netspace.results.populations import populations_from_frame, read_table
+    from netspace.results.verdicts import judge
 
     populations = populations_from_frame(read_table(path), space=space, error=error, status=status)
     for name in spaces:

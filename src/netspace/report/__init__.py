@@ -1,6 +1,12 @@
-"""L5: a study's results as tables, figures, a page and text. Computed once in `data` and `analysis`, then drawn."""
+"""L5: a study's results drawn: figures, a page and text, from the tables of `netspace.results`."""
 
-from netspace.report.analysis import (
+from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
+from netspace.report.figures import edf_figure, property_figure
+from netspace.report.search_figures import curves_figure, e_process_figure, efficiency_figure
+from netspace.report.structure_figures import e_fit_figure, networks_figure, pairwise_figure
+from netspace.report.style import save
+from netspace.report.write import FORMATS, figures, write_report
+from netspace.results.figure_tables import (
     baseline_table,
     chosen_curves,
     complexity_fits,
@@ -11,13 +17,7 @@ from netspace.report.analysis import (
     thresholds,
     trend_table,
 )
-from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
-from netspace.report.data import StudyTables, edf_table, study_tables, verdict_table
-from netspace.report.figures import edf_figure, property_figure
-from netspace.report.search_figures import curves_figure, e_process_figure, efficiency_figure
-from netspace.report.structure_figures import e_fit_figure, networks_figure, pairwise_figure
-from netspace.report.style import save
-from netspace.report.write import FORMATS, figures, write_report
+from netspace.results.study_tables import StudyTables, edf_table, study_tables, verdict_table
 
 __all__ = [
     "FORMATS",

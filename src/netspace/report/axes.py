@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from netspace.report.runs import is_logarithmic
 from netspace.report.style import shown
+from netspace.results.runs import is_logarithmic
 
 _FENCE = 3.0
 """Errors above the third quartile by more than this many interquartile ranges are far out (Tukey 1977)."""

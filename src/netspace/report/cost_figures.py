@@ -11,10 +11,10 @@ from matplotlib.ticker import MaxNLocator
 
 from netspace.arch import MEASURES
 from netspace.errors import StatisticsError
-from netspace.report.analysis import ComplexityFit
 from netspace.report.axes import heading, legend_below, legend_height, panels, scale_axis, visible_errors
-from netspace.report.runs import label, unit
 from netspace.report.style import COLOURS, INK, MUTED, PAGE_WIDTH, SHADE, colours, shown, styled
+from netspace.results.figure_tables import ComplexityFit
+from netspace.results.runs import label, unit
 
 
 def trends_figure(trends: pd.DataFrame, *, title: str = "", columns: int = 4, width: float = PAGE_WIDTH) -> Figure:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from netspace.errors import StatisticsError
 from netspace.report.axes import heading, panels, scale_axis, visible_errors
-from netspace.report.runs import label, unit
 from netspace.report.style import (
     ALARM,
     COLOURS,
@@ -26,6 +25,7 @@ from netspace.report.style import (
     shown,
     styled,
 )
+from netspace.results.runs import label, unit
 
 
 def edf_figure(edf: pd.DataFrame, summary: pd.DataFrame, *, bands: bool = True, width: float = COLUMN_WIDTH) -> Figure:

@@ -16,11 +16,11 @@ from matplotlib.ticker import MaxNLocator
 from netspace.arch import AnyNetConfig
 from netspace.errors import NetspaceError
 from netspace.report.axes import scale_axis
-from netspace.report.data import StudyTables, edf_table, study_tables
 from netspace.report.figures import edf_figure
-from netspace.report.runs import label, properties_of, structure, unit
 from netspace.report.style import COLOURS, PAGE_WIDTH, png, styled
 from netspace.report.text import figure_text
+from netspace.results.runs import label, properties_of, structure, unit
+from netspace.results.study_tables import StudyTables, edf_table, study_tables
 from netspace.space import DesignSpace, Population
 from netspace.stats.compare import Comparison
 from netspace.stats.edf import EDF

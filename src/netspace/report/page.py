@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 
 from netspace.arch import MEASURES
 from netspace.documents import dump_yaml
-from netspace.report.data import StudyTables
-from netspace.report.runs import is_logarithmic, label, unit
 from netspace.report.text import duration, figure_text, percent, range_figures
+from netspace.results.runs import is_logarithmic, label, unit
+from netspace.results.study_tables import StudyTables
 from netspace.space.design_space import PARAMETERS
 from netspace.space.population import column_names
 

@@ -9,8 +9,8 @@ from matplotlib.ticker import MaxNLocator
 
 from netspace.arch import MEASURES
 from netspace.report.axes import legend_below, legend_height, panels, scale_axis
-from netspace.report.runs import label, unit
 from netspace.report.style import PAGE_WIDTH, colours, shown, styled
+from netspace.results.runs import label, unit
 
 MARKS = "osD^v<>p*hX"
 

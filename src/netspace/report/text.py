@@ -8,8 +8,8 @@ from typing import Any
 
 from netspace.arch import MEASURES
 from netspace.documents import dump_yaml
-from netspace.report.data import StudyTables
-from netspace.report.runs import label, unit
+from netspace.results.runs import label, unit
+from netspace.results.study_tables import StudyTables
 
 
 def percent(value: float) -> str:

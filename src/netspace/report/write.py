@@ -8,7 +8,14 @@ from matplotlib.figure import Figure
 
 from netspace.documents import dump_yaml
 from netspace.errors import StudyError, raise_unknown
-from netspace.report.analysis import (
+from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
+from netspace.report.figures import edf_figure, property_figure
+from netspace.report.page import Picture, page
+from netspace.report.search_figures import curves_figure, e_process_figure, efficiency_figure
+from netspace.report.structure_figures import e_fit_figure, networks_figure, pairwise_figure
+from netspace.report.style import COLUMN_WIDTH, IMAGE_FORMATS, png, save
+from netspace.report.text import markdown
+from netspace.results.figure_tables import (
     baseline_table,
     chosen_curves,
     complexity_fits,
@@ -20,14 +27,7 @@ from netspace.report.analysis import (
     thresholds,
     trend_table,
 )
-from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
-from netspace.report.data import DATA_FILE, RECIPE_FILE, StudyTables, network_file, study_tables
-from netspace.report.figures import edf_figure, property_figure
-from netspace.report.page import Picture, page
-from netspace.report.search_figures import curves_figure, e_process_figure, efficiency_figure
-from netspace.report.structure_figures import e_fit_figure, networks_figure, pairwise_figure
-from netspace.report.style import COLUMN_WIDTH, IMAGE_FORMATS, png, save
-from netspace.report.text import markdown
+from netspace.results.study_tables import DATA_FILE, RECIPE_FILE, StudyTables, network_file, study_tables
 from netspace.stats.sequential import StoppingRule
 from netspace.store import Store
 from netspace.training.images.sources import located

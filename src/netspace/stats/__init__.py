@@ -10,8 +10,6 @@ from netspace.stats.compare import Comparison, compare, compare_chain
 from netspace.stats.dominance import Dominance, dominance
 from netspace.stats.edf import EDF, Band, Steps
 from netspace.stats.fit import WidthFit, e_fit, fit_widths
-from netspace.stats.frames import populations_from_frame
-from netspace.stats.judging import JudgedClaim, judge
 from netspace.stats.normalized import (
     NormalizedComparison,
     compare_normalized,
@@ -44,7 +42,6 @@ __all__ = [
     "Claim",
     "Comparison",
     "Dominance",
-    "JudgedClaim",
     "NormalizedComparison",
     "OperatingCharacteristics",
     "Restriction",
@@ -68,14 +65,12 @@ __all__ = [
     "equal_width_edges",
     "equivalence_e_value",
     "fit_widths",
-    "judge",
     "max_t",
     "models_needed",
     "normalization_weights",
     "normalized_band",
     "operating_characteristics",
     "parse_claim",
-    "populations_from_frame",
     "quantile_ranks",
     "refine",
     "resolve_claim",

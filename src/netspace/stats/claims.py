@@ -1,4 +1,4 @@
-"""Claims about design spaces, as a person writes them: a small grammar. `judging.py` holds them against results."""
+"""Claims about design spaces, as a person writes them: a small grammar. `netspace.results.claims` judges them."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence

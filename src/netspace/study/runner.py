@@ -15,13 +15,13 @@ from types import FrameType
 from typing import Literal, ParamSpec, TypeVar
 
 from netspace.errors import StoreUnreachableError, StudyError
+from netspace.results.stopping import spared_runs
 from netspace.stats import SequentialChain, StoppingRule
 from netspace.store import FINAL, Store, StudyRecord, Worker
 from netspace.store.schema import Status
 from netspace.study.checkpoints import Checkpoints
 from netspace.study.executors.base import Executor
 from netspace.study.jobs import Event, Failed, Finished, Job, Lost, Unfit
-from netspace.study.stopping import spared_runs
 
 LEASE_SECONDS = 120.0
 """How long another driver leaves a run alone that was claimed and not heard of since."""

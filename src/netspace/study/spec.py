@@ -8,9 +8,9 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from netspace.arch.complexity import MEASURES
 from netspace.arch.config import Activation, Block, Stem
 from netspace.documents import Document, parse, read_yaml
+from netspace.results.stopping import Stop
 from netspace.space import parse_window
 from netspace.stats import parse_claim
-from netspace.study.stopping import Stop
 from netspace.training import DataSpec, Recipe, parse_recipe
 from netspace.training.latency import Latency
 

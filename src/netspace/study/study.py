@@ -12,9 +12,9 @@ import numpy as np
 
 from netspace.documents import Document, digest
 from netspace.errors import ConfigError, StudyError, UnknownNameError
+from netspace.results.claims import FITTED
 from netspace.space import DesignSpace, Population, load, space_from_dict
 from netspace.stats import Claim, parse_claim, resolve_claim
-from netspace.stats.judging import FITTED
 from netspace.store import PlannedRun, Store, StudyRecord
 from netspace.study.checkpoints import CHECKPOINT_SECONDS, Checkpoints
 from netspace.study.executors import make_executor

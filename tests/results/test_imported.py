@@ -7,8 +7,8 @@ import pytest
 
 from netspace.arch import AnyNetConfig, zoo
 from netspace.errors import DataError, StudyError, UnknownNameError
+from netspace.results.imported import import_results
 from netspace.store import Store
-from netspace.study.imported import import_results
 
 # RegNetX-400MF as pycls configures it (configs/dds_baselines/regnetx/RegNetX-400MF_dds_8gpu.yaml)
 REGNETX_400MF = {

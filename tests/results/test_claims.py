@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from netspace.errors import StatisticsError, UnknownNameError
-from netspace.stats import SequentialChain, StoppingRule, judge
+from netspace.results.claims import judge, property_values
+from netspace.stats import SequentialChain, StoppingRule
 from netspace.stats.fit import e_fit
-from netspace.stats.judging import property_values
 
 N = 300
 

@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import update
 
+from netspace.results.standing import standing
 from netspace.store import Outcome, PlannedRun, Store
 from netspace.store.schema import runs
-from netspace.study.standing import standing
 
 
 def planned(n: int) -> list[PlannedRun]:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from netspace.baselines import BASELINES, build_baseline, find, measure
 from netspace.errors import UnknownNameError
+from netspace.models.baselines import BASELINES, build_baseline, find, measure
 
 # pycls dev/model_complexity.json: flops, params, activations
 PYCLS = {

@@ -5,8 +5,8 @@ from dataclasses import asdict
 
 import pandas as pd
 
+from netspace.results.claims import judge_runs
 from netspace.stats.chain import SequentialChain
-from netspace.stats.judging import judge_runs
 from netspace.stats.sequential import StoppingRule
 from netspace.store import FINAL, Store, StudyRecord
 

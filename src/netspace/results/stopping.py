@@ -7,8 +7,8 @@ from pydantic import Field
 
 from netspace.documents import Document
 from netspace.errors import StudyError
-from netspace.stats import Claim, JudgedClaim, SequentialChain, SequentialComparison, StoppingRule
-from netspace.stats.judging import judge_runs
+from netspace.results.claims import JudgedClaim, judge_runs
+from netspace.stats import Claim, SequentialChain, SequentialComparison, StoppingRule
 from netspace.store import FINAL, Status, Store, StudyRecord
 
 PAPER_N = 500

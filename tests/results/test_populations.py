@@ -3,7 +3,9 @@ import pandas as pd
 import pytest
 
 from netspace.errors import StatisticsError, UnknownNameError
-from netspace.stats import compare_chain, judge, populations_from_frame
+from netspace.results.claims import judge
+from netspace.results.populations import populations_from_frame
+from netspace.stats import compare_chain
 
 FRAME = pd.DataFrame(
     {

@@ -10,13 +10,13 @@ import pandas as pd
 from scipy.stats import kendalltau, rankdata
 
 from netspace.errors import StatisticsError, UnknownNameError
+from netspace.results.populations import populations_from_frame
 from netspace.stats import ranges
 from netspace.stats.arguments import Floats, as_finite, require_variety
 from netspace.stats.chain import INDICATIVE, SequentialChain
 from netspace.stats.claims import DELTA, BestBetween, Claim, Equivalent, Order, Trend, parse_claim, resolve_claim
 from netspace.stats.compare import MIN_MODELS, Comparison, compare_chain
 from netspace.stats.fit import e_fit
-from netspace.stats.frames import populations_from_frame
 from netspace.stats.ranges import best_range
 from netspace.stats.superiority import superiority
 

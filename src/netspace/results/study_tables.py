@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from netspace.arch import AnyNetConfig
 from netspace.documents import parse
 from netspace.errors import StatisticsError, StudyError, raise_unknown
-from netspace.report.judgements import claims_table, stopping_chain
-from netspace.report.runs import (
+from netspace.results.judgements import claims_table, stopping_chain
+from netspace.results.runs import (
     FAILED,
     chance_error,
     number_columns,
@@ -22,7 +22,7 @@ from netspace.report.runs import (
     runs_table,
     structure,
 )
-from netspace.report.verdicts import judge
+from netspace.results.verdicts import judge
 from netspace.stats.chain import SequentialChain
 from netspace.stats.edf import EDF
 from netspace.stats.ranges import best_range

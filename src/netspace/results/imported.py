@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 from netspace.arch import AnyNetConfig, RegNetConfig
 from netspace.documents import digest
 from netspace.errors import ConfigError, DataError, raise_unknown
-from netspace.stats.frames import DONE, read_table
+from netspace.results.populations import DONE, read_table
 from netspace.store import FINAL, STATUSES, CurvePoint, Outcome, PlannedRun, Store, StoredResult, StudyRecord
 from netspace.store.frames import NETWORK, RUN_COLUMNS, parameter_of
 

@@ -11,8 +11,8 @@ from scipy.stats import mannwhitneyu
 from netspace.arch import AnyNetConfig
 from netspace.errors import StatisticsError, StudyError, UnknownNameError
 from netspace.report import study_tables, verdict_table
+from netspace.results.stopping import Stop, judge_claims
 from netspace.store import Outcome, PlannedRun, Store
-from netspace.study.stopping import Stop, judge_claims
 
 
 def test_a_failed_run_is_plus_infinity_in_the_population_and_chance_in_the_mean(make_study):

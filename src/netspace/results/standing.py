@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from netspace.results.stopping import spared_runs, stop_of, stopping_state
 from netspace.store import RunRecord, Status, Store, StudyRecord
 from netspace.store.schema import FINAL
-from netspace.study.stopping import spared_runs, stop_of, stopping_state
 
 RECENT = 20
 """Runs whose durations tell how long one takes now; a study's first runs may have met an idle machine."""
