@@ -13,7 +13,6 @@ LAYERS = {
     "_lazy": 0,
     "documents": 0,
     "errors": 0,
-    "pixels": 0,
     "arch": 1,
     "stats": 1,
     "store": 1,

@@ -1,15 +1,18 @@
-"""Early stopping that stays valid however often one looks: sign e-processes over pairs in launch order.
+"""Early stopping that stays valid however often one looks: pairs in launch order, and the sign process over them.
 
-The t-th model launched from A is paired with the t-th from B; B wins (S), loses (F), or ties (ignored). Under a null
-hypothesis an e-process exceeds 1 / alpha at any time with probability at most alpha (Ville 1939). The mixture is a
-Beta(2, 2) truncated to the alternative (Robbins 1970; Waudby-Smith & Ramdas 2023). The saving is against a fixed n:
-a fixed design that knew theta beforehand would need fewer still.
+The t-th model launched from A is paired with the t-th from B. What is made of the pairs is a `Process`: the sign
+process here, which needs nothing but the errors, or one assisted by a predictor (`confidence_sequence`, `betting`).
+
+Sign process: B wins (S), loses (F), or ties (ignored). Under a null hypothesis an e-process exceeds 1 / alpha at any
+time with probability at most alpha (Ville 1939). The mixture is a Beta(2, 2) truncated to the alternative (Robbins
+1970; Waudby-Smith & Ramdas 2023). The saving is against a fixed n: a fixed design that knew theta beforehand would need
+fewer still.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import inf, log
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +22,8 @@ from netspace.errors import StatisticsError
 from netspace.stats.arguments import Floats, check_probability
 
 Decision = Literal["better", "worse", "equivalent", "continue"]
+Method = Literal["confidence_sequence", "betting", "sign"]
+"""How pairs are judged while they come in."""
 PRIOR = 2.0
 """Both parameters of the mixing Beta distribution."""
 
@@ -118,7 +123,58 @@ class StoppingRule:
         return better, worse, equivalent & ~better & ~worse
 
 
-@dataclass
+class Process(Protocol):
+    """What is made of the pairs of two spaces as they come in.
+
+    Attributes:
+        method: its name.
+    """
+
+    method: Method
+
+    def look(self, a: Sequence[float], b: Sequence[float]) -> Decision:
+        """Take in one more pair and return the decision so far.
+
+        Args:
+            a, b: errors in % of all complete pairs in launch order, each call one pair longer than the call before;
+                +inf is a failed model.
+        """
+
+    @property
+    def p_value(self) -> float:
+        """Running p of theta = 1/2 in [0, 1], valid at any time; it never rises, and may enter Holm."""
+
+
+class SignProcess:
+    """The sign process of both directions, see `Process`: B's wins and losses alone count."""
+
+    method: Method = "sign"
+
+    def __init__(self, rule: StoppingRule) -> None:
+        self._rule = rule
+        self._wins = self._losses = 0
+        self._largest_log_e = 0.0
+
+    @property
+    def p_value(self) -> float:
+        """Running p = min(1, sides / max E)."""
+        return min(1.0, self._rule.sides * float(np.exp(-self._largest_log_e)))
+
+    def look(self, a: Sequence[float], b: Sequence[float]) -> Decision:
+        """Take in one more pair, see `Process`."""
+        if a[-1] == b[-1]:
+            return "continue"
+        self._wins += b[-1] < a[-1]
+        self._losses += b[-1] > a[-1]
+        logs = [float(log_e_value(self._wins, self._losses))]
+        if self._rule.sides == 2:
+            logs.append(float(log_e_value(self._losses, self._wins)))
+        self._largest_log_e = max(self._largest_log_e, *logs)
+        decisions: tuple[Decision, ...] = ("better", "worse", "equivalent")
+        reached = self._rule.decide(self._wins, self._losses)
+        return next((one for one, yes in zip(decisions, reached, strict=True) if yes), "continue")
+
+
 class SequentialComparison:
     """Two spaces compared while they train: feed each error as it comes, stop when `decision` is not "continue".
 
@@ -126,31 +182,39 @@ class SequentialComparison:
     missing partner holds later pairs until it ends or is recorded as failed. The state depends on the recorded errors
     alone, so a resumed study replays them and stands where it stood; what comes after the decision changes nothing.
 
+    Args:
+        rule: when to stop; None is the default rule.
+        process: what judges the pairs, new; None is the sign process.
+
     Attributes:
-        rule: when to stop.
+        rule, process: as given.
         wins, losses, ties: pairs counted so far, from B's side.
         decision: "continue" until decided.
     """
 
-    rule: StoppingRule = field(default_factory=StoppingRule)
-    wins: int = field(default=0, init=False)
-    losses: int = field(default=0, init=False)
-    ties: int = field(default=0, init=False)
-    decision: Decision = field(default="continue", init=False)
-    _largest_log_e: float = field(default=0.0, init=False, repr=False)
-    _errors: dict[str, dict[int, float]] = field(default_factory=lambda: {"a": {}, "b": {}}, init=False, repr=False)
+    def __init__(self, rule: StoppingRule | None = None, process: Process | None = None) -> None:
+        self.rule = rule or StoppingRule()
+        self.process: Process = process or SignProcess(self.rule)
+        self.wins = self.losses = self.ties = 0
+        self.decision: Decision = "continue"
+        self._errors: dict[str, dict[int, float]] = {"a": {}, "b": {}}
+        self._complete: tuple[list[float], list[float]] = ([], [])
 
     @classmethod
     def replay(
-        cls, a: Mapping[int, float], b: Mapping[int, float], rule: StoppingRule | None = None
+        cls,
+        a: Mapping[int, float],
+        b: Mapping[int, float],
+        rule: StoppingRule | None = None,
+        process: Process | None = None,
     ) -> "SequentialComparison":
         """Rebuild the state from recorded errors.
 
         Args:
             a, b: error in % by launch index (from 0) of the models that ended; +inf for a failed one.
-            rule: None is the default rule.
+            rule, process: as for the comparison itself.
         """
-        comparison = cls(rule or StoppingRule())
+        comparison = cls(rule, process)
         for side, errors in (("a", a), ("b", b)):
             for launch, error in errors.items():
                 comparison._record(side, launch, error)
@@ -169,8 +233,8 @@ class SequentialComparison:
 
     @property
     def p_value(self) -> float:
-        """Running p = min(1, sides / max E), valid at any time; it may enter Holm."""
-        return min(1.0, self.rule.sides * float(np.exp(-self._largest_log_e)))
+        """Running p of theta = 1/2, valid at any time; it may enter Holm."""
+        return self.process.p_value
 
     def record(self, side: Literal["a", "b"], launch: int, error: float) -> Decision:
         """Take in the error of one model and return the decision so far.
@@ -202,27 +266,15 @@ class SequentialComparison:
         a, b = self._errors["a"], self._errors["b"]
         while self.decision == "continue" and self.pairs in a and self.pairs in b:
             error_a, error_b = a[self.pairs], b[self.pairs]
+            for seen, error in zip(self._complete, (error_a, error_b), strict=True):
+                seen.append(error)
             if error_a == error_b:
                 self.ties += 1
-                continue
-            if error_b < error_a:
+            elif error_b < error_a:
                 self.wins += 1
             else:
                 self.losses += 1
-            self._look()
-
-    def _look(self) -> None:
-        logs = [float(log_e_value(self.wins, self.losses))]
-        if self.rule.sides == 2:
-            logs.append(float(log_e_value(self.losses, self.wins)))
-        self._largest_log_e = max(self._largest_log_e, *logs)
-        better, worse, equivalent = self.rule.decide(self.wins, self.losses)
-        if better:
-            self.decision = "better"
-        elif worse:
-            self.decision = "worse"
-        elif equivalent:
-            self.decision = "equivalent"
+            self.decision = self.process.look(*self._complete)
 
 
 class OperatingCharacteristics(NamedTuple):

@@ -1,0 +1,154 @@
+"""Early stopping by an asymptotic confidence sequence of theta (Waudby-Smith et al. 2024), assisted by a predictor.
+
+Specification "assisted statistics", section 5. The interval widens just enough to be looked at again and again. It is
+valid as the number of pairs grows, not exactly at every number; hence the first look at 20 pairs, and a t quantile in
+place of the normal one. `betting` has the exact process, for more pairs.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from math import exp, floor, log, log1p, sqrt
+
+import numpy as np
+from scipy.special import expit, logit, ndtr, ndtri
+from scipy.stats import t as student
+
+from netspace.errors import StatisticsError
+from netspace.stats.arguments import Floats, Interval, check_probability
+from netspace.stats.sequential import Decision, Method, SignProcess, StoppingRule
+from netspace.stats.superiority import Superiority
+
+FIRST_LOOK = 20
+"""Complete pairs at the first look."""
+GROWTH = 1.2
+"""From one look to the next."""
+TIGHTEST_AT = 50
+"""Pairs at which the sequence is as narrow as it can be made."""
+CLIP = 0.005
+"""How near theta may come to 0 or 1 on the logit scale."""
+FARTHEST = 35.0
+"""Standard errors beyond which the normal distribution has no number left to tell them by."""
+
+
+Estimator = Callable[[Floats, Floats], Superiority]
+"""Theta from the errors of the first n models of A and of B in launch order, float64 (n,) each."""
+
+
+def looks() -> Iterator[int]:
+    """Yield the numbers of complete pairs at which to look: 20, 24, 28, 33, ... without end."""
+    n = FIRST_LOOK
+    while True:
+        yield n
+        n = floor(GROWTH * n)
+
+
+def multiplier(n: int, alpha: float) -> float:
+    """Return how many standard errors the sequence reaches to either side at n pairs, with coverage 1 - alpha.
+
+    c = sqrt(2 (r + 1) / r ln(sqrt(r + 1) / alpha)), r = n (l + ln(1 + l)) / 50, l = -2 ln alpha.
+
+    Raises:
+        StatisticsError: n < 1, or alpha outside (0, 1).
+    """
+    r = _information(n, alpha)
+    return sqrt(2 * (r + 1) / r * (log(r + 1) / 2 - log(alpha)))
+
+
+def _information(n: int, alpha: float) -> float:
+    check_probability(alpha, "alpha")
+    if n < 1:
+        raise StatisticsError(f"n >= 1 must hold, got {n}")
+    spread = -2 * log(alpha)
+    return n * (spread + log1p(spread)) / TIGHTEST_AT
+
+
+class ConfidenceSequence:
+    """A confidence sequence of theta, looked at after 20, 24, 28, ... pairs; see `sequential.Process`.
+
+    Where theta has no standard error (no overlap, or all errors equal), the sign process decides: from 20 pairs on its
+    evidence is beyond any usual threshold, so that no level is spent.
+
+    Args:
+        rule: when to stop: alpha, which the comparisons of the chain share, and delta.
+        estimate: theta of the first n pairs.
+        planned: pairs that there will be at most: one more look; None if that is open.
+
+    Attributes:
+        last: pairs and estimate at the last look; None before the first.
+    """
+
+    method: Method = "confidence_sequence"
+
+    def __init__(self, rule: StoppingRule, estimate: Estimator, planned: int | None = None) -> None:
+        self.last: tuple[int, Superiority] | None = None
+        self._rule = rule
+        self._estimate = estimate
+        self._planned = planned
+        self._looks = looks()
+        self._next = next(self._looks)
+        self._sign = SignProcess(rule)
+        self._largest_log_e = 0.0
+
+    @property
+    def level(self) -> float:
+        """Two-sided level of the sequence that decides "better" and "worse"."""
+        return 2 * self._rule.alpha / (self._rule.sides * self._rule.chain)
+
+    @property
+    def p_value(self) -> float:
+        """Running p: the least level at which the sequence, at one look, leaves out 1/2."""
+        return min(1.0, self._rule.sides / 2 * exp(-self._largest_log_e))
+
+    @property
+    def interval(self) -> Interval:
+        """The sequence at the last look, at `level`; [0, 1] before the first."""
+        if self.last is None or self.last[1].degenerate:
+            return 0.0, 1.0
+        return bounds(*self.last, self.level)
+
+    def look(self, a: Sequence[float], b: Sequence[float]) -> Decision:
+        """Take in one more pair, see `sequential.Process`."""
+        by_sign, pairs = self._sign.look(a, b), len(a)
+        if pairs < self._next and pairs != self._planned:
+            return "continue"
+        if pairs == self._next:
+            self._next = next(self._looks)
+        found = self._estimate(np.array(a), np.array(b))
+        self.last = pairs, found
+        if found.degenerate:
+            self._largest_log_e = max(self._largest_log_e, -log(self._sign.p_value))
+            return by_sign
+        self._largest_log_e = max(self._largest_log_e, self._log_e(pairs, found))
+        low, high = self.interval
+        if low > 0.5:
+            return "better"
+        if high < 0.5 and self._rule.sides == 2:
+            return "worse"
+        if self._rule.delta is not None:
+            low, high = bounds(pairs, found, min(2 * self._rule.alpha / self._rule.chain, 0.5))
+            if 0.5 - self._rule.delta < low and high < 0.5 + self._rule.delta:
+                return "equivalent"
+        return "continue"
+
+    def _log_e(self, pairs: int, found: Superiority) -> float:
+        """Return the log of the normal mixture that `multiplier` inverts, at this theta's distance from 1/2."""
+        theta = min(max(found.theta, CLIP), 1 - CLIP)
+        if self._rule.sides == 1 and theta <= 0.5:
+            return 0.0
+        distance = abs(logit(theta)) * theta * (1 - theta) / found.se
+        z = -ndtri(student.sf(distance, found.df))
+        r = _information(pairs, self.level)
+        return float(min(z, FARTHEST) ** 2 * r / (r + 1) - log(r + 1)) / 2
+
+
+def bounds(pairs: int, found: Superiority, alpha: float) -> Interval:
+    """Return the confidence sequence of theta at so many pairs, on the logit scale.
+
+    Args:
+        pairs: n.
+        found: their theta, not degenerate.
+        alpha: two-sided level, in (0, 1).
+    """
+    theta = min(max(found.theta, CLIP), 1 - CLIP)
+    quantile = student.isf(ndtr(-multiplier(pairs, alpha)), found.df)
+    reach = quantile * found.se / (theta * (1 - theta))
+    return float(expit(logit(theta) - reach)), float(expit(logit(theta) + reach))
