@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "netspace"
 
 LAYERS = {
-    "_lazy": 0,
+    "_version": 0,
     "documents": 0,
     "errors": 0,
     "arch": 1,
@@ -18,7 +18,9 @@ LAYERS = {
     "store": 1,
     "results": 2,
     "space": 2,
+    "zoo": 2,
     "models": 3,
+    "spaces": 3,
     "training": 4,
     "report": 5,
     "study": 5,

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from netspace.cli import app
 from netspace.errors import DataError, MissingExtraError, TrainingError, UnknownNameError
-from netspace.training import judge
+from netspace.training import evaluate
 from netspace.training.result import Epoch
 from netspace.training.trackers import TRACKERS, Tracker, Trackers
 
@@ -143,7 +143,7 @@ def test_a_training_is_used_from_anywhere_and_without_its_own_images(work, tmp_p
     trained_on = json.loads((tmp_path / "out" / "training.json").read_text())["trained_on"]
     assert trained_on["class_names"] == ["dark", "light"]
     means = []
-    monkeypatch.setattr("netspace.training.judge", lambda *args: means.append(args[3].mean) or judge(*args))
+    monkeypatch.setattr("netspace.training.evaluate", lambda *args: means.append(args[3].mean) or evaluate(*args))
     invoke(*arguments, "--data", tmp_path / "other")
     assert means == [tuple(trained_on["mean"])]
 

@@ -5,8 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from netspace.training import Augment, DataSpec, ImageData, Recipe, load_data, train
-from netspace.training.loop import evaluate
+from netspace.training import Augment, DataSpec, ImageData, Recipe, evaluate, load_data, train
 
 STILL = Augment(flip=False, shift=0)
 
@@ -118,11 +117,11 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(digits, precision):
     assert len(result.curve) < 50
 
 
-def test_the_averaged_weights_are_the_ones_judged(digits):
+def test_the_averaged_weights_are_the_ones_evaluated(digits):
     recipe = Recipe(epochs=2, batch_size=50, ema_decay=0.9, augment=STILL)
     model = network()
     result = train(model, digits, recipe, seed=0)
-    kept = evaluate(model, digits.validation_images, digits.validation_labels, digits, recipe, torch.device("cpu"))
+    kept = evaluate(model, digits.validation_images, digits.validation_labels, digits, recipe, "cpu").top1_error
     raw = train(network(), digits, recipe.model_copy(update={"ema_decay": 0.0}), seed=0).error
     reference = network()
     average = {name: value.clone() for name, value in reference.state_dict().items()}
@@ -154,11 +153,11 @@ def average_by_hand(model: nn.Module, average: dict, data: ImageData, recipe: Re
                 if value.is_floating_point():
                     average[name] = decay * average[name] + (1 - decay) * value
             step += 1
-    judge = network()
-    judge.load_state_dict(average)
-    error = evaluate(judge, data.validation_images, data.validation_labels, data, recipe, torch.device("cpu"))
-    assert error is not None
-    return error
+    averaged = network()
+    averaged.load_state_dict(average)
+    found = evaluate(averaged, data.validation_images, data.validation_labels, data, recipe, "cpu")
+    assert found is not None
+    return found.top1_error
 
 
 def test_evaluation_counts_wrong_answers_over_all_batches():
@@ -167,8 +166,8 @@ def test_evaluation_counts_wrong_answers_over_all_batches():
             return nn.functional.one_hot(torch.full((len(x),), 3), 10).float()
 
     data = load_data(DataSpec(train=100, validation=1777))
-    error = evaluate(Constant(), data.validation_images, data.validation_labels, data, Recipe(), torch.device("cpu"))
-    assert error == pytest.approx(100 * (data.validation_labels != 3).mean())
+    found = evaluate(Constant(), data.validation_images, data.validation_labels, data, Recipe())
+    assert found.top1_error == pytest.approx(100 * (data.validation_labels != 3).mean())
 
 
 def test_evaluations_can_be_left_to_the_last_epoch(digits):

@@ -121,7 +121,8 @@ def evaluate(
     from netspace.models.hub import from_pretrained
     from netspace.report.style import save
     from netspace.report.training_figures import confusion_figure
-    from netspace.training import judge, load_data
+    from netspace.training import evaluate as evaluate_network
+    from netspace.training import load_data
     from netspace.training.fitting import must_fit, usable_device
     from netspace.training.training_folder import TrainedOn, TrainingFolder
 
@@ -136,7 +137,7 @@ def evaluate(
     must_fit(model, images)
     # the network knows images normalised by the statistics it was trained with, whatever it is shown now
     shown = replace(images, mean=own.mean, std=own.std)
-    judged = judge(model, images.test_images, images.test_labels, shown, training.recipe, place)
+    judged = evaluate_network(model, images.test_images, images.test_labels, shown, training.recipe, place)
     if judged is None:
         raise TrainingError(f"{folder}: the network's outputs are not finite")
     result = _evaluation(judged, images)

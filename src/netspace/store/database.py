@@ -6,7 +6,6 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +13,7 @@ from typing import Any, Self
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
+from netspace._version import __version__
 from netspace.errors import MissingExtraError, StoreError, StoreUnreachableError, raise_unknown
 from netspace.store.schema import SCHEMA_VERSION, Now, meta, metadata
 
@@ -118,9 +118,7 @@ class Database:
             if not tables and create:
                 metadata.create_all(connection)
                 connection.execute(
-                    insert(meta).values(
-                        schema_version=SCHEMA_VERSION, netspace_version=version("netspace"), created=Now()
-                    )
+                    insert(meta).values(schema_version=SCHEMA_VERSION, netspace_version=__version__, created=Now())
                 )
             elif not tables:
                 raise StoreError(f"{self.where}: it holds no store yet; `netspace run` makes one")
@@ -145,7 +143,7 @@ class Database:
             )
             raise StoreError(
                 f"{self.where}: its schema has version {row.schema_version}, written by {writer}, and this netspace "
-                f"({version('netspace')}) has {SCHEMA_VERSION}; {remedy}; or name another store"
+                f"({__version__}) has {SCHEMA_VERSION}; {remedy}; or name another store"
             )
 
     def _use_write_ahead_log(self) -> None:

@@ -46,7 +46,7 @@ class State:
     curve: list[Epoch] = field(default_factory=list)
 
     @property
-    def judged(self) -> nn.Module:
+    def evaluated(self) -> nn.Module:
         """The network that is evaluated and kept: the moving average where there is one."""
         return self.model if self.average is None else self.average.module
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from netspace.training.distributed import processes, rank, total
+from netspace.training.fitting import usable_device
 from netspace.training.images.augmentation import normalise, statistics
 from netspace.training.images.data import ImageData
 from netspace.training.images.streaming import Images, in_order, read_ahead
@@ -47,44 +48,32 @@ class Evaluation:
         return errors
 
 
+@torch.no_grad()
 def evaluate(
     model: nn.Module,
     images: Images,
     labels: NDArray[np.int64],
     data: ImageData,
     recipe: Recipe,
-    device: torch.device,
-) -> float | None:
-    """Return the top-1 error in % of `model` on `images`, or None where its outputs are not finite.
-
-    Args: as for `judge`.
-    """
-    judged = judge(model, images, labels, data, recipe, device)
-    return None if judged is None else judged.top1_error
-
-
-@torch.no_grad()
-def judge(
-    model: nn.Module,
-    images: Images,
-    labels: NDArray[np.int64],
-    data: ImageData,
-    recipe: Recipe,
-    device: torch.device,
+    device: str | torch.device = "cpu",
 ) -> Evaluation | None:
-    """Return what `model` makes of `images`, or None where its outputs are not finite.
+    """Return what `model` makes of `images`, or None if its outputs are not finite.
 
     Under torchrun every process takes its share of the images, and all return the result of the whole.
 
     Args:
-        model: the network, already on `device`; left in evaluation mode.
+        model: the network; left on `device`, in evaluation mode.
         images: uint8 (n, height, width, channels).
         labels: int64 (n,).
         data: whose mean and std normalise the images.
         recipe: whose precision is used.
-        device: where the model is.
+        device: where to evaluate.
+
+    Raises:
+        TrainingError: there is no such device here, or its memory is full.
     """
-    model.eval()
+    device = usable_device(device)
+    model.to(device).eval()
     mean, std = statistics(data, device)
     classes = data.num_classes
     # one tensor to be added up over the processes: the confusion, the misses of the first five, what is not finite

@@ -41,8 +41,6 @@ from netspace.training.optim import learning_rate, make_optimizer
 from netspace.training.recipe import Recipe
 from netspace.training.result import Epoch, TrainResult, environment
 
-__all__ = ["Epoch", "TrainResult", "evaluate", "train"]
-
 
 def train(
     model: nn.Module,
@@ -60,7 +58,7 @@ def train(
     """Train `model` in place and return its error on the validation split at the last epoch.
 
     The error is never the minimum over epochs and never that of the test split. The order of images and their
-    augmentation depend on `seed` alone. Afterwards the model holds the weights that were judged: those of the moving
+    augmentation depend on `seed` alone. Afterwards the model holds the weights that were evaluated: those of the moving
     average where the recipe has one. Started by torchrun, the processes share every batch.
 
     Args:
@@ -221,8 +219,9 @@ def _validate(state: State, data: ImageData, recipe: Recipe, device: torch.devic
         return None
     if recipe.precise_bn:
         with autocast(recipe, device):
-            precise_batch_norm(state.judged, data, recipe, device)
-    return evaluate(state.judged, data.validation_images, data.validation_labels, data, recipe, device)
+            precise_batch_norm(state.evaluated, data, recipe, device)
+    found = evaluate(state.evaluated, data.validation_images, data.validation_labels, data, recipe, device)
+    return None if found is None else found.top1_error
 
 
 def _validated(epoch: int, recipe: Recipe) -> bool:

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import torch
 
+from netspace._version import __version__
+
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
@@ -59,8 +61,6 @@ class TrainResult:
 
 def environment(device: torch.device) -> dict[str, str]:
     """Return the device and the versions that a result depends on."""
-    from importlib.metadata import version
-
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     return {
         "device": str(device),
@@ -68,5 +68,5 @@ def environment(device: torch.device) -> dict[str, str]:
         "host": platform.node(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "netspace": version("netspace"),
+        "netspace": __version__,
     }

