@@ -181,3 +181,15 @@ def test_a_mistake_in_python_is_one_line_too():
     with pytest.raises(ConfigError, match=r"AnyNetConfig: num_classes: .*got 0") as caught:
         AnyNetConfig(stages={"depths": [1], "widths": [8]}, num_classes=0)
     assert "\n" not in str(caught.value)
+
+
+def test_only_a_network_that_ends_linearly_can_do_without_the_activation_of_its_head():
+    linear = AnyNetConfig(block="linear_bottleneck", stages={"depths": [1], "widths": [8]})
+    assert "head_activation" not in linear.to_dict()  # so that digests stay what they were
+    other = linear.changed(head_activation=False)
+    assert other.to_dict()["head_activation"] is False
+    assert AnyNetConfig(**other.to_dict()) == other
+    assert other.digest != linear.digest
+    for changes in ({"head_width": 16}, {"block": "bottleneck"}):
+        with pytest.raises(ConfigError, match="head_activation can be false only for block 'linear_bottleneck' with"):
+            other.changed(**changes)

@@ -1,5 +1,7 @@
 """Weights files: what loads, what is refused, and how it is said."""
 
+import argparse
+import logging
 import pickle
 import re
 from pathlib import Path
@@ -35,6 +37,82 @@ def test_wrapped_and_prefixed_states_load(tmp_path, state):
     prefixed = {f"module.{key}": tensor for key, tensor in from_netspace(state, "pycls").items()}
     torch.save({"epoch": 99, "cfg": "TRAIN: ...", "model_state": prefixed}, tmp_path / "w.pyth")
     assert same(load_weights(SMALL, tmp_path / "w.pyth"), state)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["module.", "_orig_mod.", "model.", "module._orig_mod.", "model.module.", "net.backbone."]
+)
+def test_prefixes_of_wrappers_are_taken_off(tmp_path, state, prefix):
+    wrapped = {f"{prefix}{key}": tensor for key, tensor in from_netspace(state, "timm").items()}
+    torch.save({"state_dict": wrapped | {"criterion.weight": torch.ones(4)}}, tmp_path / "w.ckpt")
+    assert same(load_weights(SMALL, tmp_path / "w.ckpt"), state)
+
+
+def test_the_state_of_an_averaged_compiled_model_loads(tmp_path):
+    model = build(SMALL, seed=3)
+    averaged = torch.optim.swa_utils.AveragedModel(torch.compile(model))
+    torch.save({"epoch": 3, "model": averaged.state_dict()}, tmp_path / "w.pth")
+    assert "n_averaged" in averaged.state_dict()
+    assert same(load_weights(SMALL, tmp_path / "w.pth"), model.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("raw", "average"),
+    [("state_dict", "state_dict_ema"), ("model", "model_ema"), ("model_state", "ema_state"), ("model", "ema")],
+)
+def test_of_raw_and_averaged_weights_the_average_is_taken_and_said_and_the_key_chooses(
+    tmp_path, state, caplog, raw, average
+):
+    path = tmp_path / "w.pth"
+    other = build(SMALL, seed=4).state_dict()
+    torch.save({raw: from_netspace(other, "timm"), average: from_netspace(state, "timm")}, path)
+    with caplog.at_level(logging.WARNING):
+        assert same(load_weights(SMALL, path), state)
+    assert f"took the averaged weights '{average}'; the raw ones are '{raw}'" in caplog.text
+    caplog.clear()
+    assert same(load_weights(SMALL, path, key=raw), other)
+    assert same(load_weights(SMALL, path, key=average), state)
+    assert not caplog.text
+    with pytest.raises(UnknownNameError, match=r"unknown weights key of .*w\.pth 'state'.*valid: "):
+        load_weights(SMALL, path, key="state")
+
+
+def test_raw_and_averaged_weights_in_one_state_dict_are_told_apart_by_their_prefixes(tmp_path, state, caplog):
+    path = tmp_path / "w.ckpt"
+    other = build(SMALL, seed=4).state_dict()
+    both = {f"model.{k}": v for k, v in other.items()} | {f"ema_model.module.{k}": v for k, v in state.items()}
+    torch.save({"state_dict": both}, path)
+    assert same(load_weights(SMALL, path), state)
+    assert "took the averaged weights 'state_dict.ema_model.module'" in caplog.text
+    assert same(load_weights(SMALL, path, key="state_dict.model"), other)
+    with pytest.raises(WeightsError, match=r"several sets of weights under 'state_dict': state_dict\.model, "):
+        load_weights(SMALL, path, key="state_dict")
+
+
+def test_several_sets_of_weights_are_refused_unless_they_are_equal(tmp_path, state):
+    path = tmp_path / "w.pth"
+    torch.save({"student": build(SMALL, seed=4).state_dict(), "teacher": state}, path)
+    with pytest.raises(WeightsError, match="holds 2 different sets of weights: 'student', 'teacher'; choose one"):
+        load_weights(SMALL, path)
+    assert same(load_weights(SMALL, path, key="teacher"), state)
+    torch.save({"model": state, "best": state}, path)
+    assert same(load_weights(SMALL, path), state)
+
+
+def test_the_arguments_of_a_training_script_may_be_in_the_file(tmp_path, state):
+    arguments = argparse.Namespace(lr=0.1, output=Path("runs/1"), nested=argparse.Namespace(ema=True))
+    torch.save({"state_dict": state, "args": arguments}, tmp_path / "w.pth")
+    assert same(load_weights(SMALL, tmp_path / "w.pth"), state)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused_unless_they_are_not_taken(tmp_path, state, value):
+    state["head.fc.bias"][1] = value
+    torch.save(from_netspace(state, "timm"), tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"w\.pth: not all weights are finite, in head\.fc\.bias: a training"):
+        load_weights(SMALL, tmp_path / "w.pth")
+    fresh = load_weights(SMALL, tmp_path / "w.pth", reinit_head=True, seed=0)
+    assert all(parameter.isfinite().all() for parameter in fresh.parameters())
 
 
 def test_safetensors_load_into_a_built_network(tmp_path, state):

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from netspace.documents import Document, digest, dump_yaml, parse, read_yaml
 
@@ -133,6 +133,8 @@ class Template(Document):
         activation: after every normalisation.
         num_classes: outputs of the classifier.
         in_channels: channels of the image, 3 for colour, 1 for grey.
+        head_activation: whether an activation comes before the pooling where neither the last block nor the head ends
+            with one, which is `linear_bottleneck` with head width 0: it does in timm's RegNetZ, not in pycls.
     """
 
     block: Block = "bottleneck"
@@ -142,6 +144,29 @@ class Template(Document):
     activation: Activation = "relu"
     num_classes: Positive = 1000
     in_channels: Positive = 3
+    head_activation: bool = True
+
+    @model_serializer(mode="wrap")
+    def _without_the_usual_head(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # the key is younger than most digests, which it must not change
+        values: dict[str, Any] = dump(self)
+        if values.get("head_activation"):
+            del values["head_activation"]
+        return values
+
+    @model_validator(mode="after")
+    def _only_a_linear_end_can_stay_linear(self) -> Self:
+        if not self.head_activation and not self.ends_linearly:
+            raise ValueError(
+                "head_activation can be false only for block 'linear_bottleneck' with head_width 0, "
+                f"got block '{self.block}' and head_width {self.head_width}"
+            )
+        return self
+
+    @property
+    def ends_linearly(self) -> bool:
+        """Whether neither the last block nor the head has an activation of its own."""
+        return self.block == "linear_bottleneck" and not self.head_width
 
     @model_validator(mode="after")
     def _se_needs_a_bottleneck(self) -> Self:

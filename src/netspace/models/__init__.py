@@ -4,7 +4,8 @@ from netspace.models.anynet import AnyNet, build, initialise
 from netspace.models.convert import from_netspace, to_netspace
 from netspace.models.counting import count_by_hooks
 from netspace.models.pretrained import create
-from netspace.models.weights import load_weights, read_weights, recognise
+from netspace.models.weights import load_weights, recognise
+from netspace.models.weights_file import read_weights
 
 __all__ = [
     "AnyNet",

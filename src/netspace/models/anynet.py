@@ -47,6 +47,20 @@ class AnyNet(nn.Module):
         logits: Tensor = self.head(self.stages(self.stem(x)))
         return logits
 
+    def set_head_activation(self, present: bool) -> None:
+        """Put an activation before the pooling, or take it away: see `Template.head_activation`.
+
+        Raises:
+            ConfigError: it is not for this network to choose.
+        """
+        if present == self.config.head_activation:
+            return
+        self.config = self.config.changed(head_activation=present)
+        with torch.device("meta"):
+            head = _head(self.config, self.config.stages[-1].width)
+        head.fc = self.head.fc
+        self.head = head
+
 
 class BodyStage(nn.Module):
     """The `depth` blocks of a stage; the first takes the stage's stride and the change of width."""
@@ -147,8 +161,7 @@ def _head(config: AnyNetConfig, w_in: int) -> nn.Sequential:
     if config.head_width:
         layers["conv"] = ConvNorm(w_in, config.head_width, 1, activation=config.activation)
         w_in = config.head_width
-    elif config.block == "linear_bottleneck":
-        # the body ends without an activation; timm's RegNetZ puts it here, and its weights are the published ones
+    elif config.ends_linearly and config.head_activation:
         layers["act"] = ACTIVATIONS[config.activation]()
     layers["pool"] = nn.AdaptiveAvgPool2d(1)
     layers["flatten"] = nn.Flatten()

@@ -28,6 +28,7 @@ class Layout:
         block: prefix of a block: a format of `stage` and `block`, counted from 1, and `block0`, counted from 0.
         inside: our modules inside a block, and theirs.
         bgr: whether the first convolution expects blue before green before red.
+        head_activation: `AnyNetConfig.head_activation` of its networks that end linearly; None where either can be.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Layout:
     block: str
     inside: Mapping[str, str]
     bgr: bool = False
+    head_activation: bool | None = None
 
     def key(self, ours: str) -> str:
         """Return what this layout calls our tensor, such as `stages.0.blocks.1.branch.a.conv.weight`.
@@ -82,6 +84,7 @@ LAYOUTS: tuple[Layout, ...] = (
             **_both("shortcut", "proj", "bn"),
         },
         bgr=True,
+        head_activation=False,
     ),
     Layout(
         name="pycls vanilla",
@@ -120,6 +123,7 @@ LAYOUTS: tuple[Layout, ...] = (
             **_both("branch.c", "conv3.conv", "conv3.bn"),
             **_both("shortcut", "downsample.conv", "downsample.bn"),
         },
+        head_activation=True,
     ),
     Layout(
         name="resnet",  # of torchvision and of timm
@@ -145,6 +149,11 @@ class _Ours(Layout):
 
 OURS = _Ours(name="netspace", ends={}, block="", inside={})
 
+_FIRST = "stages.0.blocks.0.branch.a.conv.weight"
+
+ANCHORS: tuple[str, ...] = tuple(known.key(_FIRST) for known in (*LAYOUTS, OURS))
+"""What each layout calls the first convolution of the body, which every network has."""
+
 
 def layout(name: str) -> Layout:
     """Return the layout called `name`.
@@ -163,8 +172,8 @@ def detect_layout(keys: Iterable[str]) -> Layout:
         WeightsError: no layout calls it so.
     """
     keys = set(keys)
-    for known in (*LAYOUTS, OURS):
-        if known.key("stages.0.blocks.0.branch.a.conv.weight") in keys:
+    for known, anchor in zip((*LAYOUTS, OURS), ANCHORS, strict=True):
+        if anchor in keys:
             return known
     shown = ", ".join(sorted(keys)[:5]) or "none"
     names = ", ".join(known.name for known in (*LAYOUTS, OURS))
@@ -189,20 +198,38 @@ def to_netspace(state: Mapping[str, Tensor], config: AnyNetConfig, source: Layou
     return _rgb({ours: state[theirs] for ours, theirs in names.items() if theirs in state}, "stem.conv.weight", source)
 
 
-def from_netspace(state: Mapping[str, Tensor], target: str | Layout) -> State:
+def from_netspace(network: AnyNet | Mapping[str, Tensor], target: str | Layout) -> State:
     """Return our tensors under the names of another layout, ready for that code base's `load_state_dict`.
 
     Args:
-        state: the state dict of an `AnyNet`.
+        network: an `AnyNet`, or its state dict.
         target: a layout or its name: pycls, pycls vanilla, torchvision, timm, resnet.
 
     Raises:
         UnknownNameError: there is no such layout.
-        WeightsError: the layout has no place for a module of the network.
+        WeightsError: the layout has no place for a module of the network, or its code base ends such networks
+            otherwise. A state dict that is not fresh from `state_dict()` does not say how its network ends.
     """
     target = layout(target) if isinstance(target, str) else target
+    state = network.state_dict() if isinstance(network, AnyNet) else network
+    _check_end(network, target)
     renamed = {target.key(ours): tensor for ours, tensor in state.items()}
     return _rgb(renamed, target.key("stem.conv.weight"), target)
+
+
+def _check_end(network: AnyNet | Mapping[str, Tensor], target: Layout) -> None:
+    if isinstance(network, AnyNet):
+        config = network.config
+        wrong = config.ends_linearly and target.head_activation not in (None, config.head_activation)
+    else:
+        # torch notes every module of a state dict there, those without tensors too
+        wrong = "head.act" in getattr(network, "_metadata", {}) and target.head_activation is False
+    if wrong:
+        raise WeightsError(
+            f"the networks of '{target.name}' have {'an' if target.head_activation else 'no'} activation before the "
+            f"pooling, unlike this one, and would give other outputs; head_activation="
+            f"{str(target.head_activation).lower()} in the configuration builds such a network"
+        )
 
 
 def tensor_shapes(config: AnyNetConfig) -> dict[str, torch.Size]:

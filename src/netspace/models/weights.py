@@ -1,12 +1,8 @@
-"""Weights from files: read safely, recognised, checked against the network, loaded."""
+"""Weights into networks: recognised, checked against the network, loaded."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import safetensors.torch
-import torch
 from torch import Tensor
 
 from netspace.arch import zoo
@@ -14,12 +10,12 @@ from netspace.arch.config import AnyNetConfig
 from netspace.arch.published import Published
 from netspace.errors import WeightsError
 from netspace.models.anynet import AnyNet, build
-from netspace.models.convert import Layout, State, detect_layout, tensor_shapes, to_netspace
+from netspace.models.convert import Layout, detect_layout, tensor_shapes, to_netspace
+from netspace.models.weights_file import read_weights
 
 STEM = ("stem.conv.weight",)
 HEAD = ("head.fc.weight", "head.fc.bias")
 
-_CONTAINERS = ("model_state", "state_dict", "model_state_dict", "model")
 _SHOWN = 5
 
 
@@ -27,16 +23,21 @@ def load_weights(
     network: AnyNet | AnyNetConfig | str,
     path: Path | str,
     *,
+    key: str | None = None,
     reinit_head: bool = False,
     reinit_stem: bool = False,
     seed: int | None = None,
 ) -> AnyNet:
     """Load weights of pycls, torchvision, timm or our own from a file into a network.
 
+    The network computes what the weights' publisher computes: networks that end linearly (linear bottlenecks without a
+    head convolution) are given timm's activation before the pooling, or none as in pycls.
+
     Args:
         network: a built network, changed in place; or a configuration or a name of the zoo, which is built first. By
             name, weights with torchvision's widths (`-tv` in the zoo) are recognised and the network built as such.
         path: a `.safetensors` file, or a checkpoint that `torch.load` reads with `weights_only=True`.
+        key: which weights, where the file holds several; see `read_weights`.
         reinit_head: keep the network's own classifier instead of the file's, as for another number of classes.
         reinit_stem: keep the network's own first convolution, as for another number of image channels.
         seed: what the tensors that the file does not give depend on, where the network is built here.
@@ -45,11 +46,12 @@ def load_weights(
         The network.
 
     Raises:
-        WeightsError: the file is missing, damaged, holds code, or its weights are not this network's.
-        UnknownNameError: the zoo has no such name.
+        WeightsError: the file is missing, damaged, holds code or several sets of weights, or its weights are not this
+            network's or not finite.
+        UnknownNameError: the zoo has no such name, or the file no such key.
     """
     return load_state(
-        network, read_weights(path), str(path), reinit_head=reinit_head, reinit_stem=reinit_stem, seed=seed
+        network, read_weights(path, key), str(path), reinit_head=reinit_head, reinit_stem=reinit_stem, seed=seed
     )
 
 
@@ -69,38 +71,16 @@ def load_state(
         raise WeightsError(f"{where}: {error}") from None
     if isinstance(network, str):
         network = _named_network(network, state, source)
-    model = network if isinstance(network, AnyNet) else build(network, seed=seed)
+    config = _as_published(network.config if isinstance(network, AnyNet) else network, source)
     own = (HEAD if reinit_head else ()) + (STEM if reinit_stem else ())
-    _check(model.config, state, source, own, where)
-    converted = to_netspace(state, model.config, source)
+    _check(config, state, source, own, where)
+    given = {key: tensor for key, tensor in to_netspace(state, config, source).items() if key not in own}
+    _check_finite(given, source, where)
+    model = network if isinstance(network, AnyNet) else build(config, seed=seed)
+    model.set_head_activation(config.head_activation)
     # files of old torch versions lack the counters of batch normalisation; the network's own, 0, will do
-    model.load_state_dict({**model.state_dict(), **{key: converted[key] for key in converted if key not in own}})
+    model.load_state_dict({**model.state_dict(), **given})
     return model
-
-
-def read_weights(path: Path | str) -> State:
-    """Return the tensors of a file, out of whatever a training code wrapped them in.
-
-    Raises:
-        WeightsError: the file is missing, damaged, holds code or no tensors.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such file")
-    try:
-        if path.suffix == ".safetensors":
-            return dict(safetensors.torch.load_file(path))
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "GLOBAL" in str(error):  # a name outside torch's list of what tensors need
-            raise WeightsError(
-                f"{path}: holds Python objects beside tensors, which loading would run as code; refused. "
-                "Save the state dict alone, with torch.save(model.state_dict(), ...) or safetensors"
-            ) from None
-        raise _damaged(path) from None
-    except Exception:  # a damaged file can break its reader anywhere: struct.error, EOFError, IndexError, ...
-        raise _damaged(path) from None
-    return _unwrapped(content, path)
 
 
 def recognise(state: Mapping[str, Tensor]) -> Published | None:
@@ -115,31 +95,28 @@ def recognise(state: Mapping[str, Tensor]) -> Published | None:
     return None
 
 
-def _damaged(path: Path) -> WeightsError:
-    return WeightsError(f"{path}: cannot be read as weights: truncated, or neither a torch nor a safetensors file")
-
-
-def _unwrapped(content: Any, path: Path) -> State:
-    for container in _CONTAINERS:
-        if isinstance(content, dict) and isinstance(content.get(container), dict):
-            content = content[container]
-            break
-    tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)} if _is_state(content) else {}
-    if not tensors:
-        raise WeightsError(f"{path}: holds no weights; expected a state dict, or one under {', '.join(_CONTAINERS)}")
-    return {key.removeprefix("module."): value for key, value in tensors.items()}
-
-
-def _is_state(content: Any) -> bool:
-    return isinstance(content, dict) and all(isinstance(key, str) for key in content)
-
-
 def _named_network(name: str, state: Mapping[str, Tensor], source: Layout) -> AnyNetConfig:
     entry = zoo.find(name)
     variant = next((other for other in zoo.ZOO if other.name == f"{entry.name}-tv"), None)
     if variant is not None and not _problems(variant.config, state, source, STEM + HEAD):
         return variant.config
     return entry.config
+
+
+def _as_published(config: AnyNetConfig, source: Layout) -> AnyNetConfig:
+    """Return the network as the code base of the weights ends it."""
+    if source.head_activation is None or not config.ends_linearly:
+        return config
+    return config.changed(head_activation=source.head_activation)
+
+
+def _check_finite(tensors: Mapping[str, Tensor], source: Layout, where: str) -> None:
+    broken = [source.key(ours) for ours, tensor in tensors.items() if not tensor.isfinite().all()]
+    if broken:
+        more = f" and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
+        raise WeightsError(
+            f"{where}: not all weights are finite, in {', '.join(broken[:_SHOWN])}{more}: a training that diverged?"
+        )
 
 
 def _problems(

@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from netspace.arch import AnyNetConfig, RegNetConfig
+from netspace.arch import AnyNetConfig
+from netspace.arch.pycls import network_of, regnet_parameters
 from netspace.documents import digest
-from netspace.errors import ConfigError, DataError, raise_unknown
+from netspace.errors import DataError, raise_unknown
 from netspace.results.populations import DONE, read_table
 from netspace.store import FINAL, STATUSES, CurvePoint, Outcome, PlannedRun, Store, StoredResult, StudyRecord
 from netspace.store.frames import NETWORK, RUN_COLUMNS, parameter_of
@@ -166,65 +167,14 @@ def _pycls_job(job: Mapping[str, Any], space: str) -> Result:
         activations=int(complexity.get("acts", 0)),
         seconds=float(sum(seconds)),
         seed=int(cfg.get("RNG_SEED", 0)),
-        network=_pycls_network(cfg),
-        parameters={
+        network=network_of(cfg),
+        parameters=regnet_parameters(cfg)
+        | {
             "lr": cfg.get("OPTIM", {}).get("BASE_LR"),
             "weight_decay": cfg.get("OPTIM", {}).get("WEIGHT_DECAY"),
         },
         curve=_curve(errors, losses, rates, seconds),
     )
-
-
-def _pycls_network(cfg: Mapping[str, Any]) -> AnyNetConfig | None:
-    """Return the network of a pycls configuration; None where it is of another family than ours."""
-    blocks = {
-        "res_bottleneck_block": "bottleneck",
-        "res_basic_block": "basic",
-        "vanilla_block": "vanilla",
-        "res_bottleneck_linear_block": "linear_bottleneck",
-    }
-    stems = {"simple_stem_in": "simple", "simple_stem": "simple", "res_stem_in": "res_in", "res_stem_cifar": "cifar"}
-    model = cfg.get("MODEL", {})
-    kind = str(model.get("TYPE", "")).upper()
-    net = cfg.get(kind, {})
-    block, stem = blocks.get(net.get("BLOCK_TYPE", "")), stems.get(net.get("STEM_TYPE", ""))
-    if kind not in ("ANYNET", "REGNET") or block is None or stem is None:
-        return None
-    shared = {
-        "block": block,
-        "stem": {"kind": stem, "width": net["STEM_W"]},
-        "se_ratio": net.get("SE_R", 0.25) if net.get("SE_ON") else 0.0,
-        "head_width": net.get("HEAD_W", 0),
-        "num_classes": model.get("NUM_CLASSES", 1000),
-    }
-    try:
-        if kind == "REGNET":
-            return RegNetConfig(
-                **shared,
-                depth=net["DEPTH"],
-                w_0=net["W0"],
-                w_a=net["WA"],
-                w_m=net["WM"],
-                group_width=net["GROUP_W"],
-                bottleneck_ratio=1 / net.get("BOT_MUL", 1),
-            ).to_anynet()
-        return AnyNetConfig(**shared, stages=_stages(net, "DEPTHS", "WIDTHS", "STRIDES", "BOT_MULS", "GROUP_WS"))
-    except (ConfigError, KeyError, ZeroDivisionError):
-        return None  # a network that ours cannot be keeps its error and its complexity
-
-
-def _stages(net: Mapping[str, Any], depths: str, widths: str, strides: str, multipliers: str, groups: str) -> Any:
-    """Return our columns from those of pycls, whose bottleneck multiplier is the inverse of our ratio."""
-    plain = {"depths": net[depths], "widths": net[widths], "strides": net.get(strides)}
-    if net.get(multipliers) and net.get(groups):
-        plain |= {
-            "bottleneck_ratios": [1 / multiplier for multiplier in net[multipliers]],
-            "group_widths": [
-                min(group, round(width * multiplier))
-                for group, width, multiplier in zip(net[groups], net[widths], net[multipliers], strict=True)
-            ],
-        }
-    return {name: values for name, values in plain.items() if values}
 
 
 def _read_nds(file: Path, _columns: Mapping[str, str]) -> list[Result]:
