@@ -2,13 +2,16 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
-from netspace.arch import AnyNetConfig, zoo
+from netspace.arch import AnyNetConfig, complexity, zoo
 from netspace.errors import DataError, StudyError, UnknownNameError
 from netspace.results.imported import import_results
 from netspace.store import Store
+
+SWEEPS = Path(__file__).parents[3] / "shared" / "reference" / "pycls"
 
 # RegNetX-400MF as pycls configures it (configs/dds_baselines/regnetx/RegNetX-400MF_dds_8gpu.yaml)
 REGNETX_400MF = {
@@ -74,7 +77,40 @@ def test_a_pycls_sweep_keeps_networks_errors_of_the_last_epoch_and_failures(stor
     assert runs[3].config == {}
     assert (runs[0].flops, runs[0].params, runs[0].activations, runs[0].seed) == (397_686_208, 5_157_512, 3_143_280, 7)
     assert (runs[0].seconds, runs[0].parameters["lr"]) == (30.0, 0.1)
+    regnet = {"depth": 22, "w_0": 24, "w_a": 24.48, "w_m": 2.54, "group_width": 16, "bottleneck_ratio": 1.0}
+    assert regnet.items() <= runs[0].parameters.items()
+    assert not regnet.keys() & runs[2].parameters.keys()
     assert store.curve(runs[0].id)["val_error"].tolist() == [50.0, 40.0, 41.0]
+
+
+def test_the_least_error_of_all_epochs_is_taken_if_asked_for_and_the_study_says_so(store, tmp_path):
+    sweep = tmp_path / "sweep.json"
+    sweep.write_text(json.dumps([pycls_job([50.0, 40.0, 41.0]), pycls_job([30.0], err="killed")]))
+    last = import_results(store, "last", [sweep], "pycls")
+    least = import_results(store, "least", [sweep], "pycls", least_error=True)
+    assert [run.error for run in store.runs(last.id)] == [41.0, None]
+    assert [run.error for run in store.runs(least.id)] == [40.0, None]
+    assert last.spec["imported"]["error"] == "of the last epoch"
+    assert least.spec["imported"]["error"] == "the least of all epochs, an optimistic choice"
+    with pytest.raises(StudyError, match="needs curves, which 'csv' does not have; valid: pycls, nds"):
+        import_results(store, "table", [sweep], "csv", least_error=True)
+
+
+@pytest.mark.skipif(not SWEEPS.exists(), reason=f"{SWEEPS} is absent")
+@pytest.mark.parametrize(("name", "models", "failed"), [("anynet-silu", 21, 1), ("basic", 16, 0)])
+def test_sweeps_of_the_original_code_come_in_with_every_network(store, name, models, failed):
+    path = SWEEPS / f"sweep-{name}.json"
+    runs = store.runs(import_results(store, name, [path], "pycls", least_error=True).id)
+    assert (len(runs), sum(run.status == "failed" for run in runs)) == (models, failed)
+    jobs = json.loads(path.read_text())
+    for run, job in zip(runs, jobs, strict=True):
+        network = AnyNetConfig(**run.config)
+        assert network.activation == job["cfg"]["MODEL"]["ACTIVATION_FUN"]
+        counted = complexity(network, 32)
+        assert (counted.flops, counted.params, counted.activations) == (run.flops, run.params, run.activations)
+        if run.status == "done":
+            # what that code's own analysis takes (sweep/analysis.py: error)
+            assert run.error == min(job["test_ema_epoch"]["min_top1_err"])
 
 
 def test_files_of_the_nds_layout_are_a_space_each(store, tmp_path):

@@ -46,6 +46,10 @@ def import_(
         list[str] | None,
         typer.Option("--map", metavar="FIELD=COLUMN", help="Of a table: error=top1_err, space=design, flops=macs, ..."),
     ] = None,
+    least_error: Annotated[
+        bool,
+        typer.Option("--least-error", help="Of all epochs, as pycls and NDS report it, instead of the last epoch's."),
+    ] = False,
 ) -> None:
     """Take results of another tool into a store; `compare`, `report` and `export` then take the store."""
     from netspace.results.imported import import_results
@@ -55,13 +59,16 @@ def import_(
     if wrong := next((field for field, sign, _ in pairs if not sign), None):
         raise ConfigError(f"--map takes FIELD=COLUMN, got '{wrong}'")
     with Store.open(store or f"{name}.db") as opened:
-        record = import_results(opened, name, files, layout, {field: column for field, _, column in pairs})
+        columns = {field: column for field, _, column in pairs}
+        record = import_results(opened, name, files, layout, columns, least_error=least_error)
         counts = opened.counts(record.id)
         arguments = arguments_of(opened, name)
-    left_out = record.spec["imported"]["left_out"]
+    about = record.spec["imported"]
     for space, numbers in counts.items():
         failed = sum(number for status, number in numbers.items() if status != "done")
         print(f"{space}: {numbers['done']} models, {failed} failed")
-    if left_out:
-        print(f"left out: {left_out} models that have not ended")
+    if about["left_out"]:
+        print(f"left out: {about['left_out']} models that have not ended")
+    if least_error:
+        print(f"error: {about['error']}")
     print(f"Compare them: netspace compare {arguments}")

@@ -12,20 +12,21 @@ Three layouts are read:
 - `csv`: any table (.csv, .parquet, .jsonl), a row a model; see `FIELDS`. What `netspace export` writes is one; its
   columns that number and count runs are left out, because the new study has its own.
 
-The error is that of the last epoch, as in our own studies, although both tools report the lowest one of all epochs.
+The error is that of the last epoch, as in our own studies. Both tools report the lowest one of all epochs instead,
+which is optimistic: `least_error` takes it, and the study says so.
 """
 
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from netspace.arch import AnyNetConfig
 from netspace.arch.pycls import network_of, regnet_parameters
 from netspace.documents import digest
-from netspace.errors import DataError, raise_unknown
+from netspace.errors import DataError, StudyError, raise_unknown
 from netspace.results.populations import DONE, read_table
 from netspace.store import FINAL, STATUSES, CurvePoint, Outcome, PlannedRun, Store, StoredResult, StudyRecord
 from netspace.store.frames import NETWORK, RUN_COLUMNS, parameter_of
@@ -50,6 +51,10 @@ _OUR_COUNTS = frozenset(RUN_COLUMNS) - frozenset(FIELDS)
 _NOT_ENDED = frozenset(STATUSES) - frozenset(FINAL)
 
 
+LAST, LEAST = "of the last epoch", "the least of all epochs, an optimistic choice"
+"""What the error of an imported study may be."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """One model of another tool: `error` in %, or None, and then `status` and `message` say how and why."""
@@ -69,7 +74,13 @@ class Result:
 
 
 def import_results(
-    store: Store, name: str, files: Sequence[Path], layout: str, columns: Mapping[str, str] | None = None
+    store: Store,
+    name: str,
+    files: Sequence[Path],
+    layout: str,
+    columns: Mapping[str, str] | None = None,
+    *,
+    least_error: bool = False,
 ) -> StudyRecord:
     """Put the results of other tools into `store` as the study `name`, in one transaction.
 
@@ -79,8 +90,10 @@ def import_results(
         files: each of one space, unless a table says otherwise.
         layout: one of `LAYOUTS`.
         columns: of a table: what is read from which column, for example `{"error": "top1_err"}`.
+        least_error: take the lowest error of all epochs instead of the last's, where the layout has curves.
 
     Raises:
+        StudyError: `least_error` for a layout without curves.
         UnknownNameError: no such layout, field or column.
         DataError: a file is missing or not of this layout, or holds an error outside [0, 100] %.
         StudyError: the store holds a study of this name already.
@@ -90,7 +103,14 @@ def import_results(
     for field in columns or {}:
         if field not in FIELDS:
             raise_unknown("field", field, FIELDS)
+    if least_error and layout not in WITH_CURVES:
+        raise StudyError(
+            f"the least error of all epochs needs curves, which '{layout}' does not have; "
+            f"valid: {', '.join(WITH_CURVES)}"
+        )
     found = [result for file in files for result in LAYOUTS[layout](file, columns or {})]
+    if least_error:
+        found = [_at_its_best(result) for result in found]
     results = [result for result in found if result.status not in _NOT_ENDED]
     if not results:
         raise DataError(f"{', '.join(map(str, files))}: no model {'that has ended ' if found else ''}in it")
@@ -108,9 +128,16 @@ def import_results(
             "format": layout,
             "files": [str(file) for file in files],
             "left_out": len(found) - len(results),
+            "error": LEAST if least_error else LAST,
         },
     }
     return store.add_study(name, spec, digest(spec), stored)
+
+
+def _at_its_best(result: Result) -> Result:
+    if result.error is None:
+        return result
+    return replace(result, error=min(point.val_error for point in result.curve if point.val_error is not None))
 
 
 def _stored(result: Result, index: int, launch: int) -> StoredResult:
@@ -330,3 +357,6 @@ LAYOUTS: dict[str, Callable[[Path, Mapping[str, str]], list[Result]]] = {
     "csv": _read_table,
 }
 """Readers by the name of their layout."""
+
+WITH_CURVES = ("pycls", "nds")
+"""The layouts that tell the error of every epoch."""
