@@ -8,7 +8,9 @@ from scipy.special import expit, logit, ndtr
 from scipy.stats import t as student
 
 from netspace.errors import StatisticsError
-from netspace.stats.confidence_sequence import ConfidenceSequence, bounds, looks, multiplier
+from netspace.stats.assisted_theta import assisted_theta, predict
+from netspace.stats.confidence_sequence import ConfidenceSequence, assisted_estimator, bounds, looks, multiplier
+from netspace.stats.predictor import Scale, cross_fit
 from netspace.stats.sequential import SequentialComparison, StoppingRule
 from netspace.stats.superiority import Superiority, superiority
 
@@ -124,3 +126,38 @@ def test_the_decision_is_final_and_later_models_change_nothing():
 def test_impossible_levels_and_numbers_are_refused(n, alpha):
     with pytest.raises(StatisticsError):
         multiplier(n, alpha)
+
+
+def two_spaces(seed: int, n: int, shift: float) -> tuple[tuple, tuple, tuple]:
+    """Return errors, features and pools of spaces whose errors follow a feature, B's lower by `shift`."""
+    rng = np.random.default_rng(seed)
+    features = tuple(rng.normal(size=(n, 3)) for _ in range(2))
+    pools = tuple(rng.normal(size=(40 * n, 3)) for _ in range(2))
+    a, b = (50 + 3 * x[:, 0] + rng.normal(size=n) for x in features)
+    return (a, b - shift), features, pools
+
+
+def test_a_look_takes_the_assisted_theta_of_the_first_pairs():
+    errors, features, pools = two_spaces(0, 60, 0.4)
+    process = ConfidenceSequence(StoppingRule(), assisted_estimator(features, pools))
+    SequentialComparison.replay(*(dict(enumerate(one[:30].tolist())) for one in errors), process=process)
+    scale = Scale.of(pools)
+    x, drawn = [scale(one[:28]) for one in features], [scale(one) for one in pools]
+    fit = cross_fit(x, [one[:28] for one in errors])
+    expected = assisted_theta(errors[0][:28], errors[1][:28], *(predict(fit, i, x[i], drawn[i]) for i in (0, 1)))
+    assert process.last == (28, expected.superiority)
+    assert process.last[1].se < 0.7 * superiority(errors[0][:28], errors[1][:28]).se
+
+
+def test_a_predictor_decides_with_fewer_pairs():
+    spent = {"assisted": [], "plain": []}
+    for seed in range(5):
+        errors, features, pools = two_spaces(seed, 150, 1.5)
+        pairs = [dict(enumerate(one.tolist())) for one in errors]
+        for name, estimator in (("assisted", assisted_estimator(features, pools)), ("plain", superiority)):
+            comparison = SequentialComparison.replay(
+                *pairs, process=ConfidenceSequence(StoppingRule(), estimator, planned=150)
+            )
+            assert comparison.decision in ("better", "continue")
+            spent[name].append(comparison.pairs)
+    assert np.mean(spent["assisted"]) < 0.6 * np.mean(spent["plain"])

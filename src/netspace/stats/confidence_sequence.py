@@ -14,8 +14,10 @@ from scipy.stats import t as student
 
 from netspace.errors import StatisticsError
 from netspace.stats.arguments import Floats, Interval, check_probability
+from netspace.stats.assisted_theta import assisted_theta, predict
+from netspace.stats.predictor import Scale, cross_fit
 from netspace.stats.sequential import Decision, Method, SignProcess, StoppingRule
-from netspace.stats.superiority import Superiority
+from netspace.stats.superiority import Superiority, superiority
 
 FIRST_LOOK = 20
 """Complete pairs at the first look."""
@@ -31,6 +33,31 @@ FARTHEST = 35.0
 
 Estimator = Callable[[Floats, Floats], Superiority]
 """Theta from the errors of the first n models of A and of B in launch order, float64 (n,) each."""
+
+
+def assisted_estimator(features: tuple[Floats, Floats], pools: tuple[Floats, Floats]) -> Estimator:
+    """Return what estimates theta with the help of a predictor that is fitted on these two spaces alone.
+
+    Models of other spaces would help it, but how many of them have ended depends on the machine; so what is decided
+    would too.
+
+    Args:
+        features: (n, p) of the models of A and of B, in launch order.
+        pools: (N, p) of networks with the law of those, at least 10 n of each.
+    """
+    scale = Scale.of(pools)
+    known, drawn = ([scale(one) for one in both] for both in (features, pools))
+
+    def estimate(a: Floats, b: Floats) -> Superiority:
+        plain = superiority(a, b)
+        if plain.degenerate:
+            return plain
+        models = [one[: errors.size] for one, errors in zip(known, (a, b), strict=True)]
+        fit = cross_fit(models, [a, b])
+        of_a, of_b = (predict(fit, space, models[space], drawn[space]) for space in (0, 1))
+        return assisted_theta(a, b, of_a, of_b).superiority
+
+    return estimate
 
 
 def looks() -> Iterator[int]:
