@@ -30,6 +30,52 @@ def _own_cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def photos(tmp_path_factory) -> Path:
+    """Noisy pictures of three colours, 16 x 16, names with spaces: 24 of each class to train on, 12 to test on."""
+    import numpy as np
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("shared") / "my photos"
+    random = np.random.default_rng(0)
+    for split, images in (("train", 24), ("test", 12)):
+        for channel, name in enumerate(("brick red", "leaf green", "sky blue")):
+            (folder / split / name).mkdir(parents=True)
+            for i in range(images):
+                pixels = random.integers(0, 160, (16, 16, 3), dtype=np.uint8)
+                pixels[..., channel] += random.integers(0, 40, dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / split / name / f"photo {i}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def package(photos, tmp_path_factory) -> Path:
+    """The folder of a tiny network trained on `photos`, imperfectly; tests that change it copy it."""
+    from netspace.arch import AnyNetConfig
+    from netspace.models import build
+    from netspace.training import DataSpec, Recipe, load_data, train
+    from netspace.training.calibration import calibrate
+    from netspace.training.fitting import usable_device
+    from netspace.training.training_folder import TrainingFolder
+
+    spec = DataSpec(source=str(photos), validation=30)
+    images = load_data(spec)
+    config = AnyNetConfig(
+        stem={"width": 8},
+        stages={"depths": [1, 1], "widths": [16, 32], "group_widths": [8, 8]},
+        num_classes=3,
+    )
+    recipe = Recipe(epochs=3, batch_size=8, lr=0.05, reference_batch=None, augment={"flip": True})
+    model = build(config, seed=0)
+    folder = tmp_path_factory.mktemp("shared") / "package"
+    folder.mkdir()
+    training = TrainingFolder.new(folder, images, network="tiny", data=spec, recipe=recipe, seed=0, licence="MIT")
+    training.start(model)
+    result = train(model, images, recipe, resume_from=training.checkpoint)
+    training.finish(model, result, calibrate(model, images, recipe, usable_device("cpu")))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def cifar10() -> Path:
     """The folder of CIFAR-10 Parquet files beside the project; the test is skipped where there is none."""
     folder = Path(__file__).parents[2] / "shared" / "data" / "cifar10"

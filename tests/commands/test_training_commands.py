@@ -127,6 +127,8 @@ def test_other_images_of_the_same_classes_are_judged(trained, work, tmp_path):
 def test_a_training_is_used_from_anywhere_and_without_its_own_images(work, tmp_path, monkeypatch):
     shutil.copytree(work / "images", tmp_path / "own")
     shutil.copytree(work / "images", tmp_path / "other")
+    # images that are nowhere else: where the same ones are would be remembered
+    shutil.copy(work / "images" / "train" / "dark" / "0.png", tmp_path / "own" / "train" / "dark" / "more.png")
     with monkeypatch.context() as there:
         there.chdir(tmp_path)
         train(work, tmp_path / "out", "--data", "own", "--epochs", 1)

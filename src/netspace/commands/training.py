@@ -45,16 +45,19 @@ def train(
     halve_batch: Annotated[
         bool, typer.Option("--halve-batch", help="Out of memory: start again, each batch in twice as many parts.")
     ] = False,
+    licence: Annotated[
+        str | None, typer.Option("--license", metavar="ID", help="Of the package, such as MIT; default: none is named.")
+    ] = None,
     track: Track = None,
 ) -> None:
     """Train one network. The same command resumes it; torchrun --no-python starts it in several processes."""
     from netspace.models import build
     from netspace.training import distributed, load_data
     from netspace.training import train as train_network
+    from netspace.training.calibration import calibrate
     from netspace.training.fitting import usable_device
-    from netspace.training.images.sources import located
     from netspace.training.trackers import Trackers
-    from netspace.training.training_folder import TrainedOn, TrainingFolder
+    from netspace.training.training_folder import TrainingFolder
 
     overrides = {"epochs": epochs, "batch_size": batch_size, "precision": precision}
     recipe_used = _recipe(recipe, {key: value for key, value in overrides.items() if value is not None})
@@ -65,14 +68,8 @@ def train(
     fitted = _fitted(config, images)
     model = build(fitted, seed=seed, **recipe_used.build_options())
     make_folder(output)
-    folder = TrainingFolder(
-        folder=output,
-        network=network,
-        data=spec.model_copy(update={"source": located(spec.source)}),
-        resolution=images.resolution,
-        recipe=recipe_used,
-        seed=seed,
-        trained_on=TrainedOn.of(images),
+    folder = TrainingFolder.new(
+        output, images, network=network, data=spec, recipe=recipe_used, seed=seed, licence=licence
     )
     with distributed.process_group(place):
         first = distributed.rank() == 0
@@ -104,7 +101,8 @@ def train(
             trackers.close()
         if not first:
             return
-    folder.finish(model, result)
+    calibration = None if result.error is None else calibrate(model, images, recipe_used, place)
+    folder.finish(model, result, calibration)
     _draw_curve(output, result.curve)
     error = "diverged" if result.error is None else f"validation error {result.error:.2f} %"
     print(f"{error} after {len(result.curve)} epochs in {result.seconds:.0f} s: {output}")
@@ -128,11 +126,16 @@ def evaluate(
 
     training = TrainingFolder.read(folder)
     place = usable_device(_device(device))
-    images = load_data(training.data if data is None else _data(data), training.resolution)
-    own = training.trained_on or TrainedOn.of(load_data(training.data, training.resolution))
+    spec = training.data if data is None else _data(data)
+    if spec is None:
+        raise DataError(f"{folder}: was trained on images whose place is not known on this machine: give --data")
+    images = load_data(spec, training.resolution)
+    own = training.trained_on or TrainedOn.of(
+        load_data(spec if training.data is None else training.data, training.resolution)
+    )
     if images.test_images is None or images.test_labels is None:
-        raise DataError(f"{data or training.data.source}: has no test split; valid: a source with a split named 'test'")
-    _must_have_the_same_classes(own.class_names, images.class_names, data or training.data.source)
+        raise DataError(f"{spec.source}: has no test split; valid: a source with a split named 'test'")
+    _must_have_the_same_classes(own.class_names, images.class_names, spec.source)
     model = from_pretrained(folder).to(place)
     must_fit(model, images)
     # the network knows images normalised by the statistics it was trained with, whatever it is shown now

@@ -11,6 +11,8 @@ from netspace.arch.config import AnyNetConfig, Stage, Stem
 from netspace.arch.regnet import RegNetConfig
 from netspace.errors import ConfigError
 from netspace.models.blocks import ACTIVATIONS, RESIDUAL_BLOCKS, ConvNorm, Residual, make_block
+from netspace.models.package import Package
+from netspace.models.transform import Transform
 
 
 class AnyNet(nn.Module):
@@ -21,11 +23,13 @@ class AnyNet(nn.Module):
         stem: the layers before the body.
         stages: the body, one `BodyStage` each.
         head: the layers after the body.
+        package: what is known of a trained network; None for others.
     """
 
     def __init__(self, config: AnyNetConfig, *, drop_path: float = 0.0) -> None:
         super().__init__()
         self.config = config
+        self.package: Package | None = None
         self.stem: nn.Sequential = _stem(config.stem, config.in_channels, config.activation)
         rates = _drop_path_rates(drop_path, config)
         stages, w_in = [], config.stem.width
@@ -60,6 +64,16 @@ class AnyNet(nn.Module):
             head = _head(self.config, self.config.stages[-1].width)
         head.fc = self.head.fc
         self.head = head
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the outputs, in order; None if unknown."""
+        return None if self.package is None else self.package.classes
+
+    @property
+    def transform(self) -> Transform | None:
+        """What turns an image into the network's input, float32 (channels, height, width); None if unknown."""
+        return None if self.package is None else Transform(self.package.preparation)
 
 
 class BodyStage(nn.Module):

@@ -56,6 +56,7 @@ def evaluate(
     data: ImageData,
     recipe: Recipe,
     device: str | torch.device = "cpu",
+    outputs: list[NDArray[np.float32]] | None = None,
 ) -> Evaluation | None:
     """Return what `model` makes of `images`, or None if its outputs are not finite.
 
@@ -68,6 +69,7 @@ def evaluate(
         data: whose mean and std normalise the images.
         recipe: whose precision is used.
         device: where to evaluate.
+        outputs: if given, the logits of each batch are appended, float32 (images, classes).
 
     Raises:
         TrainingError: there is no such device here, or its memory is full.
@@ -85,6 +87,8 @@ def evaluate(
         target = torch.from_numpy(labels[rows]).to(device)
         with autocast(recipe, device):
             logits = model(normalise(batch, mean, std))
+        if outputs is not None:
+            outputs.append(logits[:, :classes].float().cpu().numpy())
         called = logits[:, :classes].argmax(dim=1)
         best = logits.topk(min(5, logits.shape[1]), dim=1).indices
         counts.index_add_(0, target * classes + called, torch.ones_like(target))

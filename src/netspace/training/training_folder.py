@@ -7,11 +7,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from netspace.documents import Document, parse
+from netspace.documents import Document, is_document, parse
 from netspace.errors import TrainingError
 from netspace.models.anynet import AnyNet
-from netspace.models.hub import save_pretrained
+from netspace.models.hub import read_package, save_pretrained
+from netspace.models.package import Calibration, DataFacts, MeasuredError, Package, Preparation
 from netspace.training.images.data import DataSpec, ImageData
+from netspace.training.images.sources import located
+from netspace.training.local_sources import public_name, remember_source, remembered_source
 from netspace.training.recipe import Recipe
 from netspace.training.result import Epoch, TrainResult
 
@@ -43,23 +46,71 @@ class TrainingFolder:
     """A training's folder.
 
     Attributes:
-        folder: with `config.json` and `model.safetensors` (as `netspace.models.hub` writes them), `training.json`,
-            `result.json`, `curve.csv` and the checkpoint.
+        folder: the package (as `netspace.models.hub` writes it) with `training.json`, `result.json`, `curve.csv` and
+            the checkpoint. No file names a path of this machine: where the images are is kept in the cache.
         network: what the network was called.
-        data: the images.
+        data: the images; None if nobody knows here where they are.
         resolution: of the images, in pixels.
         recipe: how it is trained.
         seed: of weights, order and augmentation.
         trained_on: None in folders of earlier versions.
+        package: what is known of the network before it is trained; None where it is read.
     """
 
     folder: Path
     network: str
-    data: DataSpec
+    data: DataSpec | None
     resolution: int
     recipe: Recipe
     seed: int
     trained_on: TrainedOn | None = None
+    package: Package | None = None
+
+    @classmethod
+    def new(
+        cls,
+        folder: Path,
+        images: ImageData,
+        *,
+        network: str,
+        data: DataSpec,
+        recipe: Recipe,
+        seed: int,
+        licence: str | None = None,
+    ) -> Self:
+        """Return the folder of a training that is about to start.
+
+        Args:
+            folder: where to.
+            images: those of `data`.
+            network: what it is called: a name, or the path of a file, of which the folder keeps the file's name.
+            data, recipe, seed: see the attributes.
+            licence: of the network, an SPDX identifier; None if none is given.
+        """
+        name = Path(network).stem if is_document(network) else network
+        return cls(
+            folder=folder,
+            network=name,
+            data=data.model_copy(update={"source": located(data.source)}),
+            resolution=images.resolution,
+            recipe=recipe,
+            seed=seed,
+            trained_on=TrainedOn.of(images),
+            package=Package(
+                name=name,
+                classes=images.class_names,
+                preparation=preparation(images),
+                recipe=recipe.model_dump(mode="json"),
+                data=DataFacts(
+                    source=public_name(data.source),
+                    training_images=len(images.train_labels),
+                    validation_images=len(images.validation_labels),
+                    train_digest=images.train_digest,
+                    split_digest=images.split_digest,
+                ),
+                license=licence,
+            ),
+        )
 
     @property
     def checkpoint(self) -> Path:
@@ -70,16 +121,26 @@ class TrainingFolder:
         """Return how the network is trained, as plain values."""
         return {
             "network": self.network,
-            "data": self.data.model_dump(mode="json"),
+            "data": self._data(),
             "resolution": self.resolution,
             "recipe": self.recipe.model_dump(mode="json"),
             "peak_lr": self.recipe.peak_lr,
             "seed": self.seed,
         }
 
+    def _data(self) -> dict[str, Any] | None:
+        """Return the images as plain values, without the place of local files."""
+        if self.data is None:
+            return None
+        source = self.data.source
+        return {**self.data.model_dump(mode="json"), "source": source if public_name(source) == source else None}
+
     def start(self, model: AnyNet) -> None:
         """Write the network and the settings; weights are those before training until `finish`."""
-        save_pretrained(model, self.folder)
+        save_pretrained(model, self.folder, self.package)
+        if self.package is not None and self.package.data is not None and self.data is not None:
+            known = self.package.data
+            remember_source(known.train_digest, known.split_digest, self.data.source)
         trained_on = None if self.trained_on is None else self.trained_on.model_dump(mode="json")
         _write(self.folder / _SETTINGS, {**self.settings(), "trained_on": trained_on})
 
@@ -90,11 +151,23 @@ class TrainingFolder:
             writer.writeheader()
             writer.writerows(asdict(epoch) for epoch in curve)
 
-    def finish(self, model: AnyNet, result: TrainResult) -> None:
-        """Write the trained weights, the curve and the result."""
-        save_pretrained(model, self.folder)
+    def finish(self, model: AnyNet, result: TrainResult, calibration: Calibration | None = None) -> None:
+        """Write the trained network, the curve and the result.
+
+        Args:
+            model: with the weights that were judged.
+            result: what the training gave.
+            calibration: of its probabilities; None if it diverged.
+        """
+        package = self.package
+        if package is not None and result.error is not None and package.data is not None:
+            measured = MeasuredError.of("validation", result.error, package.data.validation_images)
+            package = package.with_error(measured).model_copy(update={"calibration": calibration})
+        save_pretrained(model, self.folder, package)
         self.write_curve(result.curve)
-        _write(self.folder / _RESULT, {key: value for key, value in result.as_dict().items() if key != "curve"})
+        content = {key: value for key, value in result.as_dict().items() if key != "curve"}
+        content["environment"] = {key: value for key, value in result.environment.items() if key != "host"}
+        _write(self.folder / _RESULT, content)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -115,12 +188,30 @@ class TrainingFolder:
         return cls(
             folder=folder,
             network=str(content.get("network")),
-            data=parse(DataSpec, content.get("data"), f"{path}, data"),
+            data=_located_data(folder, content.get("data"), f"{path}, data"),
             resolution=int(content.get("resolution") or 0),
             recipe=parse(Recipe, content.get("recipe"), f"{path}, recipe"),
             seed=int(content.get("seed") or 0),
             trained_on=None if trained_on is None else parse(TrainedOn, trained_on, f"{path}, trained_on"),
         )
+
+
+def _located_data(folder: Path, content: Any, where: str) -> DataSpec | None:
+    """Return the images of a training, their place taken from the cache if the folder does not name it."""
+    if isinstance(content, dict) and content.get("source", "") is None:
+        _, package = read_package(folder)
+        known = package.data if package is not None else None
+        source = known and remembered_source(known.train_digest, known.split_digest)
+        if source is None:
+            return None
+        content = {**content, "source": source}
+    return parse(DataSpec, content, where)
+
+
+def preparation(images: ImageData) -> Preparation:
+    """Return how images like these are shown to a network."""
+    mean, std = (tuple(value / 255 for value in values) for values in (images.mean, images.std))
+    return Preparation(resolution=images.resolution, channels=images.channels, mean=mean, std=std)
 
 
 def _write(path: Path, value: Any) -> None:

@@ -1,0 +1,93 @@
+"""The README.md of a package: what the network is for, how good it is, how it was made, in the hub's format."""
+
+from typing import Any
+
+from netspace.arch.complexity import complexity
+from netspace.arch.config import AnyNetConfig
+from netspace.documents import dump_yaml
+from netspace.models.package import Package
+
+_SHOWN_CLASSES = 20
+
+
+def model_card(package: Package, config: AnyNetConfig) -> str:
+    """Return a model card: YAML for the Hugging Face hub, then Markdown for people."""
+    cost = complexity(config, package.preparation.resolution)
+    size = package.preparation.resolution
+    colour = "RGB" if package.preparation.channels == 3 else "grey"
+    sections = [
+        f"# {package.name}",
+        f"A {config.block} network of {config.depth} blocks that tells {len(package.classes)} classes apart: "
+        f"{_listed(package.classes)}.",
+        f"It takes {colour} images of {size} x {size} pixels (the shorter side resized bicubically, the centre "
+        f"cropped) and costs {cost.flops:,} multiply-adds; it has {cost.params:,} parameters.",
+        "## Use",
+        "```python\nfrom netspace.models.hub import from_pretrained\nfrom PIL import Image\n\n"
+        'model = from_pretrained("FOLDER or OWNER/NAME").eval()\n'
+        'logits = model(model.transform(Image.open("FILE"))[None])\n'
+        "print(model.classes[int(logits.argmax())])\n```",
+        "or, on the command line, `netspace predict FOLDER IMAGE...`.",
+        "## Errors",
+        _errors(package),
+        "## Training",
+        _training(package),
+        "## Licence",
+        package.license or "None was given: ask whoever made this network before you use it.",
+    ]
+    return f"---\n{dump_yaml(_front_matter(package))}---\n\n" + "\n\n".join(sections) + "\n"
+
+
+def _front_matter(package: Package) -> dict[str, Any]:
+    metrics = [
+        {"type": "accuracy", "name": f"top-1 accuracy, {error.split} split", "value": round(1 - error.error / 100, 6)}
+        for error in package.errors
+    ]
+    source = (package.data.source if package.data else None) or "local images"
+    result = {
+        "task": {"type": "image-classification"},
+        "dataset": {"name": source, "type": "image-classification"},
+        "metrics": metrics,
+    }
+    return {
+        "library_name": "netspace",
+        "pipeline_tag": "image-classification",
+        "tags": ["image-classification", "netspace", "timm"],
+        "license": package.license or "unknown",
+        **({"model-index": [{"name": package.name, "results": [result]}]} if metrics else {}),
+    }
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:_SHOWN_CLASSES])
+    return f"{shown} and {len(names) - _SHOWN_CLASSES} more" if len(names) > _SHOWN_CLASSES else shown
+
+
+def _errors(package: Package) -> str:
+    if not package.errors:
+        return "None was measured."
+    rows = [
+        f"| {error.split} | {error.images:,} | {error.error:.2f} | {error.low:.2f} to {error.high:.2f} |"
+        for error in package.errors
+    ]
+    table = "\n".join(["| split | images | top-1 error (%) | 95 % interval |", "|---|---|---|---|", *rows])
+    if package.calibration is None:
+        return table
+    calibration = package.calibration
+    return (
+        f"{table}\n\nProbabilities are softmax(logits / {calibration.temperature:.4g}); the temperature was fitted on "
+        f"the validation split, where the expected calibration error is {calibration.ece_before:.2f} % without and "
+        f"{calibration.ece_after:.2f} % with it."
+    )
+
+
+def _training(package: Package) -> str:
+    lines = []
+    if package.data is not None:
+        data = package.data
+        lines.append(
+            f"Trained on {data.training_images:,} images of {data.source or 'local files'}, validated on "
+            f"{data.validation_images:,} (fingerprints `{data.train_digest}` and `{data.split_digest}`)."
+        )
+    if package.recipe is not None:
+        lines.append(f"The recipe:\n\n```yaml\n{dump_yaml(package.recipe)}```")
+    return "\n\n".join(lines) or "Nothing was recorded."

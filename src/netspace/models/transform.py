@@ -1,0 +1,68 @@
+"""From an image file, or a picture in memory, to what a network takes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from netspace.errors import DataError
+from netspace.models.package import Preparation
+from netspace.pixels import prepared
+
+
+class Transform:
+    """Prepares images as the network's training prepared its validation images, to the bit.
+
+    Args:
+        preparation: how.
+    """
+
+    def __init__(self, preparation: Preparation) -> None:
+        self.preparation = preparation
+
+    def __call__(self, image: Image.Image | NDArray[np.uint8] | Path | str) -> Tensor:
+        """Return an image as float32 (channels, resolution, resolution).
+
+        Args:
+            image: a PIL image, uint8 (height, width) or (height, width, channels), or the path of an image file.
+
+        Raises:
+            DataError: the file cannot be read as an image.
+        """
+        return self.normalised(torch.from_numpy(self.pixels(image)[None]))[0]
+
+    def pixels(self, image: Image.Image | NDArray[np.uint8] | Path | str) -> NDArray[np.uint8]:
+        """Return an image resized and cropped, uint8 (resolution, resolution, channels)."""
+        if isinstance(image, Path | str):
+            image = _opened(image)
+        elif isinstance(image, np.ndarray):
+            image = Image.fromarray(image.squeeze(-1) if image.ndim == 3 and image.shape[-1] == 1 else image)
+        # a copy: PIL's arrays cannot be written to, and torch warns of that
+        return np.array(prepared(image, self.preparation.resolution, self.preparation.channels))
+
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """Return uint8 images (n, height, width, channels) as float32 (n, channels, height, width)."""
+        mean, std = (
+            torch.tensor([255 * value for value in values], dtype=torch.float32, device=pixels.device)
+            for values in (self.preparation.mean, self.preparation.std)
+        )
+        return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
+
+    def __repr__(self) -> str:
+        settings: dict[str, Any] = self.preparation.model_dump()
+        return f"Transform({', '.join(f'{key}={value}' for key, value in settings.items())})"
+
+
+def _opened(path: Path | str) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image.copy()
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: could not be read as an image ({error})") from None
