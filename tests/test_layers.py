@@ -13,6 +13,7 @@ LAYERS = {
     "_version": 0,
     "documents": 0,
     "errors": 0,
+    "pixels": 0,
     "arch": 1,
     "stats": 1,
     "store": 1,

@@ -4,12 +4,12 @@ The words are those of the Hugging Face hub and of timm where they have one: `id
 an image processor. A package names nothing of the machine that it was made on.
 """
 
-from importlib.metadata import version
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 from scipy.stats import binomtest
 
+from netspace._version import __version__
 from netspace.documents import Document, parse
 from netspace.errors import WeightsError
 
@@ -177,7 +177,7 @@ def to_config(package: Package) -> dict[str, Any]:
     del content["classes"], content["preparation"]
     return {
         "package_format": FORMAT,
-        "netspace_version": version("netspace"),
+        "netspace_version": __version__,
         "architecture": ARCHITECTURE,
         "architectures": ["AnyNet"],
         "num_channels": package.preparation.channels,
@@ -200,7 +200,7 @@ def from_config(content: dict[str, Any], where: str) -> Package | None:
     if not isinstance(written, int) or written > FORMAT:
         raise WeightsError(
             f"{where}: is a package of format {written} (netspace {content.get('netspace_version', 'unknown')}); "
-            f"netspace {version('netspace')} reads formats up to {FORMAT}: update netspace"
+            f"netspace {__version__} reads formats up to {FORMAT}: update netspace"
         )
     labels, shown = content.get("id2label"), content.get("pretrained_cfg")
     if not isinstance(labels, dict) or not isinstance(shown, dict):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from netspace.errors import DataError
+from netspace.pixels import prepared
 
 _LOOKED_AT = 64  # images that decide whether the others are grey or colour
 _GREY_MODES = {"1", "L", "LA", "I;16"}  # of PIL
@@ -108,15 +109,4 @@ def decode_to(form: Format, cell: Any, row: int, where: str) -> NDArray[np.uint8
     if form.channels == 1 and not form.to_grey and image.mode not in _GREY_MODES:
         name = (cell.get("path") if isinstance(cell, dict) else None) or f"row {row}"
         raise DataError(f"{where}: image {name} is in colour ({image.mode}), others are grey: set channels to 1 or 3")
-    pixels = fit(image.convert("L" if form.channels == 1 else "RGB"), form.resolution)
-    return pixels.reshape(form.resolution, form.resolution, form.channels)
-
-
-def fit(image: Image.Image, size: int) -> NDArray[np.uint8]:
-    """Return the image size x size: its shorter side resized, the centre cropped."""
-    if image.size != (size, size):
-        scale = size / min(image.size)
-        width, height = (max(size, round(side * scale)) for side in image.size)
-        left, top = (width - size) // 2, (height - size) // 2
-        image = image.resize((width, height), Image.Resampling.BICUBIC).crop((left, top, left + size, top + size))
-    return np.asarray(image, dtype=np.uint8)
+    return prepared(image, form.resolution, form.channels)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from netspace.errors import DataError, raise_unknown
+from netspace.pixels import prepared
 from netspace.training.images.arrow_tables import SPLIT_NAMES, arrow_column, find_columns, find_labels, open_tables
-from netspace.training.images.decoding import Format, decide_format, fit
+from netspace.training.images.decoding import Format, decide_format
 from netspace.training.images.streaming import Images, StreamedImages, sound_rows
 
 EMBEDDED = "mnist-5k"
@@ -191,10 +192,8 @@ def _from_torchvision(source: str, resolution: int | None, channels: int | None)
 
 def _brought_to(images: NDArray[np.uint8], resolution: int | None, channels: int | None) -> NDArray[np.uint8]:
     """Return images, uint8 (n, height, width, channels), with what else is asked for."""
-    n, height, _, given = images.shape
+    _, height, _, given = images.shape
     resolution, channels = resolution or height, channels or given
     if (resolution, channels) == (height, given):
         return images
-    mode = "L" if channels == 1 else "RGB"
-    fitted = [fit(Image.fromarray(image.squeeze()).convert(mode), resolution) for image in images]
-    return np.stack(fitted).reshape(n, resolution, resolution, channels)
+    return np.stack([prepared(Image.fromarray(image.squeeze()), resolution, channels) for image in images])
