@@ -1,20 +1,18 @@
 """The command line: every command by its name, and how mistakes end. The commands themselves are in `commands/`."""
 
+import inspect
 import sys
+import textwrap
+from collections import Counter
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
 from netspace.commands import advice, networks, results, spaces, status, studies, training
 from netspace.errors import NetspaceError
 
-app = typer.Typer(
-    help="Design convolutional networks by designing the space they come from.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-for command in (
+COMMANDS = (
     studies.demo,
     studies.run,
     status.status,
@@ -25,16 +23,66 @@ for command in (
     advice.plan,
     advice.refine,
     advice.claims,
+    spaces.spaces,
     spaces.sample,
     spaces.size,
+    networks.models,
     networks.complexity,
     networks.scale,
-    networks.models,
+    training.recipes,
     training.train,
     training.evaluate,
     training.bench,
-):
-    app.command(command.__name__.rstrip("_"))(command)
+)
+"""What `netspace --help` lists, in this order. The docstring of each is its help, its "Examples" section the end."""
+
+
+class Command(TyperCommand):
+    """A command that refuses an option given twice, where typer silently takes the last value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        *_, given = self.make_parser(ctx).parse_args(args=list(args))
+        for option, times in Counter(given).items():
+            if times > 1 and isinstance(option, TyperOption) and not (option.multiple or option.is_flag):
+                raise typer.BadParameter("given twice", ctx=ctx, param=option)
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    help="Design convolutional networks by designing the space they come from.",
+    epilog="\b\nExamples:\n  netspace demo\n  netspace run study.yaml\n  netspace sample --help",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help starts faster than a drawn one, and pipes and editors keep its lines
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from netspace._version import __version__
+
+        print(f"netspace {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _netspace(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None: ...
+
+
+def _help_and_examples(docstring: str) -> tuple[str, str]:
+    """Return a docstring without its "Examples" section, and the section as an epilog whose lines stay as they are."""
+    text, _, examples = inspect.cleandoc(docstring).partition("\n\nExamples:\n")
+    return text, f"\b\nExamples:\n{textwrap.indent(textwrap.dedent(examples), '  ')}"
+
+
+for command in COMMANDS:
+    text, examples = _help_and_examples(command.__doc__ or "")
+    app.command(command.__name__.rstrip("_"), cls=Command, help=text, epilog=examples)(command)
 
 
 def main() -> None:

@@ -68,8 +68,8 @@ def test_plan_measures_this_machine_before_the_first_run(netspace, write, monkey
 def test_plan_takes_the_times_of_finished_runs(netspace, finished):
     done = netspace("plan", finished)
     assert done.code == 0, done.err
-    assert "140 models: 70 of each of 2 spaces; 140 ended already." in done.out
-    assert "2 s a model by the times of 140 finished runs" in done.out
+    assert "140 models: 70 from each of 2 spaces; 140 have ended." in done.out
+    assert "2 s per model, from the times of 140 finished runs" in done.out
     assert "Left: 0 core-hours" in done.out
 
 
@@ -88,7 +88,7 @@ def test_refine_advises_and_writes_the_next_study(netspace, finished, tmp_path):
     shown = netspace("refine", finished, "RegNetX")
     assert "corrected p" in shown.out
     again = netspace("refine", finished, "RegNetX", "--apply", target)
-    assert (again.code, again.err) == (2, f"error: {target}: it exists already; name a new file\n")
+    assert (again.code, again.err) == (2, f"error: {target}: the file exists already; name a new one\n")
 
 
 def test_claims_are_judged_with_their_evidence(netspace, finished):
@@ -135,8 +135,8 @@ def test_the_template_is_scaled_by_a_budget(netspace, tmp_path):
     ("arguments", "message"),
     [
         (("refine", "STUDY", "RegNetQ"), "unknown space of study 'small' 'RegNetQ'"),
-        (("claims",), "claims takes a study file, or --template"),
-        (("claims", "STUDY", "--template"), "claims takes a study file, or --template"),
+        (("claims",), "claims takes either a study file or --template"),
+        (("claims", "STUDY", "--template"), "claims takes either a study file or --template"),
         (("plan", "nowhere.yaml"), "nowhere.yaml: no such file"),
     ],
 )

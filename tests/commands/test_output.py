@@ -42,19 +42,19 @@ def test_small_numbers_keep_their_digits(tmp_path, ending):
         ("demo", "-o", "file"),
     ],
 )
-def test_a_place_that_cannot_be_written_is_told_in_a_line(netspace, tmp_path, monkeypatch, command):
+def test_a_place_that_cannot_be_written_is_reported_in_a_line(netspace, tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
     for ending in ("csv", "parquet", "jsonl"):
         (tmp_path / f"taken.{ending}").mkdir()
     (tmp_path / "file").write_text("")
     done = netspace(*command)
     assert (done.code, done.err.count("\n")) == (2, 1), done.err
-    assert done.err.startswith(f"error: {command[-1].partition('/')[0]}: cannot be ")
+    assert done.err.startswith(f"error: {command[-1].partition('/')[0]}: cannot ")
 
 
-def test_columns_that_parquet_cannot_hold_are_told_in_a_line(tmp_path):
+def test_columns_that_parquet_cannot_hold_are_reported_in_a_line(tmp_path):
     frame = pd.DataFrame({"mixed": pd.Series([1, "two"], dtype="object")})
-    with pytest.raises(ConfigError, match=r"cannot be written as Parquet .*; write \.csv$"):
+    with pytest.raises(ConfigError, match=r"cannot write these columns as Parquet .*; use \.csv instead$"):
         write_table(frame, tmp_path / "x.parquet")
     write_table(frame, tmp_path / "x.jsonl")
     assert [json.loads(line)["mixed"] for line in (tmp_path / "x.jsonl").read_text().splitlines()] == [1, "two"]

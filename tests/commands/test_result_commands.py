@@ -136,7 +136,7 @@ def test_a_report_of_models_without_networks_says_what_takes_them(netspace, tmp_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["export", "results.db", "-o", "x.xlsx"], "x.xlsx: the file's ending must be one of .csv, .parquet, .jsonl"),
+        (["export", "results.db", "-o", "x.xlsx"], "x.xlsx: the file name must end in one of .csv, .parquet, .jsonl"),
         (["export", "nothing.db", "-o", "x.csv"], "no such store"),
         (["import", "nothing.csv", "--name", "x"], "nothing.csv: no such file"),
         (["import", "nothing.csv", "--name", "x", "--map", "error"], "--map takes FIELD=COLUMN, got 'error'"),

@@ -85,7 +85,7 @@ def test_sample_inside_a_latency_window_times_networks_here(netspace, tmp_path):
         (["sample", "AnyNetXA", "-n", 5, "--flops", "lots"], "lots"),
         (
             ["sample", "AnyNetXA", "-n", 5, "-o", "models.xlsx"],
-            "models.xlsx: the file's ending must be one of .csv, .parquet",
+            "models.xlsx: the file name must end in one of .csv, .parquet",
         ),
         (["sample", "AnyNetXA", "-n", 1, "--flops", "1:2", "--resolution", 32], "nearest flops"),
     ],

@@ -31,7 +31,7 @@ def test_watch_follows_a_study_from_another_process_until_its_end(study, netspac
     [
         (["--executor", "rayy"], "unknown executor 'rayy' (did you mean 'ray'?); valid: local, ray, slurm"),
         (["--option", "partition"], "--option takes NAME=VALUE, got 'partition'"),
-        (["--option", "time=60"], "options of the executor 'local': unknown key 'time'"),
+        (["--option", "time=60"], "the executor 'local' has no options, got 'time'"),
         (["--executor", "slurm", "--option", "partitoin=a"], "unknown key 'partitoin'; valid: partition, account,"),
         (["--executor", "slurm", "--option", "time=soon"], "options of the executor 'slurm': time:"),
         (["--executor", "ray", "--address", "127.0.0.1:1"], "no Ray cluster at 127.0.0.1:1"),
@@ -95,6 +95,6 @@ def test_a_store_with_several_studies_is_refused_alone(study, halfway, netspace)
         store.plan_study("another", {}, "digest")
     done = netspace("status", halfway)
     assert (done.code, done.err.count("\n")) == (2, 1)
-    assert "it holds 2 studies (small, another); name one: --study NAME" in done.err
+    assert "it holds 2 studies (small, another); choose one with --study NAME" in done.err
     assert netspace("status", halfway, "--study", "small").out == netspace("status", study).out
     assert netspace("status", study).code == 0

@@ -32,7 +32,7 @@ def mean_of(netspace, *arguments) -> float:
 @pytest.mark.parametrize("name", ["r.db", "r.sqlite3", "r.SQLITE", "results", "r.yaml"])
 def test_an_sqlite_file_is_a_store_whatever_it_is_called(netspace, tmp_path, name):
     done = netspace("import", "first.csv", "--name", "first", "--store", name)
-    assert done.out.splitlines()[-1] == f"Compare them: netspace compare {tmp_path / name}"
+    assert done.out.splitlines()[-1] == f"Compare them with: netspace compare {tmp_path / name}"
     assert mean_of(netspace, name) == pytest.approx(31.625)
     assert netspace("compare", f"sqlite:///{name}").code == netspace("compare", name).code == 0
 
@@ -56,7 +56,7 @@ def test_each_study_of_a_store_is_reached_by_its_name(netspace):
     report = netspace("report", "r.db", "--study", "first")
     assert "r.db --study first takes them" in report.err
     for arguments, message in [
-        ([], "r.db: it holds 2 studies (first, second); name one: --study NAME"),
+        ([], "r.db: it holds 2 studies (first, second); choose one with --study NAME"),
         (["--study", "secnd"], "'secnd' (did you mean 'second'?); valid: first, second"),
     ]:
         done = netspace("compare", "r.db", *arguments)
@@ -70,10 +70,10 @@ def test_what_would_be_ignored_is_refused(netspace):
         netspace("import", f"{name}.csv", "--name", name)
     Path("study.yaml").write_text("name: x\n")
     for arguments, message in [
-        (["first.db", "--store", "second.db"], "two stores are named, one of them with --store"),
-        (["first.csv", "--store", "second.db"], "first.csv: it is a table"),
-        (["first.csv", "--study", "second"], "first.csv: it is a table"),
-        (["study.yaml", "--study", "second"], "study.yaml: --study names a study of a store"),
+        (["first.db", "--store", "second.db"], "store given twice; drop --store"),
+        (["first.csv", "--store", "second.db"], "with a table, first.csv"),
+        (["first.csv", "--study", "second"], "with a table, first.csv"),
+        (["study.yaml", "--study", "second"], "study.yaml: this is a study file, so --study has no effect"),
     ]:
         done = netspace("compare", *arguments)
         assert (done.code, done.err.count("\n")) == (2, 1)

@@ -117,7 +117,10 @@ def test_a_study_killed_at_every_level_ends_with_the_same_results(undisturbed, t
 @pytest.mark.slow
 def test_a_finished_study_is_shown_compared_and_reported(undisturbed, netspace, tmp_path):
     again = netspace("run", undisturbed, "--device", "cpu")
-    assert (again.code, again.out) == (0, "12 of 12 runs done, 0 diverged, failed or lost.\n")
+    assert (again.code, again.out) == (
+        0,
+        f"12 of 12 runs done, 0 diverged, failed or lost.\nNext: netspace report {undisturbed} -o study-report\n",
+    )
 
     shown = json.loads(netspace("status", undisturbed, "--json").out)
     assert {space: counts["done"] for space, counts in shown["counts"].items()} == {"AnyNetXA": 6, "RegNetX": 6}

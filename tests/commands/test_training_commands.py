@@ -42,7 +42,8 @@ def invoke(*arguments: object) -> str:
 
 
 def train(work, folder, *more: object) -> str:
-    common = ("--data", work / "images", "--batch-size", 8, "--device", "cpu", "-o", folder)
+    data = () if "--data" in more else ("--data", work / "images")
+    common = (*data, "--batch-size", 8, "--device", "cpu", "-o", folder)
     return invoke("train", work / "net.yaml", *common, *more)
 
 
@@ -102,9 +103,9 @@ def test_evaluation_needs_a_test_split_and_a_training(trained, work):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("dark", "pale"), "class 1 is 'pale', and in the training it was 'light'"),
-        (("light", "night"), "class 0 is 'light', and in the training it was 'dark'"),
-        (("dark", "light", "night"), "class 2 is 'night', and in the training it was not there"),
+        (("dark", "pale"), "class 1 is 'pale', but in the training it was 'light'"),
+        (("light", "night"), "class 0 is 'light', but in the training it was 'dark'"),
+        (("dark", "light", "night"), "class 2 is 'night', but in the training it was missing"),
     ],
 )
 def test_images_of_other_classes_are_refused(trained, work, tmp_path, names, message):

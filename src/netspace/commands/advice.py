@@ -1,6 +1,7 @@
-"""Commands that advise: what a study will cost, what to restrict next, which claims hold."""
+"""Commands that advise: what a study will cost, how to restrict a space next, which claims hold."""
 
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.resources import files
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Workers
+from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Workers, refuse_useless
 from netspace.commands.output import print_json, print_records, print_table, write_text
 from netspace.commands.study_argument import open_store, started
 from netspace.errors import StudyError
@@ -21,15 +22,23 @@ if TYPE_CHECKING:
     from netspace.study.planning import Plan, Speed
 
 SHOWN = 5
-"""Restrictions that are shown beside the advised ones."""
+"""Number of restrictions shown besides the advised ones."""
 LEAST_MODELS = 8
-"""Models of each space below which a template is not worth its budget."""
+"""Fewest models of each space that make the template worth running."""
 
 
 def plan(
     study: StudyFile, workers: Workers = None, device: Device = None, store: StoreTarget = None, as_json: AsJson = False
 ) -> None:
-    """Say what a study will cost on this machine and what differences it can find, before anything is spent."""
+    """Estimate what a study will cost and what it can detect.
+
+    Prints core-hours in all and left, the smallest detectable difference, and how many models a difference needs.
+    Times come from the study's finished runs, or, if there are too few or --device is given, from a measurement.
+
+    Examples:
+        netspace plan study.yaml
+        netspace plan study.yaml --workers 32 --device cuda
+    """
     from netspace.commands.latency_progress import watch_timings
     from netspace.study import Study
     from netspace.study.executors.local import available_cores
@@ -49,24 +58,33 @@ def plan(
 
 def refine(
     study: StudyFile,
-    space: Annotated[str, typer.Argument(metavar="SPACE", help="A space of the study.")],
-    apply: Annotated[
-        Path | None, typer.Option("--apply", metavar="FILE", help="Write the study that tests the advice.")
+    space: Annotated[str, typer.Argument(metavar="SPACE", help="Name of a space of the study.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", "--apply", metavar="FILE", help="Study file to write, which tests the advice."),
     ] = None,
     store: StoreTarget = None,
     as_json: AsJson = False,
 ) -> None:
-    """Advise how to restrict a space: each candidate scored, corrected for the search, and the space it gives."""
+    """Advise how to restrict a space of a finished study.
+
+    Prints the candidate restrictions with their scores, corrected for the search, and the spaces that the advised
+    ones give. With -o it also writes the study that tests the advice on fresh samples.
+
+    Examples:
+        netspace refine study.yaml RegNetX
+        netspace refine study.yaml RegNetX -o next.yaml
+    """
     from netspace.study import Study
     from netspace.study.advice import advice_rows, advise, next_study
 
-    if apply is not None and apply.exists():
-        raise StudyError(f"{apply}: it exists already; name a new file")
+    if output is not None and output.exists():
+        raise StudyError(f"{output}: the file exists already; name a new one")
     loaded = Study.load(study)
     with open_store(loaded, store, create=False) as opened:
         found = advise(loaded, started(loaded, opened), opened, space)
-    if apply is not None:
-        write_text(apply, next_study(study, found, apply))
+    if output is not None:
+        write_text(output, next_study(study, found, output))
     if as_json:
         print_json(
             {
@@ -81,41 +99,53 @@ def refine(
                     for one in found.fresh
                 ],
                 "next": [one.space.name for one in found.next],
-                "written": None if apply is None else str(apply),
+                "written": None if output is None else str(output),
             }
         )
     else:
         _print_advice(found)
-        if apply is not None:
-            print(f"\n{apply}: the next study; run it with: netspace run {apply}")
+        if output is not None:
+            print(f"\nRun the next study with: {shlex.join(['netspace', 'run', str(output)])}")
 
 
 def claims(
-    study: Annotated[Path | None, typer.Argument(metavar="[STUDY.yaml]", help="The study file.")] = None,
+    study: Annotated[
+        Path | None, typer.Argument(metavar="STUDY.yaml", help="Study file with the key 'claims'.")
+    ] = None,
     template: Annotated[
-        bool, typer.Option("--template", help="Write a study of the RegNet paper's claims instead.")
+        bool, typer.Option("--template", help="A new study of the RegNet paper's claims instead of judgements.")
     ] = False,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where the template goes.")] = Path(
-        "paper-claims.yaml"
-    ),
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="File for --template. Default: paper-claims.yaml."),
+    ] = None,
     budget: Annotated[
-        float | None, typer.Option(min=0, metavar="HOURS", help="Core-hours that the template may cost here.")
+        float | None, typer.Option(min=0, metavar="HOURS", help="Core-hours that --template may cost on this machine.")
     ] = None,
     store: StoreTarget = None,
     as_json: AsJson = False,
 ) -> None:
-    """Judge the claims of a study file by its results: confirmed, refuted or undecided, with the evidence."""
+    """Judge the claims of a study by its results.
+
+    Prints for each claim whether it is confirmed, refuted or undecided, and the evidence.
+
+    Examples:
+        netspace claims study.yaml
+        netspace claims --template --budget 100 -o paper-claims.yaml
+    """
     if template == (study is not None):
-        raise StudyError("claims takes a study file, or --template and no study file")
+        raise StudyError("claims takes either a study file or --template")
     if study is None:
-        _write_template(output, budget)
+        refuse_useless({"--store": store}, "with --template")
+        _write_template(output or Path("paper-claims.yaml"), budget, as_json)
         return
+    refuse_useless({"--output": output, "--budget": budget}, "without --template")
     from netspace.results.stopping import judge_claims
     from netspace.study import Study
 
     loaded = Study.load(study)
     if not loaded.claims:
-        raise StudyError(f"{study}: the key 'claims' lists none; `netspace claims --template` writes a study with some")
+        raise StudyError(f"{study}: there are no claims; see `netspace claims --template` for a study that has some")
     with open_store(loaded, store, create=False) as opened:
         record = started(loaded, opened)
         judged = judge_claims(record, opened, loaded.claims, loaded.spec.stop)
@@ -129,7 +159,7 @@ def claims(
 
 
 def _known_runs(study: "Study", target: str | None) -> "list[RunRecord]":
-    """Return what the study's store holds of it; nothing where there is no store yet."""
+    """Return the study's runs in its store; none if there is no store yet."""
     if target is None and not study.default_store.exists():
         return []
     with open_store(study, target, create=False) as store:
@@ -141,7 +171,7 @@ def _speed(study: "Study", planned: "list[PlannedRun]", runs: "list[RunRecord]",
     from netspace.study.planning import measure_speed, speed_of_runs
 
     known = speed_of_runs(planned, runs)
-    if known is not None:
+    if known is not None and device is None:
         return known
     import torch
 
@@ -150,30 +180,30 @@ def _speed(study: "Study", planned: "list[PlannedRun]", runs: "list[RunRecord]",
 
 
 def _print_plan(plan: "Plan") -> None:
-    print(f"{plan.models} models: {plan.n} of each of {plan.spaces} spaces; {plan.ended} ended already.")
-    print(f"{plan.seconds_per_model:.3g} s a model by {plan.speed}: {plan.core_hours:.3g} core-hours in all.")
+    print(f"{plan.models} models: {plan.n} from each of {plan.spaces} spaces; {plan.ended} have ended.")
+    print(f"{plan.seconds_per_model:.3g} s per model, from {plan.speed}: {plan.core_hours:.3g} core-hours in all.")
     print(
         f"Left: {plan.core_hours_left:.3g} core-hours, {plan.wall_hours_left:.3g} hours "
-        f"with {plan.workers} workers of one core or device each."
+        f"on {plan.workers} workers with one core or device each."
     )
     n = f"n = {plan.n}"
     if plan.detectable_theta is None:
-        print(f"With {n} no difference between two spaces can be detected with 80 % power.")
+        print(f"With {n}, no difference between two spaces can be detected with 80 % power.")
     else:
         strict = plan.detectable_theta_in_chain
         chain = "none" if strict is None else f"{strict:.3f}"
         print(
-            f"With {n}, two spaces differ detectably (80 % power, 5 %) from P(a model of one beats one of the other) = "
-            f"{plan.detectable_theta:.3f} on; {chain} at the strictest step of Holm's correction."
+            f"With {n}, a difference is detectable (80 % power, 5 % level) if P(a model of one space beats one of the "
+            f"other) is at least {plan.detectable_theta:.3f}; {chain} at the strictest step of Holm's correction."
         )
     if plan.smallest_delta is None:
-        print(f"With {n} equivalence cannot be shown.")
+        print(f"With {n}, equivalence cannot be shown.")
     else:
-        print(f"Equal spaces are found equivalent within {plan.smallest_delta:.3f} or more (80 % power).")
-    print("\nModels that a difference needs:")
+        print(f"Equal spaces can be shown to be equivalent within a margin of {plan.smallest_delta:.3f} (80 % power).")
+    print("\nModels needed to detect a difference:")
     print_records(plan.needed, False)
     if plan.stopping:
-        print("Early stopping, for a true P(a model of one beats one of the other) = theta:")
+        print("Early stopping, if the true P(a model of one space beats one of the other) is theta:")
         print_records(plan.stopping, False)
 
 
@@ -188,16 +218,16 @@ def _print_advice(found: "SpaceAdvice") -> None:
             (_score_row(one) for one in shown),
         )
     if len(rest) > SHOWN:
-        print(f"{len(rest) - SHOWN} more that are not advised; --json lists them.")
+        print(f"{len(rest) - SHOWN} more are not advised; --json lists them.")
     if not found.advised:
-        print("Nothing is advised: no restriction stands out from chance after the correction for the search.")
+        print("Nothing is advised: after the correction for the search, no restriction is better than chance.")
     elif not advice.held_out:
-        print("Fewer than 300 models: theta comes from the models that were searched, and flatters the best ones.")
-    _print_spaces("What the advised ones would give:", (one for one in found.next if one.score is not None))
+        print("Fewer than 300 models: theta was computed on the models that were searched, so it is optimistic.")
+    _print_spaces("Spaces that the advised restrictions give:", (one for one in found.next if one.score is not None))
     if found.fresh:
         names = "; ".join(one.restriction.name for one in found.fresh)
-        print(f"\nChance rarely meets these, so only fresh samples can settle them: {names}.")
-        print("netspace refine ... --apply FILE writes the study that samples them.")
+        print(f"\nToo few models satisfy these by chance, so only fresh samples can test them: {names}.")
+        print("netspace refine ... -o FILE writes the study that samples them.")
 
 
 def _score_row(one: "Proposal") -> list[Any]:
@@ -214,25 +244,28 @@ def _print_spaces(title: str, proposals: "Iterable[Proposal]") -> None:
         print(f"---\n{one.space.to_yaml()}", end="")
 
 
-def _write_template(output: Path, budget: float | None) -> None:
-    """Write the study of the paper's claims, with as many models of each space as the budget pays for."""
+def _write_template(output: Path, budget: float | None, as_json: bool) -> None:
+    """Write the study of the paper's claims, with as many models of each space as the budget allows."""
     import yaml
 
     from netspace.documents import parse
     from netspace.study import Study, StudySpec
 
     if output.exists():
-        raise StudyError(f"{output}: it exists already; name a new file with -o")
+        raise StudyError(f"{output}: the file exists already; name a new one with -o")
     text = files("netspace.study").joinpath("paper-claims.yaml").read_text(encoding="utf-8")
     spec = parse(StudySpec, yaml.safe_load(text), "the template")
     n = spec.n if budget is None else _affordable(Study(spec=spec), budget)
     write_text(output, re.sub(r"(?m)^n: \d+$", f"n: {n}", text))
+    if as_json:
+        print_json({"written": str(output), "claims": len(spec.claims), "spaces": len(spec.spaces), "n": n})
+        return
     print(f"{output}: {len(spec.claims)} claims about {len(spec.spaces)} spaces, {n} models of each.")
-    print(f"What it costs and what it can find: netspace plan {output}")
+    print(f"Estimate its cost with: {shlex.join(['netspace', 'plan', str(output)])}")
 
 
 def _affordable(study: "Study", budget: float) -> int:
-    """Return how many models of each space `budget` core-hours pay for, at most the template's own number."""
+    """Return how many models of each space `budget` core-hours allow, at most the template's own number."""
     from netspace.study import Study
 
     few = Study(spec=study.spec.model_copy(update={"n": LEAST_MODELS}), root=study.root)
@@ -241,7 +274,7 @@ def _affordable(study: "Study", budget: float) -> int:
     n = int(budget / one_of_each)
     if n < LEAST_MODELS:
         raise StudyError(
-            f"{budget:g} core-hours pay for {n} models of each space; {LEAST_MODELS} are the least that say anything, "
-            f"for {LEAST_MODELS * one_of_each:.2g} core-hours"
+            f"{budget:g} core-hours allow {n} models of each space; at least {LEAST_MODELS} are needed, which take "
+            f"{LEAST_MODELS * one_of_each:.2g} core-hours"
         )
     return min(n, study.spec.n)

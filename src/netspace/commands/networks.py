@@ -1,4 +1,4 @@
-"""Commands about single networks: what they cost, which ones are known, and how the published ones compare."""
+"""Commands about single networks: their complexity, scaling, and the zoo of published ones."""
 
 import sys
 from pathlib import Path
@@ -6,15 +6,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netspace.commands.options import AsJson, NetworkName, Resolution
+from netspace.commands.options import AsJson, NetworkName, Resolution, refuse_useless
 from netspace.commands.output import make_folder, print_json, print_records, write_text
 
 if TYPE_CHECKING:
     from netspace.arch import AnyNetConfig
 
 
-def complexity(network: NetworkName, resolution: Resolution = 224) -> None:
-    """Print a network's flops (multiply-adds), parameters and activations as JSON."""
+JsonAlways = Annotated[bool, typer.Option("--json", help="JSON on standard output, which this command always prints.")]
+
+
+def complexity(network: NetworkName, resolution: Resolution = 224, _as_json: JsonAlways = False) -> None:
+    """Count a network's flops, parameters and activations.
+
+    Prints one JSON object with the keys flops (multiply-adds), params and activations.
+
+    Examples:
+        netspace complexity RegNetX-400MF
+        netspace complexity network.yaml --resolution 32
+    """
     from netspace.arch import complexity as count
 
     print_json(count(find_network(network), resolution).as_dict())
@@ -22,14 +32,25 @@ def complexity(network: NetworkName, resolution: Resolution = 224) -> None:
 
 def scale(
     network: NetworkName,
-    factor: Annotated[float, typer.Option(help="By how much the flops should grow, for example 2 or 0.5.")],
+    factor: Annotated[float, typer.Option(help="Factor by which the flops grow, such as 2 or 0.5.")],
     strategy: Annotated[
-        str, typer.Option(help="Which dimensions grow: d1_w8_g8_r1 (fast compound scaling), dwr, w, d, r, ...")
+        str, typer.Option(help="Dimensions that grow: d1_w8_g8_r1 (fast compound scaling), dwr, w, d, r, ...")
     ] = "d1_w8_g8_r1",
     resolution: Resolution = 224,
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .yaml file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="YAML file for the scaled network.")
+    ] = None,
+    _as_json: JsonAlways = False,
 ) -> None:
-    """Scale a network ("Fast and Accurate Model Scaling"); print its new resolution and complexity as JSON."""
+    """Scale a network to more or fewer flops.
+
+    By the rules of "Fast and Accurate Model Scaling" (Dollár et al., 2021). Prints one JSON object with the scaled
+    network's resolution, flops, params, activations and stages.
+
+    Examples:
+        netspace scale RegNetY-4.0GF --factor 4 -o larger.yaml
+        netspace scale network.yaml --factor 0.5 --strategy dwr
+    """
     from netspace.arch import scaling
 
     scaled = scaling.scale(find_network(network), factor, strategy, resolution=resolution)
@@ -42,17 +63,27 @@ def scale(
 def models(
     with_baselines: Annotated[
         bool,
-        typer.Option("--with-baselines", help="Add the networks the paper compares with, and plot them all."),
+        typer.Option("--with-baselines", help="The networks that the paper compares with too, and a plot of all."),
     ] = False,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the plot of --with-baselines.")
-    ] = Path("report"),
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder for the plot of --with-baselines. Default: report."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the zoo: every published network with its complexity and its published error."""
+    """List the zoo: every published network.
+
+    Prints each network's complexity, published error and the source of the error.
+
+    Examples:
+        netspace models
+        netspace models --with-baselines -o report
+    """
+    if not with_baselines:
+        refuse_useless({"--output": output}, "without --with-baselines")
     rows = _zoo_rows() + (_baseline_rows() if with_baselines else [])
     if with_baselines:
-        _plot(rows, output)
+        _plot(rows, output or Path("report"))
     print_records(rows, as_json)
 
 
@@ -73,7 +104,7 @@ def _zoo_rows() -> list[dict[str, Any]]:
 
 
 def _baseline_rows() -> list[dict[str, Any]]:
-    """Return the paper's comparison networks: measured by hooks where a library ships them, else as the paper says."""
+    """Return the networks that the paper compares with: measured if a library ships them, else as the paper reports."""
     from netspace.models.baselines import BASELINES, measure
 
     rows = []
@@ -91,7 +122,7 @@ def _baseline_rows() -> list[dict[str, Any]]:
 
 
 def _plot(rows: list[dict[str, Any]], folder: Path) -> None:
-    """Draw the networks whose ImageNet errors the paper sets side by side, and say where the picture is."""
+    """Plot the networks whose ImageNet errors the paper compares, and print the path of the picture."""
     import pandas as pd
 
     from netspace.report.published_figure import published_figure
@@ -108,7 +139,7 @@ def _plot(rows: list[dict[str, Any]], folder: Path) -> None:
 
 
 def find_network(name: str) -> "AnyNetConfig":
-    """Return the network of a file (it exists, or looks like YAML or JSON) or of the zoo."""
+    """Return the network in a file, if there is one or the name ends as YAML or JSON does, else that of the zoo."""
     from netspace.arch import read_network, zoo
     from netspace.documents import is_document
 

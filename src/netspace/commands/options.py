@@ -1,22 +1,92 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options that several commands share, how they complete in a shell, and the refusal of useless ones."""
 
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")]
-SpaceName = Annotated[str, typer.Argument(metavar="SPACE", help="A catalogue name, or a YAML file.")]
-NetworkName = Annotated[str, typer.Argument(metavar="NAME|CONFIG.yaml", help="A network of the zoo, or a YAML file.")]
+from netspace.errors import ConfigError
+
+
+def refuse_useless(given: Mapping[str, object], because: str) -> None:
+    """Raise if any of these options was given: none is ignored silently.
+
+    Args:
+        given: the value of each option, by its name on the command line; None, False or empty if it was not given.
+        because: the rest of the sentence "--threads has no effect ...".
+
+    Raises:
+        ConfigError: one was given; the message names all that were.
+    """
+    names = [name for name, value in given.items() if value is not None and value is not False and value != []]
+    if names:
+        raise ConfigError(f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} no effect {because}")
+
+
+def _completing(list_names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Return a function that completes a word by these names; if none begins so, the shell completes file names."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in list_names() if name.startswith(incomplete)]
+
+    return complete
+
+
+def _spaces() -> Iterable[str]:
+    from netspace.space import CATALOG
+
+    return CATALOG
+
+
+def _networks() -> Iterable[str]:
+    from netspace.arch import zoo
+
+    return (entry.name for entry in zoo.ZOO)
+
+
+def _recipes() -> Iterable[str]:
+    from netspace.training.recipes import RECIPES
+
+    return RECIPES
+
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="Study file.")]
+SpaceName = Annotated[
+    str,
+    typer.Argument(
+        metavar="SPACE", help="Name from `netspace spaces`, or a YAML file.", autocompletion=_completing(_spaces)
+    ),
+]
+NetworkName = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|CONFIG.yaml",
+        help="Name from `netspace models`, or a YAML file.",
+        autocompletion=_completing(_networks),
+    ),
+]
+RecipeName = Annotated[
+    str,
+    typer.Option(
+        metavar="R", help="Name from `netspace recipes`, or a YAML file.", autocompletion=_completing(_recipes)
+    ),
+]
 StoreTarget = Annotated[
     str | None,
-    typer.Option("--store", metavar="URL", help="Where results are; default: NAME.db beside the study file."),
+    typer.Option(
+        "--store", metavar="URL", help="SQLite file or database URL with the results. Default: NAME.db next to STUDY."
+    ),
 ]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes; default: one per core.")]
-Device = Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Track = Annotated[list[str] | None, typer.Option(metavar="NAME", help="tensorboard, wandb or mlflow; may be repeated.")]
-Window = Annotated[
-    str | None, typer.Option(metavar="LO:HI", help="For example 360M:400M; either side may be left out.")
+Workers = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Number of workers. Default: one per core or GPU.")
 ]
-Resolution = Annotated[int, typer.Option(min=1, help="Height and width of the images, in pixels.")]
+Device = Annotated[
+    str | None, typer.Option(metavar="cpu|cuda", help="Device to compute on. Default: cuda if there is a GPU.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text on standard output.")]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Tracker of the curves: tensorboard, wandb or mlflow. May be repeated."),
+]
+Resolution = Annotated[int, typer.Option(metavar="N", min=1, help="Height and width of the images, in pixels.")]

@@ -1,4 +1,4 @@
-"""How commands print and write: tables that are never cut, JSON, and files whose folders are made where missing."""
+"""How commands print and write: tables that are never cut, JSON, and files whose folders are made if missing."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _WRITERS = {".csv": "to_csv", ".parquet": "to_parquet", ".jsonl": "to_json"}
 
 TABLES = tuple(_WRITERS)
-"""Endings of the files that are read and written as tables."""
+"""Endings of the table files that can be read and written."""
 
 _UNBOUNDED = 100_000  # characters
 
@@ -22,26 +22,26 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"{folder}: cannot be made a folder ({error.strerror})") from None
+        raise ConfigError(f"{folder}: cannot create the folder ({error.strerror})") from None
 
 
 def must_be_table(path: Path) -> None:
-    """Raise unless a table can be written to a file of this name: worth knowing before the work for it is done."""
+    """Raise unless the file's ending is one of `TABLES`; checked before the work is done."""
     if path.suffix not in TABLES:
-        raise ConfigError(f"{path}: the file's ending must be one of {', '.join(TABLES)}")
+        raise ConfigError(f"{path}: the file name must end in one of {', '.join(TABLES)}")
 
 
 def write_table(frame: "pd.DataFrame", path: Path) -> None:
-    """Write the columns of `frame`, not its index, as the file's ending says, every number with all its digits.
+    """Write the columns of `frame`, without its index, in the format of the file's ending, with all digits.
 
     Raises:
-        ConfigError: another ending than those of `TABLES`, or the file cannot be written.
+        ConfigError: the ending is not in `TABLES`, or the file cannot be written.
     """
     from pyarrow import ArrowException
 
     must_be_table(path)
     make_folder(path.parent)
-    # pandas rounds the numbers of JSON to 10 decimals unless told otherwise, and 15 is the most it can be told
+    # pandas rounds numbers in JSON to 10 decimals by default; 15 is the most that it accepts
     as_lines = {"orient": "records", "lines": True, "double_precision": 15}
     options = as_lines if path.suffix == ".jsonl" else {"index": False}
     try:
@@ -50,7 +50,7 @@ def write_table(frame: "pd.DataFrame", path: Path) -> None:
         raise _unwritable(path, error) from None
     except ArrowException as error:
         reason = str(error).splitlines()[0]
-        raise ConfigError(f"{path}: these columns cannot be written as Parquet ({reason}); write .csv") from None
+        raise ConfigError(f"{path}: cannot write these columns as Parquet ({reason}); use .csv instead") from None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -67,7 +67,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigError:
-    return ConfigError(f"{path}: cannot be written ({error.strerror or error})")
+    return ConfigError(f"{path}: cannot write the file ({error.strerror or error})")
 
 
 def print_json(value: Any) -> None:

@@ -1,4 +1,4 @@
-"""Commands about design spaces: sample them, count them."""
+"""Commands about design spaces: list them, sample them, count them."""
 
 import json
 from pathlib import Path
@@ -6,55 +6,103 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netspace.commands.options import AsJson, Resolution, SpaceName, Window
-from netspace.commands.output import must_be_table, print_json, print_table, write_table
+from netspace.commands.options import AsJson, Resolution, SpaceName, refuse_useless
+from netspace.commands.output import must_be_table, print_json, print_records, print_table, write_table
 
 if TYPE_CHECKING:
     from netspace.space import DesignSpace, Population
 
 
+def spaces(as_json: AsJson = False) -> None:
+    """List the design spaces of the catalogue.
+
+    Prints each space's name, block, number of free dimensions, and description.
+
+    Examples:
+        netspace spaces
+        netspace spaces --json
+    """
+    from netspace.space import CATALOG
+
+    made = [make() for make in CATALOG.values()]
+    rows = [
+        {
+            "name": space.name,
+            "block": space.template.block,
+            "dimensions": sum(law.dimensions for law in space.laws.values()),
+            "description": space.description,
+        }
+        for space in made
+    ]
+    print_records(rows, as_json)
+
+
 def sample(
     space: SpaceName,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many models.")],
-    flops: Window = None,
-    params: Window = None,
-    activations: Window = None,
+    n: Annotated[int, typer.Option("-n", metavar="N", min=1, help="Number of models.")],
+    flops: Annotated[
+        str | None, typer.Option(metavar="LO:HI", help="Range of multiply-adds, such as 360M:400M, 0.4G: or :1e9.")
+    ] = None,
+    params: Annotated[str | None, typer.Option(metavar="LO:HI", help="Range of parameter counts, such as :5M.")] = None,
+    activations: Annotated[
+        str | None, typer.Option(metavar="LO:HI", help="Range of activation counts, such as 1M:2M.")
+    ] = None,
     resolution: Resolution = 224,
-    seed: Annotated[int, typer.Option(min=0, help="The sample depends on space, n and seed alone.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Random seed. Space, n and seed determine the sample.")
+    ] = 0,
     latency: Annotated[
         str | None,
-        typer.Option(metavar="LO:HI", help="In milliseconds a batch, such as 2:5; each network is timed here."),
+        typer.Option(
+            metavar="LO:HI", help="Range of latencies in ms per batch, such as 2:5, measured on this machine."
+        ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Of --latency: images at a time.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="Of --latency: threads of the CPU.")] = 1,
-    device: Annotated[str, typer.Option(help="Of --latency: cpu or cuda.")] = "cpu",
+    batch_size: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Images per batch for --latency. Default: 1.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="CPU threads for --latency. Default: 1.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="cpu|cuda", help="Device for --latency. Default: cpu.")] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .csv, .parquet or .jsonl file.")
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Table to write: .csv, .parquet or .jsonl.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw models from a space, inside windows on their complexity and on their latency on this machine."""
-    from netspace import space as spaces
+    """Sample models from a space, inside a complexity budget.
+
+    The budget may also be a range of latencies, which are measured on this machine. Prints a row for each model, or
+    with -o the file and the acceptance rate. With --json each row has every parameter.
+
+    Examples:
+        netspace sample RegNetX -n 500 --flops 360M:400M -o models.parquet
+        netspace sample AnyNetXA -n 5 --flops :1M --resolution 32 --latency :5
+    """
+    from netspace import space as catalogue
     from netspace.training.latency import TimedPopulation
 
+    timing = {"batch_size": batch_size, "threads": threads, "device": device}
+    if latency is None:
+        refuse_useless({f"--{name.replace('_', '-')}": value for name, value in timing.items()}, "without --latency")
     windows = {"flops": flops, "params": params, "activations": activations}
-    bounds: dict[str, Any] = {name: spaces.parse_window(text) for name, text in windows.items() if text is not None}
+    bounds: dict[str, Any] = {name: catalogue.parse_window(text) for name, text in windows.items() if text is not None}
     if output is not None:
         must_be_table(output)
-    loaded = spaces.load(space)
+    loaded = catalogue.load(space)
     if latency is None:
         population = loaded.sample(n, seed=seed, resolution=resolution, **bounds)
     else:
-        settings = {"window": latency, "batch_size": batch_size, "threads": threads, "device": device}
+        settings = {"window": latency} | {name: value for name, value in timing.items() if value is not None}
         population = _timed(loaded, n, settings, seed=seed, resolution=resolution, windows=bounds)
     frame = population.frame()
     if output is not None:
         write_table(frame, output)
+    if as_json:
+        print_json(json.loads(frame.to_json(orient="records")))
+    elif output is not None:
         accepted = 100 * population.acceptance
         timed = f", {population.timed} timed" if isinstance(population, TimedPopulation) else ""
         print(f"{output}: {n} models of {population.candidates:,} candidates ({accepted:.3g} % accepted{timed})")
-    elif as_json:
-        print_json(json.loads(frame.to_json(orient="records")))
     else:
         print_table(*_summary(population))
 
@@ -95,10 +143,17 @@ def _summary(population: "Population") -> tuple[list[str], list[list[Any]]]:
 
 
 def size(space: SpaceName, as_json: AsJson = False) -> None:
-    """Count a space: exactly, by the paper's arithmetic, and its dimensions."""
-    from netspace import space as spaces
+    """Count the networks of a space.
 
-    loaded = spaces.load(space)
+    Prints its dimensions, the exact count, and the count by the paper's arithmetic.
+
+    Examples:
+        netspace size AnyNetXD
+        netspace size my-space.yaml --json
+    """
+    from netspace.space import load
+
+    loaded = load(space)
     counted = loaded.size()
     if as_json:
         print_json(

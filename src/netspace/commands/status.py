@@ -1,4 +1,4 @@
-"""`netspace status`: where a study stands, once or for as long as it runs."""
+"""`netspace status`: where a study stands, once or while it runs."""
 
 import time
 from contextlib import suppress
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netspace.commands.options import AsJson, StoreTarget
+from netspace.commands.options import AsJson, StoreTarget, refuse_useless
 from netspace.commands.output import print_json, print_records, print_table
 from netspace.commands.studies import print_failures
 from netspace.commands.study_argument import Results, StudyName, results_of
@@ -22,14 +22,26 @@ def status(
     study: Results,
     store: StoreTarget = None,
     name: StudyName = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Refresh until the study is at its end, or Ctrl-C.")] = False,
-    interval: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Between two looks of --watch.")] = 2.0,
+    watch: Annotated[bool, typer.Option("--watch", help="Refreshed output until the study ends or Ctrl-C.")] = False,
+    interval: Annotated[
+        float | None, typer.Option(min=0.1, metavar="SECONDS", help="Time between refreshes of --watch. Default: 2.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show where a study stands: counts by space and state, rate, time left, best so far, last failures."""
+    """Show where a study stands, running or not.
+
+    Prints the number of runs by space and state, the rate, the time left, the best error, and the last failures.
+
+    Examples:
+        netspace status study.yaml
+        netspace status study.yaml --watch --interval 10
+    """
     from rich.console import Console
 
     from netspace.results.standing import standing
+
+    if not watch:
+        refuse_useless({"--interval": interval}, "without --watch")
 
     with results_of(study, store, name) as (opened, record, _):
         if not watch:
@@ -45,7 +57,7 @@ def status(
                 _show(now, stopping, as_json)
                 if now.ended == now.total:
                     return
-                time.sleep(interval)
+                time.sleep(2.0 if interval is None else interval)
 
 
 def _stopping(record: "StudyRecord", store: "Store") -> list[dict[str, Any]]:
@@ -70,14 +82,14 @@ def _show(now: "Standing", stopping: list[dict[str, Any]], as_json: bool) -> Non
     if now.rate is not None and now.seconds_left is not None:
         facts += [f"{now.rate:.0f}/h", f"{duration(now.seconds_left)} left"]
     elif now.ended < now.total and not any(numbers["running"] for numbers in now.counts.values()):
-        facts.append("none is being trained")
+        facts.append("none is running")
     print(" · ".join(facts))
     if now.best is not None:
         print(f"best so far: {now.best.error:.2f} % ({now.best.space} {now.best.index})")
     if stopping:
         print_records(stopping, False)
     for run in now.troubled[-SHOWN:]:
-        print(f"tried again: {run.space} {run.index}: {first_line(run)}")
+        print(f"retried: {run.space} {run.index}: {first_line(run)}")
     if len(now.failures) > SHOWN:
         print(f"the last {SHOWN} of {len(now.failures)} failures:")
     print_failures(now.failures[-SHOWN:])

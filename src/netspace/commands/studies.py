@@ -1,4 +1,4 @@
-"""Commands about studies: run, watch, compare, report."""
+"""Commands about whole studies: the demo, run, report, compare."""
 
 import json
 import shlex
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Track, Workers
+from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Track, Workers, refuse_useless
 from netspace.commands.output import TABLES, make_folder, print_json, print_table, write_text
 from netspace.commands.study_argument import Results, StudyName, is_store, open_store, results_of, started
 from netspace.commands.table_comparison import compare_table
@@ -21,42 +21,105 @@ if TYPE_CHECKING:
 
     from netspace.store import RunRecord, Store
     from netspace.study import Study
+    from netspace.study.runner import Progress
 
 
 def demo(
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Folder for the study, its store and its report.")
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the study, its store and its report.")
     ] = Path("netspace-demo"),
     workers: Workers = None,
 ) -> None:
-    """Do the main job on embedded real data: sample two spaces, train both populations, compare them."""
+    """Run a small study on real digits: minutes on two cores.
+
+    It trains and compares two spaces on the 5,000 MNIST images that come with the package.
+
+    Prints the verdict, and last the page to open.
+
+    Examples:
+        netspace demo
+        netspace demo -o /tmp/demo --workers 2
+    """
     from importlib.resources import files
 
     path = output / "study.yaml"
     write_text(path, files("netspace.study").joinpath("demo.yaml").read_text(encoding="utf-8"))
-    print(f"The study is {path}; run it again with other settings under another name.\n")
-    run(path, workers=workers)
+    print(f"The study is {path}. To vary it, copy it under another name.\n")
+    _train(path, workers=workers)
     compare(str(path))
     report(str(path), output=output / "report")
 
 
 def run(
     study: StudyFile,
-    executor: Annotated[str, typer.Option(help="Where runs are trained: local, ray or slurm.")] = "local",
+    executor: Annotated[str, typer.Option(metavar="NAME", help="Executor of the runs: local, ray or slurm.")] = "local",
     workers: Workers = None,
     store: StoreTarget = None,
     device: Device = None,
-    address: Annotated[str | None, typer.Option(help="Of an existing Ray cluster; default: $RAY_ADDRESS.")] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Address of a Ray cluster. Default: $RAY_ADDRESS.")
+    ] = None,
     option: Annotated[
         list[str] | None,
-        typer.Option("-O", "--option", metavar="NAME=VALUE", help="Of the executor: partition=gpu, time=60, ..."),
+        typer.Option(
+            "-O", "--option", metavar="NAME=VALUE", help="Option of the executor, such as time=60. May be repeated."
+        ),
     ] = None,
     checkpoint_every: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="What a long run may lose where its worker is killed.")
+        float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints of a run.")
     ] = 30,
     track: Track = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Train the populations of a study. The same command resumes it, after whatever interrupted it."""
+    """Train the models of a study. The same command resumes it, whatever interrupted it.
+
+    Prints progress to standard error, at the end how many runs were done, and the command to run next.
+
+    Examples:
+        netspace run study.yaml
+        netspace run study.yaml --executor slurm --workers 20 -O partition=gpu -O gpus=1
+    """
+    if executor != "ray":
+        refuse_useless({"--address": address}, f"with the executor '{executor}'")
+    options = _options(option or [])
+    if address is not None:
+        if "address" in options:
+            raise StudyError("--address and --option address=... say the same; give one of them")
+        options["address"] = address
+    end, where = _train(
+        study,
+        executor=executor,
+        workers=workers,
+        store=store,
+        device=device,
+        options=options,
+        checkpoint_every=checkpoint_every,
+        track=track or [],
+        quiet=as_json,
+    )
+    if as_json:
+        print_json({"runs": end.total, "counts": end.counts, "spared": end.spared, "best_error": end.best})
+        return
+    named = ["netspace", "report", str(study), *([] if store is None else ["--store", where])]
+    print(f"Next: {shlex.join([*named, '-o', f'{study.stem}-report'])}")
+
+
+def _train(
+    study: Path,
+    *,
+    executor: str = "local",
+    workers: int | None = None,
+    store: str | None = None,
+    device: str | None = None,
+    options: dict[str, str] | None = None,
+    checkpoint_every: float = 30,
+    track: "Sequence[str]" = (),
+    quiet: bool = False,
+) -> "tuple[Progress, str]":
+    """Run a study with its progress on the terminal; return its end and its store, any password hidden.
+
+    `quiet` leaves standard output alone.
+    """
     from netspace.commands.latency_progress import watch_timings
     from netspace.commands.progress import watch
     from netspace.results.standing import standing
@@ -66,14 +129,14 @@ def run(
     from netspace.training.trackers import must_be_usable
 
     get_executor(executor)
-    must_be_usable(track or [])
-    options = _options(option or []) | ({} if address is None else {"address": address})
+    must_be_usable(track)
     loaded = Study.load(study)
+    _ = loaded.spaces  # a study with an invalid space is refused before its store is made
     with open_store(loaded, store) as opened:
         with watch_timings() as observe_timings:
             loaded.open(opened, observe_timings)
         name = loaded.spec.name
-        tracking = StudyTracking(track or [], study.parent / f"{name}-tracking", opened, name)
+        tracking = StudyTracking(track, study.parent / f"{name}-tracking", opened, name)
         with tracking, watch(name) as observe:
             try:
                 end = loaded.run(
@@ -90,19 +153,27 @@ def run(
                 again = shlex.join(
                     ["netspace", "run", str(study), *([] if store is None else ["--store", opened.where])]
                 )
-                print(f"\nInterrupted; what is finished is recorded. Resume with: {again}", file=sys.stderr)
+                print(f"\nInterrupted; finished runs are recorded. Resume with: {again}", file=sys.stderr)
                 raise
-        print_stopping(loaded, opened)
-        print_failures(standing(started(loaded, opened), opened).failures)
-    failed = end.number("diverged", "failed", "lost")
-    print(f"{end.number('done')} of {end.total} runs done, {failed} diverged, failed or lost.")
+        if not quiet:
+            print_stopping(loaded, opened)
+            print_failures(standing(started(loaded, opened), opened).failures)
+    if not quiet:
+        failed = end.number("diverged", "failed", "lost")
+        print(f"{end.number('done')} of {end.total} runs done, {failed} diverged, failed or lost.")
+    return end, opened.where
 
 
 def _options(pairs: list[str]) -> dict[str, str]:
     """Return NAME=VALUE pairs as a dictionary."""
     if wrong := next((pair for pair in pairs if "=" not in pair), None):
         raise StudyError(f"--option takes NAME=VALUE, got '{wrong}'")
-    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+    options: dict[str, str] = {}
+    for name, _, value in (pair.partition("=") for pair in pairs):
+        if name in options:
+            raise StudyError(f"--option gives '{name}' twice")
+        options[name] = value
+    return options
 
 
 def report(
@@ -110,23 +181,46 @@ def report(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the report.")] = Path(
         "report"
     ),
-    formats: Annotated[str, typer.Option("--format", help="Any of html,png,svg,pdf,md.")] = "html,png,svg,md",
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="F",
+            help="Format: html, png, svg, pdf or md. May be repeated or a list. Default: html,png,svg,md.",
+        ),
+    ] = None,
     store: StoreTarget = None,
     name: StudyName = None,
-    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="The page opened in a browser.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Write the pictures, tables and page of a study, finished or not."""
+    """Write the report of a study: interactive page, pictures, text.
+
+    Prints how many files were written, and last the page to open. With --json it lists the files.
+
+    Examples:
+        netspace report study.yaml -o report --open
+        netspace report results.db --study first --format pdf,md
+    """
     from netspace.report import write_report
+
+    wanted = [name for value in formats or ["html,png,svg,md"] for name in value.split(",")]
+    if "html" not in wanted:
+        refuse_useless({"--open": open_page}, "without the format html")
 
     with results_of(study, store, name) as (opened, record, loaded):
         make_folder(output)
         # a store that is named alone lies, by default, beside its study's file
         root = Path(opened.where).parent if loaded is None else loaded.root
-        written = write_report(opened, record.name, output, formats=formats.split(","), root=root)
-    for path in written:
-        print(path)
+        written = write_report(opened, record.name, output, formats=wanted, root=root)
     if open_page:
         typer.launch(str(output / "index.html"))
+    if as_json:
+        print_json([str(path) for path in written])
+        return
+    print(f"{len(written)} files written to {output}")
+    if "html" in wanted:
+        print(f"Open the page: {output / 'index.html'}")
 
 
 def compare(
@@ -134,35 +228,64 @@ def compare(
         str,
         typer.Argument(
             metavar="STUDY.yaml|STORE|TABLE.csv",
-            help="A study file, a store (an SQLite file, a database's URL), or a table of any tool's results.",
+            help="Study file, store (SQLite file or database URL), or table of any tool's results.",
         ),
     ],
-    spaces: Annotated[list[str] | None, typer.Argument(metavar="[SPACE SPACE]", help="Two of its spaces.")] = None,
+    spaces: Annotated[list[str] | None, typer.Argument(metavar="SPACE SPACE", help="Two spaces to compare.")] = None,
     store: StoreTarget = None,
     name: StudyName = None,
-    space_column: Annotated[str, typer.Option(help="Column of a table with the space's name.")] = "space",
-    error_column: Annotated[str, typer.Option(help="Column of a table with the error in %.")] = "error",
+    space_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Table's column with the space. Default: space.")
+    ] = None,
+    error_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Table's column with the error in %. Default: error.")
+    ] = None,
     status_column: Annotated[
-        str | None, typer.Option(help="Column of a table with the outcome: done, or the model failed.")
+        str | None, typer.Option(metavar="NAME", help="Table's column with the status: done, or else failed.")
     ] = None,
     chance: Annotated[
-        float, typer.Option(min=0, max=100, help="Error in % that a table's failed models count with in means.")
-    ] = 100.0,
+        float | None,
+        typer.Option(
+            min=0, max=100, metavar="PERCENT", help="Error that a table's failed models have in means. Default: 100."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the verdicts: which space has the better error distribution, with what confidence."""
+    """Compare the error distributions of spaces.
+
+    Prints for each pair the verdict, theta = P(a model of one space beats one of the other) with its interval, the
+    corrected p-value and the numbers of models, and the verdict in a sentence. Without two spaces, each space is
+    compared with the one before it in the study.
+
+    Examples:
+        netspace compare study.yaml
+        netspace compare sweep.csv --error-column top1 --status-column state --chance 90
+    """
     from netspace.report import verdict_table
 
     if spaces and len(spaces) != 2:
-        raise StudyError(f"compare takes two spaces, or none for every pair in the study's order; got {len(spaces)}")
+        raise StudyError(f"compare takes two spaces, or none to compare each with the one before; got {len(spaces)}")
     if Path(study).suffix in TABLES and not is_store(study):
-        if store is not None or name is not None:
-            raise StudyError(f"{study}: it is a table, which is in no store; leave out --store and --study")
+        refuse_useless({"--store": store, "--study": name}, f"with a table, {study}")
         table = compare_table(
-            Path(study), spaces or (), space=space_column, error=error_column, status=status_column, chance=chance
+            Path(study),
+            spaces or (),
+            space=space_column or "space",
+            error=error_column or "error",
+            status=status_column,
+            chance=100.0 if chance is None else chance,
         )
         _print_verdicts(table, as_json)
         return
+    refuse_useless(
+        {
+            "--space-column": space_column,
+            "--error-column": error_column,
+            "--status-column": status_column,
+            "--chance": chance,
+        },
+        f"on {study}, which is not a table ({', '.join(TABLES)})",
+    )
     with results_of(study, store, name) as (opened, record, loaded):
         _print_verdicts(verdict_table(opened, record.name, spaces or None), as_json)
         if not as_json and loaded is not None:
@@ -184,17 +307,17 @@ def _print_verdicts(table: "pd.DataFrame", as_json: bool) -> None:
 
 
 def print_stopping(study: "Study", store: "Store") -> None:
-    """Print what early stopping decided, where the study has it."""
+    """Print what early stopping decided, if the study uses it."""
     from netspace.results.stopping import stopping_sentences
 
     if study.spec.stop is not None:
-        print("Early stopping (these decisions hold however often one looks; verdicts for a fixed n do not):")
+        print("Early stopping (valid however often it is looked at, unlike the verdicts for a fixed n):")
         for sentence in stopping_sentences(started(study, store), store, study.spec.stop):
             print(f"  {sentence}")
 
 
 def print_failures(failures: "Sequence[RunRecord]") -> None:
-    """Print a line for each run that came to nothing."""
+    """Print a line for each run that gave no result."""
     from netspace.results.standing import first_line
 
     for run in failures:

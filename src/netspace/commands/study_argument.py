@@ -1,4 +1,4 @@
-"""Which study a command is about: that of a study file, or one that a store holds."""
+"""Which study a command is about: the one in a study file, or one in a store."""
 
 import shlex
 from collections.abc import Iterator
@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from netspace.study import Study
 
 STORES = (".db", ".sqlite", ".sqlite3")
-"""Endings of the files that are taken for stores, whether they exist or not."""
+"""Endings of the files that are taken to be stores, whether they exist or not."""
 
 # text and not a path, which would make one slash of the two in a URL
 Results = Annotated[
-    str, typer.Argument(metavar="STUDY.yaml|STORE", help="A study file, or a store: an SQLite file, a database's URL.")
+    str, typer.Argument(metavar="STUDY.yaml|STORE", help="Study file, or store (SQLite file or database URL).")
 ]
-StudyName = Annotated[str | None, typer.Option("--study", metavar="NAME", help="Which one of a store's studies.")]
+StudyName = Annotated[
+    str | None, typer.Option("--study", metavar="NAME", help="Name of the study in a store with several.")
+]
 
 
 def is_store(named: str) -> bool:
-    """Return whether a store is named: by a URL, by its file's ending, or by what its file begins with."""
+    """Return whether `named` is a store: a URL, a file with a store's ending, or an SQLite file."""
     from netspace.store.database import is_sqlite
 
     return "://" in named or Path(named).suffix.lower() in STORES or is_sqlite(Path(named))
@@ -35,16 +37,16 @@ def is_store(named: str) -> bool:
 def results_of(
     study: str, target: str | None, name: str | None = None
 ) -> "Iterator[tuple[Store, StudyRecord, Study | None]]":
-    """Give the open store, the study in it, and the study file's content where there is one.
+    """Yield the open store, the study in it, and the content of the study file if one is given.
 
     Args:
         study: a study file, or a store.
-        target: the store of a study file; None for the one beside it.
+        target: the store of a study file; None for the one next to it.
         name: the study of a store; None for its only one.
 
     Raises:
         StoreError: there is no store.
-        StudyError: the store does not hold the study, or which one of several is not said; or it is said twice.
+        StudyError: the store does not hold the study, it holds several and none is named, or an option is redundant.
         UnknownNameError: the store holds no study `name`.
     """
     from netspace.store import Store
@@ -52,12 +54,12 @@ def results_of(
 
     if is_store(study):
         if target is not None:
-            raise StudyError("two stores are named, one of them with --store; leave one out")
+            raise StudyError("store given twice; drop --store")
         with Store.open(study, create=False) as opened:
             yield opened, _chosen(opened, name), None
         return
     if name is not None:
-        raise StudyError(f"{study}: --study names a study of a store, and this file is a study; leave it out")
+        raise StudyError(f"{study}: this is a study file, so --study has no effect; drop it")
     loaded = Study.load(study)
     with open_store(loaded, target, create=False) as opened:
         yield opened, started(loaded, opened), loaded
@@ -69,15 +71,15 @@ def _chosen(store: "Store", name: str | None) -> "StudyRecord":
         return known[name] if name in known else raise_unknown(f"study of {store.where}", name, known)
     if len(known) != 1:
         raise StudyError(
-            f"{store.where}: it holds {len(known)} studies ({', '.join(known)}); name one: --study NAME"
+            f"{store.where}: it holds {len(known)} studies ({', '.join(known)}); choose one with --study NAME"
             if known
-            else f"{store.where}: it holds no study yet; `netspace run` and `netspace import` make some"
+            else f"{store.where}: it holds no study yet; `netspace run` and `netspace import` add them"
         )
     return next(iter(known.values()))
 
 
 def arguments_of(store: "Store", name: str) -> str:
-    """Return what names a store's study on a command line, a password hidden."""
+    """Return the command-line arguments that select a store's study, with any password hidden."""
     alone = len(store.studies()) == 1
     return shlex.join([store.where] if alone else [store.where, "--study", name])
 
@@ -93,6 +95,6 @@ def started(study: "Study", store: "Store") -> "StudyRecord":
     if record is None:
         names = ", ".join(known.name for known in store.studies()) or "none"
         raise StudyError(
-            f"{store.where}: holds no study '{study.spec.name}' (it holds: {names}); start it: netspace run"
+            f"{store.where}: it holds no study '{study.spec.name}' (it holds: {names}); start it with `netspace run`"
         )
     return record

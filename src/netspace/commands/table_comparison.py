@@ -1,4 +1,4 @@
-"""Results of other tools: tables of models, one row each, compared without a store."""
+"""Comparison of spaces in a table of another tool's results, without a store."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 def compare_table(
     path: Path, spaces: Sequence[str], *, space: str, error: str, status: str | None, chance: float
 ) -> "pd.DataFrame":
-    """Compare the spaces of a table, each with the one before it, as `netspace compare` does for a study.
+    """Compare the spaces in a table, each with the one before it, as `netspace compare` does for a study.
 
     Args:
-        path: of the table.
-        spaces: which ones, in the order of the chain; none takes all, in the order in which they first appear.
-        space, error, status: its columns, see `populations_from_frame`.
-        chance: error in % that failed models count with in means.
+        path: the table, .csv, .parquet or .jsonl.
+        spaces: names in the order of the chain; if empty, all in the order in which they first appear.
+        space, error, status: the columns' names, see `populations_from_frame`.
+        chance: error in % that failed models have in means.
 
     Raises:
         DataError: the file cannot be read.

@@ -1,7 +1,8 @@
-"""Commands about one network on images: train it, evaluate it, time it."""
+"""Commands about one network on images: the recipes, train it, evaluate it, time it."""
 
 import json
 import os
+import sys
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
@@ -10,47 +11,85 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netspace.commands.networks import find_network
-from netspace.commands.options import AsJson, Device, NetworkName, Track
-from netspace.commands.output import make_folder, print_json, print_table, write_text
+from netspace.commands.options import AsJson, Device, NetworkName, RecipeName, Resolution, Track, refuse_useless
+from netspace.commands.output import make_folder, print_json, print_records, print_table, write_text
 
 if TYPE_CHECKING:
     from netspace.arch import AnyNetConfig
     from netspace.training import DataSpec, Epoch, Evaluation, ImageData, Recipe
 
-TrainingDir = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a training.")]
+TrainingDir = Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of `netspace train`.")]
 Images = Annotated[
     str,
     typer.Option(
         "--data",
         metavar="D",
-        help="mnist-5k, a Parquet file, an image folder, WebDataset shards, torchvision:NAME:FOLDER, a name on the "
-        "hub, or a YAML file with the settings of DataSpec.",
+        help="Images: mnist-5k, a Parquet file, an image folder, WebDataset shards, torchvision:NAME:FOLDER, a name on "
+        "the Hugging Face Hub, or a YAML file with the keys of DataSpec.",
     ),
 ]
+
+
+def recipes(as_json: AsJson = False) -> None:
+    """List the training recipes.
+
+    Prints the main settings of each; with --json all of them, as a YAML file may change them.
+
+    Examples:
+        netspace recipes
+        netspace recipes --json
+    """
+    from netspace.training.recipes import RECIPES
+
+    if as_json:
+        print_json({name: recipe.model_dump(mode="json") for name, recipe in RECIPES.items()})
+        return
+    shown = ("epochs", "batch_size", "optimizer", "lr", "reference_batch", "schedule", "weight_decay", "precision")
+    print_records([{"name": name, **recipe.model_dump(include=set(shown))} for name, recipe in RECIPES.items()], False)
 
 
 def train(
     network: NetworkName,
     data: Images,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for all that is written.")],
-    recipe: Annotated[str, typer.Option(metavar="R", help="A recipe's name, or a YAML file.")] = "quick",
-    resolution: Annotated[int | None, typer.Option(min=1, help="In pixels; default: that of the images.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=2, help="Instead of the recipe's.")] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="float32, bfloat16 or float16, instead of the recipe's.")
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the weights, curve and checkpoint.")
+    ],
+    recipe: RecipeName = "quick",
+    resolution: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Height and width of the images, in pixels. Default: as they are."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, order and augmentation.")] = 0,
+    epochs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Number of epochs. Default: the recipe's.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(metavar="N", min=2, help="Images per step. Default: the recipe's.")
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(metavar="P", help="Number format: float32, bfloat16 or float16. Default: the recipe's."),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed for weights, order and augmentation.")] = 0,
     device: Device = None,
     halve_batch: Annotated[
-        bool, typer.Option("--halve-batch", help="Out of memory: start again, each batch in twice as many parts.")
+        bool,
+        typer.Option("--halve-batch", help="A restart with each batch split in half, whenever memory runs out."),
     ] = False,
     licence: Annotated[
         str | None, typer.Option("--license", metavar="ID", help="Of the package, such as MIT; default: none is named.")
     ] = None,
     track: Track = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Train one network. The same command resumes it; torchrun --no-python starts it in several processes."""
+    """Train one network. The same command resumes it; torchrun --no-python starts it in several processes.
+
+    Prints a line for each epoch, and last the validation error and the folder. With --json it prints one JSON object
+    with these to standard output, and the epochs to standard error.
+
+    Examples:
+        netspace train RegNetX-200MF --data images/ --recipe quick -o trained
+        netspace train network.yaml --data mnist-5k --epochs 2 --device cpu -o trained
+    """
     from netspace.models import build
     from netspace.training import distributed, load_data
     from netspace.training import train as train_network
@@ -76,17 +115,19 @@ def train(
         resumed = folder.checkpoint.exists()
         if first and not resumed:
             folder.start(model)
-        trackers = Trackers(track or [], output, folder.settings()) if first else None
+        trackers = Trackers(list(dict.fromkeys(track or [])), output, folder.settings()) if first else None
         curve: list[Epoch] = []
+        told = sys.stderr if as_json else sys.stdout
 
         def on_epoch(epoch: "Epoch") -> None:
             curve.append(epoch)
-            _say(epoch, recipe_used, images, len(curve), curve[0])
+            print(_line(epoch, recipe_used, images, len(curve), curve[0]), file=told, flush=True)
             if trackers is not None:
                 trackers.log(epoch)
 
         if first:
-            print(f"{network}: {_amount(images)}, {'resumed' if resumed else 'new'}, on {place}", flush=True)
+            start = "resumed" if resumed else "new"
+            print(f"{network}: {_amount(images)}, {start}, on {place}", file=told, flush=True)
         result = train_network(
             model,
             images,
@@ -104,17 +145,37 @@ def train(
     calibration = None if result.error is None else calibrate(model, images, recipe_used, place)
     folder.finish(model, result, calibration)
     _draw_curve(output, result.curve)
+    if as_json:
+        print_json(
+            {
+                "folder": str(output),
+                "status": result.status,
+                "error": result.error,
+                "epochs": len(result.curve),
+                "seconds": result.seconds,
+            }
+        )
+        return
     error = "diverged" if result.error is None else f"validation error {result.error:.2f} %"
     print(f"{error} after {len(result.curve)} epochs in {result.seconds:.0f} s: {output}")
 
 
 def evaluate(
     folder: TrainingDir,
-    data: Annotated[str | None, typer.Option(metavar="D", help="Other images than those of the training.")] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="D", help="Images with the same classes. Default: those of the training.")
+    ] = None,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Evaluate a trained network on the test split: top-1, top-5, each class, and which it takes for which."""
+    """Evaluate a trained network on a test split.
+
+    Prints the error of each class, the top-1 and top-5 errors, and the path of the confusion matrix's picture.
+
+    Examples:
+        netspace evaluate trained
+        netspace evaluate trained --data other-images/ --json
+    """
     from netspace.errors import DataError, TrainingError
     from netspace.models.hub import from_pretrained
     from netspace.report.style import save
@@ -138,7 +199,7 @@ def evaluate(
     _must_have_the_same_classes(own.class_names, images.class_names, spec.source)
     model = from_pretrained(folder).to(place)
     must_fit(model, images)
-    # the network knows images normalised by the statistics it was trained with, whatever it is shown now
+    # whatever the images, they are normalised by the statistics that the network was trained with
     shown = replace(images, mean=own.mean, std=own.std)
     judged = evaluate_network(model, images.test_images, images.test_labels, shown, training.recipe, place)
     if judged is None:
@@ -156,23 +217,44 @@ def evaluate(
 
 def bench(
     network: NetworkName,
-    batch_size: Annotated[list[int] | None, typer.Option(min=1, help="May be repeated; default: 1 and 64.")] = None,
-    resolution: Annotated[int, typer.Option(min=1, help="Height and width of the images, in pixels.")] = 224,
-    precision: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
-    contiguous: Annotated[bool, typer.Option("--contiguous", help="Not the channels_last memory layout.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Without the faster convolutions of training.")] = False,
-    repeats: Annotated[int, typer.Option(min=2, help="Measured runs.")] = 10,
-    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU; default: torch's own choice.")] = None,
+    batch_size: Annotated[
+        list[int] | None, typer.Option(metavar="N", min=1, help="Images per batch. May be repeated. Default: 1 and 64.")
+    ] = None,
+    resolution: Resolution = 224,
+    precision: Annotated[
+        str, typer.Option(metavar="P", help="Number format: float32, bfloat16 or float16.")
+    ] = "float32",
+    contiguous: Annotated[
+        bool, typer.Option("--contiguous", help="The contiguous memory layout instead of channels_last.")
+    ] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="PyTorch's own convolutions instead of the faster ones used in training.")
+    ] = False,
+    repeats: Annotated[int, typer.Option(metavar="N", min=2, help="Number of measured runs.")] = 10,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Number of CPU threads. Default: PyTorch's choice.")
+    ] = None,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Time a network on this device: inference and training step, the warm-up left out. The times are kept."""
+    """Time a network on this machine.
+
+    Inference and a training step are timed after a warm-up. Prints median, quartiles and images per second for each
+    batch size, and the folder in which the times are kept.
+
+    Examples:
+        netspace bench RegNetX-400MF
+        netspace bench network.yaml --resolution 32 --batch-size 128 --device cuda --json
+    """
     import torch
 
     from netspace.documents import parse
     from netspace.training.timing import ACTIONS, Conditions, can_train_on, keep_timing, time_network
 
     config = find_network(network)
+    place = _device(device)
+    if place != "cpu":
+        refuse_useless({"--threads": threads, "--plain": plain}, f"on {place}")
     if threads is not None:
         torch.set_num_threads(threads)
     timings = []
@@ -181,7 +263,7 @@ def bench(
         settings |= {"channels_last": not contiguous, "fast": not plain}
         conditions = parse(Conditions, settings, "bench")
         actions = [action for action in ACTIONS if action == "inference" or can_train_on(config, conditions)]
-        timings.append(time_network(config, conditions, _device(device), actions))
+        timings.append(time_network(config, conditions, place, actions))
     kept = [keep_timing(timing) for timing in timings]
     if as_json:
         print_json(timings)
@@ -201,17 +283,17 @@ def bench(
             if what in timing
         ),
     )
-    print(f"kept in {kept[0].parent}")
+    print(f"times kept in {kept[0].parent}")
 
 
 def _must_have_the_same_classes(own: tuple[str, ...], others: tuple[str, ...], source: str) -> None:
-    """Raise unless each label means the class that the network was trained to say by it."""
+    """Raise unless each label means the same class as in the training."""
     from netspace.errors import DataError
 
     for label, (trained, found) in enumerate(zip_longest(own, others)):
         if trained != found:
-            trained_as, found_as = ("not there" if name is None else f"'{name}'" for name in (trained, found))
-            raise DataError(f"{source}: class {label} is {found_as}, and in the training it was {trained_as}")
+            trained_as, found_as = ("missing" if name is None else f"'{name}'" for name in (trained, found))
+            raise DataError(f"{source}: class {label} is {found_as}, but in the training it was {trained_as}")
 
 
 def _recipe(name: str, overrides: dict[str, Any]) -> "Recipe":
@@ -234,7 +316,7 @@ def _data(source: str) -> "DataSpec":
 
 
 def _device(device: str | None) -> str:
-    """Return the device: the one named, or a GPU where there is one; under torchrun each process takes its own."""
+    """Return the device named, or a GPU if there is one; under torchrun each process takes its own."""
     import torch
 
     if device in (None, "cuda") and torch.cuda.is_available():
@@ -255,18 +337,17 @@ def _amount(images: "ImageData") -> str:
     )
 
 
-def _say(epoch: "Epoch", recipe: "Recipe", images: "ImageData", done: int, start: "Epoch") -> None:
-    """Print one epoch: rate and time left are those of this process, not of what was done before a resumption."""
+def _line(epoch: "Epoch", recipe: "Recipe", images: "ImageData", done: int, start: "Epoch") -> str:
+    """Return a line about one epoch; rate and time left ignore what was done before the training was resumed."""
     spent = epoch.seconds - start.seconds
     per_epoch = spent / (done - 1) if done > 1 else epoch.seconds / epoch.epoch
     left = round(per_epoch * (recipe.epochs - epoch.epoch))
     error = "" if epoch.val_error is None else f" · validation error {epoch.val_error:.2f} %"
     rate = len(images.train_labels) / per_epoch
     clock = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
-    print(
+    return (
         f"epoch {epoch.epoch}/{recipe.epochs} · loss {epoch.train_loss:.4f}{error} · {rate:,.0f} images/s · "
-        f"{clock} left",
-        flush=True,
+        f"{clock} left"
     )
 
 

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from netspace.documents import parse
-from netspace.errors import raise_unknown
+from netspace.errors import ConfigError, raise_unknown
 from netspace.study.executors.base import Executor
 from netspace.study.jobs import JobContext
 
@@ -54,6 +54,8 @@ def make_executor(
         StudyError: there is no cluster.
     """
     executor = get_executor(name)
+    if options and not executor.Options.model_fields:
+        raise ConfigError(f"the executor '{name}' has no options, got '{next(iter(options))}'")
     chosen = parse(executor.Options, dict(options or {}), f"options of the executor '{name}'")
     return executor(context, workers=workers, device=device, options=chosen)
 
