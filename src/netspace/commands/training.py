@@ -76,7 +76,7 @@ def train(
         typer.Option("--halve-batch", help="A restart with each batch split in half, whenever memory runs out."),
     ] = False,
     licence: Annotated[
-        str | None, typer.Option("--license", metavar="ID", help="Of the package, such as MIT; default: none is named.")
+        str | None, typer.Option("--license", metavar="ID", help="License of the package, such as MIT. Default: none.")
     ] = None,
     track: Track = None,
     as_json: AsJson = False,
