@@ -67,16 +67,18 @@ class AssistedTheta(NamedTuple):
     weights: tuple[float, float]
 
 
-def predict(fit: CrossFit, space: int, features: Floats, pool: Floats) -> Predicted:
+def predict(fit: CrossFit, space: int, features: Floats, pool: Floats, folds: np.ndarray | None = None) -> Predicted:
     """Score a sample and a pool of the space at this index of the fit.
 
     Args:
         features: standardised (n, p) of the models, in launch order.
         pool: standardised (N, p).
+        folds: that hold the models out, (n,); None are those of `CrossFit.folds`.
     """
+    folds = fit.folds(len(features)) if folds is None else folds
     return Predicted(
-        scores=fit.held_out(space, features),
-        folds=fit.folds(len(features)),
+        scores=fit.held_out(space, features, folds),
+        folds=folds,
         pool=np.array([one.score(space, pool) for one in fit.fits]),
         sigmas=np.maximum([one.sigma for one in fit.fits], LEAST_SIGMA),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,14 +12,17 @@ from statsmodels.stats.multitest import multipletests
 
 from netspace.errors import StatisticsError, raise_unknown
 from netspace.stats.arguments import Floats, Interval, as_errors, at_chance, check_probability
+from netspace.stats.assistance import Assistance
 from netspace.stats.differences import Differences, differences
 from netspace.stats.dominance import Dominance, dominance
+from netspace.stats.pool_check import RefusedError
 from netspace.stats.superiority import Superiority, permutation_p_value, superiority
 
 MIN_MODELS = 2
 """Models per space without which no spread can be estimated."""
 PERMUTATION_BELOW = 30
 """Models in the smaller space below which the p-value is by permutation, not by the t approximation."""
+BY_PERMUTATION = f"p-value by permutation: fewer than {PERMUTATION_BELOW} models in a space"
 EXACT_KS_LIMIT = 10_000
 """n_A * n_B up to which the Kolmogorov-Smirnov p-value is exact."""
 
@@ -28,11 +31,15 @@ EXACT_KS_LIMIT = 10_000
 class Comparison:
     """What two populations say about P(a model of B beats one of A).
 
+    With features of the models and pools of untrained networks theta, its intervals, tests and the verdict are
+    assisted (see `Assistance`), and `classical` holds the comparison without them. Where assistance was refused the
+    figures are the classical ones, and `refused` says why.
+
     Attributes:
         n_a, n_b: models, failed ones included.
         failures_a, failures_b: models with error +inf.
         superiority: theta with its standard error and intervals.
-        p_value: two-sided, of theta = 1/2; by permutation below 30 models per space.
+        p_value: two-sided, of theta = 1/2; classically by permutation below 30 models per space.
         adjusted_p_value: the same after Holm's correction over the chain; equal to `p_value` outside a chain.
         level: two-sided level of `interval` and of the verdict: alpha, or Holm's share of it in a chain.
         different: whether a difference is claimed: `interval` excludes 1/2 and the p-value agrees.
@@ -43,6 +50,10 @@ class Comparison:
         differences: of means and medians, B minus A, in percentage points.
         dominance: whether one EDF lies above the other at every error level.
         notes: what a reader must know beside the numbers.
+        r2: the share of the variance of (ranked) errors that the predictor explains on held-out networks; None if the
+            figures are classical.
+        refused: why the figures are classical though features were given; None otherwise.
+        unassisted: the classical comparison beside an assisted one.
     """
 
     n_a: int
@@ -61,6 +72,29 @@ class Comparison:
     differences: Differences
     dominance: Dominance
     notes: tuple[str, ...] = ()
+    r2: float | None = None
+    refused: str | None = None
+    unassisted: "Comparison | None" = None
+
+    @property
+    def assisted(self) -> bool:
+        """Whether theta, its intervals and tests and the verdict are assisted."""
+        return self.unassisted is not None
+
+    @property
+    def classical(self) -> "Comparison":
+        """The comparison without assistance: of the errors alone."""
+        return self.unassisted or self
+
+    @property
+    def variance_ratio(self) -> float:
+        """How many classical models one model of these is worth, by the variance of theta; 1 without assistance."""
+        return 1.0 if self.unassisted is None else (self.unassisted.se / self.se) ** 2
+
+    @property
+    def equivalent_models(self) -> float:
+        """Models a space (their harmonic mean, if sizes differ) that would say as much without assistance."""
+        return 2 / (1 / self.n_a + 1 / self.n_b) * self.variance_ratio
 
     @property
     def theta(self) -> float:
@@ -116,6 +150,8 @@ def compare(
     a: ArrayLike,
     b: ArrayLike,
     *,
+    features: tuple[Any, Any] | None = None,
+    pools: tuple[Any, Any] | None = None,
     alpha: float = 0.05,
     delta: float = 0.1,
     chance: float | None = None,
@@ -124,9 +160,16 @@ def compare(
 ) -> Comparison:
     """Compare space B with space A.
 
+    With `features` and `pools` the comparison is assisted: a predictor of the error from the features takes off what
+    the luck of the samples explains.
+
     Args:
-        a: (n_A,), errors in % of A's models; +inf is a failed model, ranked last.
+        a: (n_A,), errors in % of A's models; +inf is a failed model, ranked last. In launch order if assisted.
         b: (n_B,), those of B.
+        features: (X_a, X_b), what the models are made of: (n, p) numbers each, or data frames with like columns.
+        pools: (P_a, P_b), the same of untrained networks, (N, p) each with N >= 100 n: drawn as the models were, under
+            the same limits (many samples of size n under other seeds, put together; a single large sample without
+            repeats has another law).
         alpha: level of the verdict.
         delta: theta within 1/2 +- delta counts as equivalent; fix it before looking.
         chance: error in % that a failed model counts with in means and medians.
@@ -134,8 +177,33 @@ def compare(
         seed: of the bootstrap and of the permutations.
 
     Raises:
-        StatisticsError: fewer than 2 models in a space, NaN or -inf errors, or a level outside its range.
+        StatisticsError: fewer than 2 models in a space, NaN or -inf errors, a level outside its range, or features
+            without pools.
     """
+    classical = _classical(a, b, alpha=alpha, delta=delta, chance=chance, resamples=resamples, seed=seed)
+    if features is None and pools is None:
+        return classical
+    if features is None or pools is None:
+        raise StatisticsError("features and pools go together: give both, or neither")
+    names = ("A", "B")
+    assistance = Assistance.of(
+        dict(zip(names, (a, b), strict=True)),
+        dict(zip(names, features, strict=True)),
+        dict(zip(names, pools, strict=True)),
+    )
+    return _assisted(classical, assistance, *names)
+
+
+def _classical(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    alpha: float,
+    delta: float,
+    chance: float | None,
+    resamples: int,
+    seed: int | np.random.Generator,
+) -> Comparison:
     errors_a = as_errors(a, "errors of A", at_least=MIN_MODELS)
     errors_b = as_errors(b, "errors of B", at_least=MIN_MODELS)
     check_probability(alpha, "alpha")
@@ -172,6 +240,9 @@ def compare_chain(
     populations: Mapping[str, ArrayLike],
     pairs: Sequence[tuple[str, str]] | None = None,
     *,
+    features: Mapping[str, Any] | None = None,
+    pools: Mapping[str, Any] | None = None,
+    assistance: Assistance | None = None,
     alpha: float = 0.05,
     delta: float = 0.1,
     chance: float | None = None,
@@ -181,11 +252,15 @@ def compare_chain(
     """Compare several spaces, with "better" and "worse" corrected by Holm (1979) over all pairs.
 
     The r-th smallest of k p-values (from 0) is judged at alpha / (k - r), and only if all smaller ones were claimed.
-    Equivalence is each pair's own claim at alpha.
+    Equivalence is each pair's own claim at alpha. With `features` and `pools` of the spaces one predictor, fitted on
+    all of them, assists every pair whose spaces allow it; Holm's correction then goes over the p-values of the
+    verdicts, and over the classical ones for the comparisons beside them.
 
     Args:
         populations: errors in % by space, in the order of the chain.
         pairs: (A, B) names to compare; None compares each space with the one before it.
+        features, pools: by space, see `compare`; a space without them is compared classically.
+        assistance: of these populations, made by `Assistance.of`, in place of `features` and `pools`.
         alpha: familywise level.
         delta, chance, resamples, seed: see `compare`.
 
@@ -201,11 +276,13 @@ def compare_chain(
         raise_unknown("space", name, populations)
     if not chosen:
         raise StatisticsError(f"a comparison needs at least 2 spaces, got {len(populations)}")
+    if (features is None) != (pools is None):
+        raise StatisticsError("features and pools go together: give both, or neither")
     rng = np.random.default_rng(seed)
     found: dict[tuple[str, str], Comparison] = {}
     for first, second in chosen:
         try:
-            found[first, second] = compare(
+            found[first, second] = _classical(
                 populations[first],
                 populations[second],
                 alpha=alpha,
@@ -216,7 +293,52 @@ def compare_chain(
             )
         except StatisticsError as error:
             raise StatisticsError(f"{second} against {first}: {error}") from None
-    return _holm(found, alpha)
+    classical = _holm(found, alpha)
+    if assistance is None and features is not None and pools is not None:
+        assistance = Assistance.of(populations, features, pools)
+    if assistance is None:
+        return classical
+    assisted = {pair: _assisted(one, assistance, *pair) for pair, one in classical.items()}
+    return _holm(assisted, alpha)
+
+
+def _assisted(classical: Comparison, assistance: Assistance, a: str, b: str) -> Comparison:
+    """Return the comparison with an assisted theta, or the classical one with the reason why it is not."""
+    if refused := _sided({"A": assistance.refusals.get(a), "B": assistance.refusals.get(b)}):
+        return _refused(classical, refused)
+    try:
+        estimate = assistance.theta(a, b).superiority
+    except RefusedError as reason:
+        return _refused(classical, str(reason))
+    found = replace(
+        classical,
+        superiority=estimate,
+        p_value=estimate.t_p_value,
+        adjusted_p_value=estimate.t_p_value,
+        level=classical.alpha,
+        different=_different(estimate, estimate.t_p_value, classical.alpha),
+        r2=assistance.r2,
+        unassisted=classical,
+    )
+    said = (
+        f"assisted by {len(assistance.names)} features (R2 {assistance.r2:.2f} on held-out networks): "
+        f"{2 / (1 / found.n_a + 1 / found.n_b):.0f} models a space say as much as {found.equivalent_models:.0f} without"
+    )
+    warned = _sided({"A": assistance.warnings.get(a), "B": assistance.warnings.get(b)})
+    kept = tuple(note for note in classical.notes if note != BY_PERMUTATION)
+    return replace(found, notes=(said, *filter(None, [warned]), *kept))
+
+
+def _refused(classical: Comparison, reason: str) -> Comparison:
+    return replace(classical, refused=reason, notes=(f"not assisted: {reason}", *classical.notes))
+
+
+def _sided(reasons: Mapping[str, str | None]) -> str:
+    """Return reasons with the names of the spaces they hold for, once if they are the same for both."""
+    given = {name: reason for name, reason in reasons.items() if reason}
+    if len(given) == 2 and len(set(given.values())) == 1:
+        return f"{' and '.join(given)}: {next(iter(given.values()))}"
+    return "; ".join(f"{name}: {reason}" for name, reason in given.items())
 
 
 def _holm(found: dict[tuple[str, str], Comparison], alpha: float) -> dict[tuple[str, str], Comparison]:
@@ -263,7 +385,7 @@ def _notes(estimate: Superiority, a: Floats, b: Floats, by_permutation: bool, sp
         better = "B" if estimate.theta == 1 else "A"
         notes.append(f"every model of {better} beats every other: judged as {estimate.pairs} independent pairs")
     if by_permutation:
-        notes.append(f"p-value by permutation: fewer than {PERMUTATION_BELOW} models in a space")
+        notes.append(BY_PERMUTATION)
     for name, errors in (("A", a), ("B", b)):
         if failed := int(np.isposinf(errors).sum()):
             notes.append(f"{failed} of {errors.size} models of {name} failed and rank last")

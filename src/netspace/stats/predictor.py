@@ -102,9 +102,15 @@ class CrossFit:
         """Return the fold of each of n models in launch order, int64 (n,)."""
         return np.arange(n) % len(self.fits)
 
-    def held_out(self, space: int, features: Floats) -> Floats:
-        """Predict each model of a sample by the fit that did not see it: (n,) from (n, p) in launch order."""
-        folds = self.folds(len(features))
+    def held_out(self, space: int, features: Floats, folds: np.ndarray | None = None) -> Floats:
+        """Predict each model of a sample by the fit that did not see it: (n,) from (n, p) in launch order.
+
+        Args:
+            space: index of the space.
+            features: standardised (n, p).
+            folds: that hold the models out, (n,); None are those of `folds`.
+        """
+        folds = self.folds(len(features)) if folds is None else folds
         scores = np.empty(len(features))
         for fold, fit in enumerate(self.fits):
             scores[folds == fold] = fit.score(space, features[folds == fold])

@@ -1,0 +1,240 @@
+"""Assisted statistics of all spaces of a study by one predictor, and the reasons where it is refused.
+
+The idea: what a network is made of is known without training. A predictor of the error, fitted on the trained models,
+is averaged over a large pool of untrained networks; the difference between sample and pool is the luck of the sample
+and is taken off. See `predictor`, `assisted_theta`, `assisted_edf` and `assisted_mean` for the formulas.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from netspace.errors import StatisticsError, raise_unknown
+from netspace.stats.arguments import Floats, as_errors
+from netspace.stats.assisted_edf import AssistedEDF, assisted_edf, training_errors
+from netspace.stats.assisted_mean import AssistedMean, assisted_mean
+from netspace.stats.assisted_theta import AssistedTheta, Predicted, assisted_theta, predict
+from netspace.stats.pool_check import (
+    ADVISED_POOL,
+    LEAST_MODELS,
+    REFUSE_BELOW,
+    WARN_BELOW,
+    Features,
+    PoolCheck,
+    RefusedError,
+    check_pool,
+    read_features,
+)
+from netspace.stats.predictor import CrossFit, Scale, cross_fit
+from netspace.stats.superiority import superiority
+
+NOT_GIVEN = "no features and pool of untrained networks are given"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Assistance:
+    """What assists the statistics of a study's spaces: made by `Assistance.of`.
+
+    Attributes:
+        errors: float64 (n,) in % by space, in launch order; +inf for failures. All spaces, refused ones too.
+        features: of the spaces that are assisted.
+        refusals: why a space is not assisted, by space.
+        warnings: what a reader must know of a space that is.
+        checks: each space's sample held against its pool, where both could be read.
+    """
+
+    errors: Mapping[str, Floats]
+    features: Mapping[str, Features]
+    refusals: Mapping[str, str]
+    warnings: Mapping[str, str]
+    checks: Mapping[str, PoolCheck]
+
+    @classmethod
+    def of(
+        cls,
+        populations: Mapping[str, Any],
+        features: Mapping[str, Any],
+        pools: Mapping[str, Any],
+        *,
+        refused: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Read features and pools of the spaces, and decide which of them can be assisted.
+
+        Args:
+            populations: (n,) errors in % by space, models in launch order; +inf is a failed model.
+            features: (n, p) numbers or a data frame by space, rows in the same order.
+            pools: (N, p) numbers or a data frame by space: networks with the law of the sample, N >= 100 n.
+            refused: spaces that the caller knows not to be fit for assistance, with the reason.
+
+        Raises:
+            StatisticsError: unusable errors, or features with another number of rows.
+        """
+        errors = {name: as_errors(values, f"errors of {name}") for name, values in populations.items()}
+        refusals = {name: reason for name, reason in (refused or {}).items() if name in errors}
+        found: dict[str, Features] = {}
+        checks: dict[str, PoolCheck] = {}
+        warnings: dict[str, str] = {}
+        for name, values in errors.items():
+            if name in refusals:
+                continue
+            try:
+                if name not in features or name not in pools:
+                    raise RefusedError(NOT_GIVEN)
+                found[name] = read_features(features[name], pools[name], values.size)
+                checks[name] = check_pool(found[name])
+                if warning := _checked(checks[name], found[name]):
+                    warnings[name] = warning
+            except RefusedError as reason:
+                refusals[name] = str(reason)
+                found.pop(name, None)
+            except StatisticsError as error:
+                raise StatisticsError(f"{name}: {error}") from None
+        _refuse_other_names(found, refusals)
+        if found and not Scale.of([one.pool for one in found.values()]).kept.any():
+            refusals |= dict.fromkeys(found, "all features are constant")
+            found.clear()
+        return cls(errors=errors, features=found, refusals=refusals, warnings=warnings, checks=checks)
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """The spaces that are assisted."""
+        return tuple(self.features)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features that the predictor uses; constant ones are left out."""
+        if not self.features:
+            return ()
+        first = next(iter(self.features.values()))
+        return tuple(np.array(first.names, dtype=object)[self._scale.kept])
+
+    @property
+    def r2(self) -> float | None:
+        """The share of the variance of (ranked) errors that the predictor explains on held-out networks."""
+        return self._ranks.r2 if self.features else None
+
+    def theta(self, a: str, b: str) -> AssistedTheta:
+        """Estimate P(a network of `b` beats one of `a`).
+
+        Raises:
+            RefusedError: one of them is not assisted, or the comparison is degenerate.
+            UnknownNameError: no such space.
+        """
+        self._require(a, b)
+        if superiority(self.errors[a], self.errors[b]).degenerate:
+            raise RefusedError("their errors are all equal or do not overlap, and leave no spread to assist")
+        found = assisted_theta(self.errors[a], self.errors[b], self.predicted[a], self.predicted[b])
+        if found.superiority.degenerate:
+            raise RefusedError("the predictor leaves no spread to judge by")
+        return found
+
+    def edf(self, space: str) -> AssistedEDF:
+        """Estimate the error distribution of a space.
+
+        Raises:
+            RefusedError: it is not assisted.
+            UnknownNameError: no such space.
+        """
+        self._require(space)
+        if not np.isfinite(self.errors[space]).any():
+            raise RefusedError("every model failed")
+        return assisted_edf(self.errors[space], self.predicted[space], self._training)
+
+    def mean(self, space: str) -> AssistedMean:
+        """Estimate the mean error of a space's networks that train.
+
+        Raises:
+            RefusedError: it is not assisted, or fewer than 16 models trained.
+            UnknownNameError: no such space.
+        """
+        self._require(space)
+        trained = np.isfinite(self.errors[space])
+        if trained.sum() < LEAST_MODELS:
+            raise RefusedError(f"{trained.sum()} models that trained, at least {LEAST_MODELS} are needed")
+        spaces, fit = self._means
+        # a failed model is in no training set: any fold holds it out
+        folds = np.arange(trained.size) % len(fit.fits)
+        folds[trained] = fit.folds(int(trained.sum()))
+        sample, pool = self._standardised[space]
+        return assisted_mean(self.errors[space], predict(fit, spaces.index(space), sample, pool, folds))
+
+    @cached_property
+    def predicted(self) -> Mapping[str, Predicted]:
+        """What the predictor of ranked errors says of each assisted space's models and pool."""
+        return {
+            name: predict(self._ranks, index, *self._standardised[name]) for index, name in enumerate(self.features)
+        }
+
+    @cached_property
+    def _scale(self) -> Scale:
+        return Scale.of([one.pool for one in self.features.values()])
+
+    @cached_property
+    def _standardised(self) -> Mapping[str, tuple[Floats, Floats]]:
+        return {name: (self._scale(one.sample), self._scale(one.pool)) for name, one in self.features.items()}
+
+    @cached_property
+    def _ranks(self) -> CrossFit:
+        return cross_fit([self._standardised[name][0] for name in self.features], self._errors_of(self.features))
+
+    @cached_property
+    def _training(self) -> Sequence[Floats]:
+        return training_errors(self._errors_of(self.features), self._ranks)
+
+    @cached_property
+    def _means(self) -> tuple[list[str], CrossFit]:
+        """Return the spaces with enough models that trained, and the predictor of their errors in %."""
+        trained = {name: np.isfinite(self.errors[name]) for name in self.features}
+        enough = [name for name, which in trained.items() if which.sum() >= LEAST_MODELS]
+        fit = cross_fit(
+            [self._standardised[name][0][trained[name]] for name in enough],
+            [self.errors[name][trained[name]] for name in enough],
+            response=np.asarray,
+        )
+        return enough, fit
+
+    def _errors_of(self, names: Mapping[str, Any]) -> list[Floats]:
+        return [self.errors[name] for name in names]
+
+    def _require(self, *spaces: str) -> None:
+        for space in spaces:
+            if space not in self.errors:
+                raise_unknown("space", space, self.errors)
+            if space in self.refusals:
+                raise RefusedError(self.refusals[space])
+
+
+def _checked(check: PoolCheck, features: Features) -> str:
+    """Return what is to be said of a sample against its pool; empty if nothing is.
+
+    Raises:
+        RefusedError: the pool cannot have the law of the sample.
+    """
+    off = f"{check.farthest} (p = {check.p_value:.2g})"
+    if check.p_value < REFUSE_BELOW:
+        raise RefusedError(f"the sample does not have the law of its pool, of another window or space: {off}")
+    said = []
+    if check.p_value < WARN_BELOW:
+        said.append(f"the sample is unlike its pool: {off}")
+    n, size = len(features.sample), len(features.pool)
+    if size < ADVISED_POOL * n:
+        said.append(f"a pool of {size} is small for {n} models, {ADVISED_POOL * n} are advised")
+    return "; ".join(said)
+
+
+def _refuse_other_names(found: dict[str, Features], refusals: dict[str, str]) -> None:
+    """Move the spaces whose features are not those of the first space to the refusals; order them alike."""
+    if not found:
+        return
+    first, names = next((name, one.names) for name, one in found.items())
+    for name, one in list(found.items()):
+        if set(one.names) != set(names):
+            other = sorted(set(one.names) ^ set(names))
+            refusals[name] = f"other features than {first}: {', '.join(map(repr, other))} of one only"
+            del found[name]
+        elif one.names != names:
+            order = [one.names.index(wanted) for wanted in names]
+            found[name] = Features(names, one.sample[:, order], one.pool[:, order])

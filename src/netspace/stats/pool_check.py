@@ -1,0 +1,153 @@
+"""May a pool stand for a sample? Features read and compared before anything is assisted (assisted statistics, 1 and 6).
+
+Whatever forbids assistance is a `RefusedError` with the reason in one line; classical statistics are used then.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import chi2, norm
+
+from netspace.errors import StatisticsError
+from netspace.stats.arguments import Floats
+
+LEAST_MODELS = 16
+"""Models of a space below which nothing is assisted: the intervals are not known to hold."""
+LEAST_POOL = 10
+"""Networks of a pool for each model of the sample, below which it is refused."""
+ADVISED_POOL = 100
+"""Networks of a pool for each model of the sample, below which a reader is warned."""
+REFUSE_BELOW, WARN_BELOW = 0.001, 0.01
+"""p-values of the check of a sample against its pool."""
+COMPONENTS = 5
+"""Principal components that the check looks at."""
+
+
+class RefusedError(StatisticsError):
+    """Why a space cannot be assisted: a reason that is shown beside its classical figures."""
+
+
+class Features(NamedTuple):
+    """What the networks of one space are made of.
+
+    Attributes:
+        names: of the p features.
+        sample: float64 (n, p), of the models in launch order.
+        pool: float64 (N, p), of untrained networks with the law of the sample.
+    """
+
+    names: tuple[str, ...]
+    sample: Floats
+    pool: Floats
+
+
+class PoolCheck(NamedTuple):
+    """A sample held against its pool.
+
+    Attributes:
+        p_value: of a sample that has the pool's law being as far from it.
+        z: float64 (p,), by how many standard errors the sample's mean of each feature is off; infinite where the pool
+            has one value and the sample others.
+        names: of the features.
+    """
+
+    p_value: float
+    z: Floats
+    names: tuple[str, ...]
+
+    @property
+    def farthest(self) -> str:
+        """The feature that is off most, and by how much, in words."""
+        worst = int(np.argmax(np.abs(self.z)))
+        if np.isinf(self.z[worst]):
+            return f"'{self.names[worst]}' has one value in the pool and others in the sample"
+        return f"the sample's mean of '{self.names[worst]}' is {abs(self.z[worst]):.1f} standard errors off"
+
+
+def read_features(sample: Any, pool: Any, n: int) -> Features:
+    """Read the features of a sample and its pool.
+
+    Args:
+        sample: (n, p) numbers, or a data frame with numeric columns.
+        pool: (N, p) numbers, or a data frame with the same columns in any order.
+        n: models of the sample.
+
+    Raises:
+        RefusedError: too few models or networks, values that are not finite numbers, or other features in the pool.
+        StatisticsError: `sample` has not n rows.
+    """
+    if isinstance(sample, pd.DataFrame) and isinstance(pool, pd.DataFrame):
+        names = tuple(map(str, sample.columns))
+        missing = [name for name in names if name not in set(map(str, pool.columns))]
+        extra = [name for name in map(str, pool.columns) if name not in set(names)]
+        if missing or extra:
+            raise RefusedError(
+                "sample and pool have other features: "
+                + "; ".join(
+                    f"{', '.join(map(repr, some))} only in the {where}"
+                    for some, where in ((missing, "sample"), (extra, "pool"))
+                    if some
+                )
+            )
+        pool = pool[list(sample.columns)]
+    of_sample, of_pool = _numbers(sample, "sample"), _numbers(pool, "pool")
+    if len(of_sample) != n:
+        raise StatisticsError(f"features: one row for each of the {n} models is needed, got {len(of_sample)}")
+    if of_sample.shape[1] != of_pool.shape[1]:
+        raise RefusedError(f"the sample has {of_sample.shape[1]} features and the pool {of_pool.shape[1]}")
+    if not isinstance(sample, pd.DataFrame):
+        names = tuple(map(str, pool.columns)) if isinstance(pool, pd.DataFrame) else _numbered(of_pool.shape[1])
+    for values, where in ((of_sample, "sample"), (of_pool, "pool")):
+        wrong = ~np.isfinite(values)
+        if wrong.any():
+            column = int(np.flatnonzero(wrong.any(axis=0))[0])
+            raise RefusedError(
+                f"feature '{names[column]}' has {int(wrong[:, column].sum())} values in the {where} that are not finite"
+            )
+    if n < LEAST_MODELS:
+        raise RefusedError(f"{n} models, at least {LEAST_MODELS} are needed")
+    if len(of_pool) < LEAST_POOL * n:
+        raise RefusedError(f"a pool of {len(of_pool)} for {n} models, at least {LEAST_POOL * n} are needed")
+    return Features(names, of_sample, of_pool)
+
+
+def check_pool(features: Features) -> PoolCheck:
+    """Test whether a sample has the law of its pool.
+
+    Five principal components together (chi-square) and each feature by itself (Bonferroni); twice the lesser p-value.
+    """
+    n, size = len(features.sample), len(features.pool)
+    mean, sd = features.pool.mean(axis=0), features.pool.std(axis=0)
+    constant = sd <= 1e-9 * np.maximum(1, np.abs(mean))
+    off = np.abs(features.sample - mean).max(axis=0) > 1e-6 * np.maximum(1, np.abs(mean))
+    spread = np.where(constant, 1.0, sd)
+    shift = np.where(constant, 0.0, (features.sample.mean(axis=0) - mean) / spread)
+    error = np.sqrt(1 / n + 1 / size)
+    z = np.where(constant & off, np.inf, shift / error)
+
+    standardised = np.where(constant, 0.0, (features.pool - mean) / spread)
+    values, vectors = np.linalg.eigh(standardised.T @ standardised / size)
+    leading = np.flatnonzero(values > 1e-9)[-COMPONENTS:]
+    components = (shift @ vectors[:, leading]) / (np.sqrt(values[leading]) * error)
+    together = float(chi2.sf(float(components @ components), leading.size)) if leading.size else 1.0
+    alone = z.size * 2 * float(norm.sf(np.abs(z).max())) if z.size else 1.0
+    return PoolCheck(min(1.0, 2 * min(together, alone)), z, features.names)
+
+
+def _numbers(values: Any, where: str) -> Floats:
+    if isinstance(values, pd.DataFrame):
+        for name, column in values.items():
+            if not pd.api.types.is_numeric_dtype(column):
+                raise RefusedError(f"feature '{name}' of the {where} has values that are not numbers")
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise RefusedError(f"the features of the {where} have values that are not numbers") from None
+    if array.ndim != 2 or 0 in array.shape:
+        raise RefusedError(f"the features of the {where} must be a table (networks, features), got {array.shape}")
+    return array
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return tuple(f"feature {i + 1}" for i in range(count))
