@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from netspace.commands import advice, networks, results, spaces, status, studies, training
+from netspace.commands import advice, networks, prediction, results, spaces, status, studies, training
 from netspace.errors import NetspaceError
 
 COMMANDS = (
@@ -32,6 +32,7 @@ COMMANDS = (
     training.recipes,
     training.train,
     training.evaluate,
+    prediction.predict,
     training.bench,
 )
 """What `netspace --help` lists, in this order. The docstring of each is its help, its "Examples" section the end."""

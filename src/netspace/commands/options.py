@@ -1,5 +1,6 @@
 """Arguments and options that several commands share, how they complete in a shell, and the refusal of useless ones."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,15 @@ def refuse_useless(given: Mapping[str, object], because: str) -> None:
     names = [name for name, value in given.items() if value is not None and value is not False and value != []]
     if names:
         raise ConfigError(f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} no effect {because}")
+
+
+def device_name(device: str | None) -> str:
+    """Return the device named, or a GPU if there is one; under torchrun each process takes its own."""
+    import torch
+
+    if device in (None, "cuda") and torch.cuda.is_available():
+        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    return device or "cpu"
 
 
 def _completing(list_names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:

@@ -1,7 +1,6 @@
 """Commands about one network on images: the recipes, train it, evaluate it, time it."""
 
 import json
-import os
 import sys
 from dataclasses import replace
 from itertools import zip_longest
@@ -11,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netspace.commands.networks import find_network
-from netspace.commands.options import AsJson, Device, NetworkName, RecipeName, Resolution, Track, refuse_useless
+from netspace.commands.options import (
+    AsJson,
+    Device,
+    NetworkName,
+    RecipeName,
+    Resolution,
+    Track,
+    device_name,
+    refuse_useless,
+)
 from netspace.commands.output import make_folder, print_json, print_records, print_table, write_text
 
 if TYPE_CHECKING:
@@ -102,7 +110,7 @@ def train(
     recipe_used = _recipe(recipe, {key: value for key, value in overrides.items() if value is not None})
     spec = _data(data)
     config = find_network(network)
-    place = usable_device(_device(device))
+    place = usable_device(device_name(device))
     images = load_data(spec, resolution)
     fitted = _fitted(config, images)
     model = build(fitted, seed=seed, **recipe_used.build_options())
@@ -186,7 +194,7 @@ def evaluate(
     from netspace.training.training_folder import TrainedOn, TrainingFolder
 
     training = TrainingFolder.read(folder)
-    place = usable_device(_device(device))
+    place = usable_device(device_name(device))
     spec = training.data if data is None else _data(data)
     if spec is None:
         raise DataError(f"{folder}: was trained on images whose place is not known on this machine: give --data")
@@ -252,7 +260,7 @@ def bench(
     from netspace.training.timing import ACTIONS, Conditions, can_train_on, keep_timing, time_network
 
     config = find_network(network)
-    place = _device(device)
+    place = device_name(device)
     if place != "cpu":
         refuse_useless({"--threads": threads, "--plain": plain}, f"on {place}")
     if threads is not None:
@@ -313,15 +321,6 @@ def _data(source: str) -> "DataSpec":
     if is_document(source):
         return parse(DataSpec, read_yaml(source), source)
     return DataSpec(source=source)
-
-
-def _device(device: str | None) -> str:
-    """Return the device named, or a GPU if there is one; under torchrun each process takes its own."""
-    import torch
-
-    if device in (None, "cuda") and torch.cuda.is_available():
-        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-    return device or "cpu"
 
 
 def _fitted(config: "AnyNetConfig", images: "ImageData") -> "AnyNetConfig":

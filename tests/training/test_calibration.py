@@ -1,0 +1,34 @@
+"""Calibration: the temperature, and the expected calibration error against counts by hand."""
+
+import numpy as np
+import pytest
+
+from netspace.training.calibration import calibration_error, fit_temperature
+
+
+def logits_of(probabilities):
+    return np.log(np.array(probabilities)).astype(np.float32)
+
+
+def test_the_error_is_the_gap_of_accuracy_and_confidence_weighted_by_images():
+    # two bins: 3 images of confidence 0.9, 2 of them right; 1 of 0.6, wrong
+    logits = logits_of([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9], [0.6, 0.4]])
+    labels = np.array([0, 1, 1, 1])
+    expected = 100 * (3 / 4 * abs(2 / 3 - 0.9) + 1 / 4 * 0.6)
+    assert calibration_error(logits, labels) == pytest.approx(expected, rel=1e-5)
+
+
+def test_overconfidence_by_a_known_factor_is_undone():
+    rng = np.random.default_rng(0)
+    honest = rng.normal(size=(20_000, 4)) * 1.5
+    probabilities = np.exp(honest) / np.exp(honest).sum(axis=1, keepdims=True)
+    labels = (probabilities.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
+    loud = (3 * honest).astype(np.float32)
+    temperature = fit_temperature(loud, labels)
+    assert temperature == pytest.approx(3, rel=0.03)
+    assert calibration_error(loud, labels, temperature) < 1 < 10 < calibration_error(loud, labels)
+
+
+def test_where_everything_is_right_the_temperature_stays_within_its_limits():
+    logits = np.eye(3, dtype=np.float32) * 5
+    assert 0.04 < fit_temperature(logits, np.arange(3)) < 1
