@@ -54,7 +54,7 @@ def package(photos, tmp_path_factory) -> Path:
     from netspace.models import build
     from netspace.training import DataSpec, Recipe, load_data, train
     from netspace.training.calibration import calibrate
-    from netspace.training.fitting import usable_device
+    from netspace.training.device import usable_device
     from netspace.training.training_folder import TrainingFolder
 
     spec = DataSpec(source=str(photos), validation=30)

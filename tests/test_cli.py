@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from netspace import cli
 from netspace.space import CATALOG
-from netspace.training.recipes import RECIPES
+from netspace.training.recipe import RECIPES
 
 GROUP = typer.main.get_group(cli.app)
 NAMES = sorted(GROUP.commands)

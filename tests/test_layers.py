@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def imports(path: Path, *, deferred: bool = True) -> set[str]:
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names if node.module == "netspace")
+            found.update(f"{node.module}.{alias.name}" for alias in node.names if node.module.startswith("netspace"))
         for child in ast.iter_child_nodes(node):
             if deferred or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.If):
                 visit(child)
@@ -78,6 +79,12 @@ def test_imports_go_down(path):
         assert there in LAYERS, f"{path} imports {module}"
         allowed = LAYERS[there] < LAYERS[here] or (here, there) in WITHIN
         assert allowed, f"{path}: layer {LAYERS[here]} imports netspace.{there} of layer {LAYERS[there]}"
+
+
+def test_no_files_import_each_other_in_a_circle():
+    modules = {".".join(path.relative_to(SOURCE.parent).with_suffix("").parts): path for path in FILES}
+    graph = {name: imports(path) & modules.keys() for name, path in modules.items()}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names them
 
 
 @pytest.mark.parametrize("package", ["arch", "space", "stats", "store", "results", "report"])

@@ -8,7 +8,6 @@ from netspace.space import (
     AnyNetXA,
     AnyNetXC,
     AnyNetXE,
-    DesignSpace,
     choice,
     get,
     load,
@@ -25,7 +24,7 @@ def test_every_catalogue_space_survives_its_file(name, tmp_path):
     path = tmp_path / "space.yaml"
     space = get(name, stages=3, num_classes=10)
     space.to_yaml(path)
-    again = DesignSpace.from_yaml(path)
+    again = load(path)
     assert again.to_dict() == space.to_dict()
     assert again.digest == space.digest
 
@@ -57,8 +56,8 @@ def test_a_file_says_what_python_says(tmp_path):
         window("flops", (1e6, 30e6)),
         where("width_3 <= 8 * width_1 and depth <= 10"),
     )
-    assert DesignSpace.from_yaml(path).name == "Mine"
-    assert DesignSpace.from_yaml(path).to_dict() == python.to_dict() | {"name": "Mine", "strides": [1, 2, 2]}
+    assert load(path).name == "Mine"
+    assert load(path).to_dict() == python.to_dict() | {"name": "Mine", "strides": [1, 2, 2]}
 
 
 def test_a_space_from_nothing_takes_its_name_from_the_file(tmp_path):
@@ -139,7 +138,7 @@ def test_mistakes_are_told_with_file_and_key_in_one_line(text, message, tmp_path
     path = tmp_path / "space.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=message) as caught:
-        DesignSpace.from_yaml(path)
+        load(path)
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
 

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from netspace.errors import StatisticsError, StudyError, UnknownNameError
-from netspace.space import AnyNetXA, AnyNetXC, AnyNetXE, DesignSpace, RegNetX, space_from_dict
+from netspace.space import AnyNetXA, AnyNetXC, AnyNetXE, RegNetX, load, space_from_dict
 from netspace.store import Outcome, Store
 from netspace.study import Study
 from netspace.study.advice import advice_rows, advise, advise_population, next_study
@@ -140,7 +140,7 @@ def test_the_next_study_keeps_a_space_of_a_file_and_finds_the_data_from_its_own_
     (tmp_path / "mine.yaml").write_text("base: AnyNetXA\nconstraints: [{shared: depth}]\n")
     (tmp_path / "images").mkdir()
     path = study_file(spaces=["mine.yaml", "RegNetX"], data={"source": "images", "train": 10})
-    space = DesignSpace.from_yaml(tmp_path / "mine.yaml")
+    space = load(tmp_path / "mine.yaml")
     frame = space.sample(100, seed=0).frame()
     found = advise_population(space, frame, noise(100) - 8 * (frame["group_width_1"] >= 8))
     target = tmp_path / "sub" / "next.yaml"

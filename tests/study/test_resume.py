@@ -14,9 +14,8 @@ import pytest
 
 from netspace.store import RunRecord, Store, StudyRecord
 from netspace.study import Study
-from netspace.study.checkpoints import Checkpoints
 from netspace.study.executors import EXECUTORS
-from netspace.study.jobs import Event, Finished, Job, JobContext
+from netspace.study.jobs import Checkpoints, Event, Finished, Job, JobContext
 from netspace.study.workplace import Workplace
 from netspace.training.loop import train
 

@@ -11,9 +11,8 @@ import pytest
 from netspace.errors import StoreError, StoreUnreachableError, StudyError
 from netspace.store import Outcome, PlannedRun, Store
 from netspace.study import run_study, runner
-from netspace.study.checkpoints import Checkpoints
 from netspace.study.executors import Executor
-from netspace.study.jobs import Event, Failed, Finished, Job, Lost, Unfit
+from netspace.study.jobs import Checkpoints, Event, Failed, Finished, Job, Lost, Unfit
 
 
 def finished(job: Job) -> Event:

@@ -10,10 +10,9 @@ import pytest
 from netspace.errors import StudyError
 from netspace.store import Worker
 from netspace.study import Study
-from netspace.study.checkpoints import Checkpoints
 from netspace.study.executors import make_executor, slurm_worker
 from netspace.study.executors.slurm_worker import Hello, Mailbox, Serve
-from netspace.study.jobs import Failed, Job, Lost
+from netspace.study.jobs import Checkpoints, Failed, Job, Lost
 
 # as written by SLURM 22.05 (cgroup v1, cgroup v2 and JobAcctGather's OverMemoryKill), 23.11, and by srun
 OUT_OF_MEMORY_LOGS = [

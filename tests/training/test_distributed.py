@@ -12,8 +12,8 @@ from netspace.arch import AnyNetConfig
 from netspace.errors import TrainingError
 from netspace.models import build
 from netspace.training import Augment, DataSpec, Epoch, Recipe, distributed, load_data, train
-from netspace.training.averaging import precise_batch_norm
-from netspace.training.fitting import batches_must_divide
+from netspace.training.evaluation import precise_batch_norm
+from netspace.training.preconditions import batches_must_divide
 
 PROGRAM = """
 import os, sys
@@ -93,7 +93,7 @@ def test_precise_statistics_are_those_of_one_process():
 
 
 def test_a_batch_that_cannot_be_shared_equally_is_refused(monkeypatch):
-    monkeypatch.setattr("netspace.training.fitting.processes", lambda: 3)
+    monkeypatch.setattr("netspace.training.preconditions.processes", lambda: 3)
     data = load_data(DataSpec(train=128, validation=301))
     message = (
         "a batch must be a multiple of accumulate x processes, got batch_size=32, accumulate=1 "

@@ -39,7 +39,7 @@ def plan(
         netspace plan study.yaml
         netspace plan study.yaml --workers 32 --device cuda
     """
-    from netspace.commands.latency_progress import watch_timings
+    from netspace.commands.progress import watch_timings
     from netspace.study import Study
     from netspace.study.executors.local import available_cores
     from netspace.study.planning import plan_study

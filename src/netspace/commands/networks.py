@@ -125,7 +125,7 @@ def _plot(rows: list[dict[str, Any]], folder: Path) -> None:
     """Plot the networks whose ImageNet errors the paper compares, and print the path of the picture."""
     import pandas as pd
 
-    from netspace.report.published_figure import published_figure
+    from netspace.report.cost_figures import published_figure
     from netspace.report.style import save
 
     table = pd.DataFrame(rows).rename(columns={"top1_error": "error"})

@@ -56,7 +56,7 @@ def _networks() -> Iterable[str]:
 
 
 def _recipes() -> Iterable[str]:
-    from netspace.training.recipes import RECIPES
+    from netspace.training.recipe import RECIPES
 
     return RECIPES
 

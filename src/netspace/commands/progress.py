@@ -1,64 +1,90 @@
-"""Progress of a study on the terminal: a bar that refreshes, or, where there is no terminal, a line now and then."""
+"""Progress on the terminal, of a study or of timing: a bar that refreshes, or a line now and then if there is none."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn
+from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from netspace.study.runner import Progress
+if TYPE_CHECKING:
+    from netspace.study.runner import Progress
+    from netspace.training.latency import Timings
 
 PLAIN_INTERVAL = 10.0
-"""Seconds between lines where there is no terminal."""
+"""Seconds between lines if standard error is not a terminal."""
 
 
 @contextmanager
-def watch(name: str) -> Iterator[Callable[[Progress], None]]:
+def watch(name: str) -> Iterator[Callable[["Progress"], None]]:
     """Give what shows the progress of study `name` while the block runs."""
+    with ExitStack() as stack:
+        display = _display(stack, first_after=0.0)
+        yield lambda now: display(name, describe(now), done=now.ended, total=now.total, event=now.last)
+
+
+@contextmanager
+def watch_timings() -> Iterator[Callable[["Timings"], None]]:
+    """Give what shows how the timing of networks goes while the block runs; nothing is shown if none is timed."""
+    with ExitStack() as stack:
+        display = _display(stack, first_after=PLAIN_INTERVAL)
+        yield lambda now: display(now.space, describe_timings(now), done=now.inside, total=now.wanted)
+
+
+class _Display(Protocol):
+    def __call__(self, name: str, facts: str, *, done: int, total: int, event: str = "") -> None:
+        """Show that `done` of `total` are done, with the facts in a line, and the last event if it is a new one."""
+
+
+def _display(stack: ExitStack, *, first_after: float) -> _Display:
+    """Return what shows progress until `stack` is closed; without a terminal, not before so many seconds."""
     console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _PlainLines(name)
-        return
-    with Bar(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[facts]}"), console=console) as bar:
-        yield _LiveBar(bar, name)
+    return _LiveBars(console, stack) if console.is_terminal else _PlainLines(first_after)
 
 
-class _LiveBar:
-    """A bar at the bottom, and above it one line for each run that ended."""
+class _LiveBars:
+    """A bar for each name at the bottom, and above them one line for each event."""
 
-    def __init__(self, bar: Bar, name: str) -> None:
-        self._bar = bar
-        self._task = bar.add_task(name, total=None, facts="")
-        self._last = ""
+    def __init__(self, console: Console, stack: ExitStack) -> None:
+        self._bar = Bar(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[facts]}"), console=console
+        )
+        self._stack = stack
+        self._tasks: dict[str, TaskID] = {}
+        self._event = ""
 
-    def __call__(self, progress: Progress) -> None:
-        if progress.last != self._last:
-            self._last = progress.last
-            self._bar.console.print(Text(f"  {progress.last}", style="dim"))
-        self._bar.update(self._task, completed=progress.ended, total=progress.total, facts=describe(progress))
+    def __call__(self, name: str, facts: str, *, done: int, total: int, event: str = "") -> None:
+        if not self._tasks:
+            self._stack.enter_context(self._bar)
+        if name not in self._tasks:
+            self._tasks[name] = self._bar.add_task(name, total=total, facts="")
+        if event != self._event:
+            self._event = event
+            self._bar.console.print(Text(f"  {event}", style="dim"))
+        self._bar.update(self._tasks[name], completed=done, total=total, facts=facts)
 
 
 class _PlainLines:
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._printed = -PLAIN_INTERVAL
+    def __init__(self, first_after: float) -> None:
+        self._next = time.monotonic() + first_after
         self._last = ""
 
-    def __call__(self, progress: Progress) -> None:
-        now, over = time.monotonic(), progress.ended == progress.total
-        if now - self._printed < PLAIN_INTERVAL and not over:
+    def __call__(self, name: str, facts: str, *, done: int, total: int, event: str = "") -> None:
+        # the end is shown of what was shown before: what is quick is not worth a line
+        ended = done == total and self._last
+        if time.monotonic() < self._next and not ended:
             return
-        line = f"{self._name}: {describe(progress)}" + (f" · {progress.last}" if progress.last else "")
+        line = f"{name}: {facts}" + (f" · {event}" if event else "")
         if line != self._last:
             print(line, file=sys.stderr, flush=True)
-        self._printed, self._last = now, line
+        self._next, self._last = time.monotonic() + PLAIN_INTERVAL, line
 
 
-def describe(progress: Progress) -> str:
+def describe(progress: "Progress") -> str:
     """Return how many runs ended and failed, the rate, the time left and the best error, in a line."""
     parts = [f"{progress.ended}/{progress.total} runs"]
     failed = progress.number("diverged", "failed", "lost")
@@ -67,6 +93,14 @@ def describe(progress: Progress) -> str:
         parts += [f"{progress.rate:.0f}/h", f"{duration(progress.seconds_left)} left"]
     if progress.best is not None:
         parts.append(f"best {progress.best:.2f} %")
+    return " · ".join(parts)
+
+
+def describe_timings(timings: "Timings") -> str:
+    """Return how many networks were timed, how many are inside the window, the last latency and the time left."""
+    parts = [f"{timings.inside}/{timings.wanted} inside, {timings.timed} timed", f"last {timings.last_ms:.3g} ms"]
+    if timings.seconds_left:
+        parts.append(f"about {duration(timings.seconds_left)} left")
     return " · ".join(parts)
 
 

@@ -110,7 +110,7 @@ def sample(
 def _timed(
     space: "DesignSpace", n: int, settings: dict[str, Any], *, seed: int, resolution: int, windows: dict[str, Any]
 ) -> "Population":
-    from netspace.commands.latency_progress import watch_timings
+    from netspace.commands.progress import watch_timings
     from netspace.documents import parse
     from netspace.training.latency import Latency, sample_timed
 

@@ -120,8 +120,7 @@ def _train(
 
     `quiet` leaves standard output alone.
     """
-    from netspace.commands.latency_progress import watch_timings
-    from netspace.commands.progress import watch
+    from netspace.commands.progress import watch, watch_timings
     from netspace.results.standing import standing
     from netspace.study import Study
     from netspace.study.executors import get_executor

@@ -47,7 +47,7 @@ def recipes(as_json: AsJson = False) -> None:
         netspace recipes
         netspace recipes --json
     """
-    from netspace.training.recipes import RECIPES
+    from netspace.training.recipe import RECIPES
 
     if as_json:
         print_json({name: recipe.model_dump(mode="json") for name, recipe in RECIPES.items()})
@@ -102,7 +102,7 @@ def train(
     from netspace.training import distributed, load_data
     from netspace.training import train as train_network
     from netspace.training.calibration import calibrate
-    from netspace.training.fitting import usable_device
+    from netspace.training.device import usable_device
     from netspace.training.trackers import Trackers
     from netspace.training.training_folder import TrainingFolder
 
@@ -190,7 +190,8 @@ def evaluate(
     from netspace.report.training_figures import confusion_figure
     from netspace.training import evaluate as evaluate_network
     from netspace.training import load_data
-    from netspace.training.fitting import must_fit, usable_device
+    from netspace.training.device import usable_device
+    from netspace.training.preconditions import must_fit
     from netspace.training.training_folder import TrainedOn, TrainingFolder
 
     training = TrainingFolder.read(folder)

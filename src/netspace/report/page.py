@@ -24,7 +24,7 @@ from netspace.documents import dump_yaml
 from netspace.report.text import duration, figure_text, percent, range_figures
 from netspace.results.runs import is_logarithmic, label, unit
 from netspace.results.study_tables import StudyTables
-from netspace.space.design_space import PARAMETERS
+from netspace.space.definition import PARAMETERS
 from netspace.space.population import column_names
 
 _STAGES = ("depths", "widths", "strides", "bottleneck_ratios", "group_widths")

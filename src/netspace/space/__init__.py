@@ -30,10 +30,9 @@ from netspace.space.catalog import (
     get,
 )
 from netspace.space.constraints import fix, ordered, parse_window, restrict, shared, tied, where, window
-from netspace.space.design_space import DesignSpace
+from netspace.space.design_space import DesignSpace, Size
 from netspace.space.distributions import Distribution, choice, fixed, group_widths, log_uniform, power_of_two, uniform
 from netspace.space.population import Population
-from netspace.space.size import Size
 from netspace.space.spec import load, space_from_dict
 
 __all__ = [

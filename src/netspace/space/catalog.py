@@ -11,7 +11,8 @@ from typing import Any, Literal
 from netspace.arch import Template
 from netspace.errors import raise_unknown
 from netspace.space.constraints import fix, ordered, restrict, shared, tied, where
-from netspace.space.design_space import DesignSpace, changed_template
+from netspace.space.definition import changed_template
+from netspace.space.design_space import DesignSpace
 from netspace.space.distributions import fixed, log_uniform, power_of_two, uniform
 
 STAGE_PARAMETERS = {

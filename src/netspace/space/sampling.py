@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,9 @@ from netspace.arch.config import BOTTLENECK_BLOCKS
 from netspace.arch.regnet import adjust_compatibility, group_into_stages, quantized_linear
 from netspace.errors import ConfigError, WindowError
 from netspace.space.constraints import Window, format_count
+from netspace.space.definition import SpaceDefinition
 from netspace.space.distributions import Values
 from netspace.space.population import Population, columns
-
-if TYPE_CHECKING:
-    from netspace.space.design_space import DesignSpace
 
 PATIENCE = 2_000_000
 """Give up after so many candidates in a row without a new network."""
@@ -65,7 +63,7 @@ class Candidates:
 
 
 def sample(
-    space: "DesignSpace", n: int, seed: int, *, windows: tuple[Window, ...], resolution: int, patience: int
+    space: SpaceDefinition, n: int, seed: int, *, windows: tuple[Window, ...], resolution: int, patience: int
 ) -> Population:
     """Draw n different networks. See `DesignSpace.sample`."""
     for what, value, least in (("n", n, 1), ("seed", seed, 0), ("patience", patience, 1)):
@@ -88,7 +86,7 @@ def sample(
     raise AssertionError("the stream of candidates does not end")
 
 
-def draw(space: "DesignSpace", generator: np.random.Generator, n: int, resolution: int) -> Candidates:
+def draw(space: SpaceDefinition, generator: np.random.Generator, n: int, resolution: int) -> Candidates:
     """Draw n settings of the parameters and return the networks of those that make one with the right stages."""
     parameters = {name: law.draw(generator, n) for name, law in space.laws.items()}
     for name, source in space.ties.items():
@@ -127,7 +125,7 @@ def regnet_stages(
 
 
 def _compatible(
-    space: "DesignSpace",
+    space: SpaceDefinition,
     depths: NDArray[np.int64],
     widths: NDArray[np.int64],
     parameters: Mapping[str, Values],
@@ -161,7 +159,7 @@ def _for_stages(values: NDArray[Any], stages: int) -> NDArray[Any]:
 class _Search:
     """What a running sample has found so far."""
 
-    space: "DesignSpace"
+    space: SpaceDefinition
     n: int
     windows: tuple[Window, ...]
     seen: set[bytes] = field(default_factory=set)

@@ -27,7 +27,8 @@ from netspace.documents import Document, is_document, parse, read_yaml
 from netspace.errors import ConfigError, NetspaceError
 from netspace.space import catalog, distributions
 from netspace.space.constraints import Constraint, ordered, restrict, shared, tied, where, window
-from netspace.space.design_space import DesignSpace, changed_template
+from netspace.space.definition import changed_template
+from netspace.space.design_space import DesignSpace
 from netspace.space.laws import ORDERS
 
 
@@ -56,17 +57,8 @@ def load(name_or_path: Path | str) -> DesignSpace:
     """
     path = Path(name_or_path)
     if is_document(path) or path.is_file():
-        return read_space(path)
+        return space_from_dict(read_yaml(path), str(path), name=path.stem)
     return catalog.get(str(name_or_path))
-
-
-def read_space(path: Path | str) -> DesignSpace:
-    """Read a space from a YAML or JSON file.
-
-    Raises:
-        ConfigError: the file cannot be read, or what it holds breaks a rule; the message names file and key.
-    """
-    return space_from_dict(read_yaml(path), str(path), name=Path(path).stem)
 
 
 def space_from_dict(data: Any, where: str, *, name: str = "unnamed") -> DesignSpace:

@@ -19,9 +19,8 @@ from netspace.results.stopping import spared_runs
 from netspace.stats import SequentialChain, StoppingRule
 from netspace.store import FINAL, Store, StudyRecord, Worker
 from netspace.store.schema import Status
-from netspace.study.checkpoints import Checkpoints
 from netspace.study.executors.base import Executor
-from netspace.study.jobs import Event, Failed, Finished, Job, Lost, Unfit
+from netspace.study.jobs import Checkpoints, Event, Failed, Finished, Job, Lost, Unfit
 
 LEASE_SECONDS = 120.0
 """How long another driver leaves a run alone that was claimed and not heard of since."""

@@ -16,9 +16,8 @@ from netspace.results.claims import FITTED
 from netspace.space import DesignSpace, Population, load, space_from_dict
 from netspace.stats import Claim, parse_claim, resolve_claim
 from netspace.store import PlannedRun, Store, StudyRecord
-from netspace.study.checkpoints import CHECKPOINT_SECONDS, Checkpoints
 from netspace.study.executors import make_executor
-from netspace.study.jobs import JobContext, identity
+from netspace.study.jobs import CHECKPOINT_SECONDS, Checkpoints, JobContext, identity
 from netspace.study.runner import Progress, run_study
 from netspace.study.spec import StudySpec
 from netspace.training.images.data import DataSpec, ImageData, load_data

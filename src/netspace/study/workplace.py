@@ -8,7 +8,7 @@ from netspace.models import build
 from netspace.store import CurvePoint, Outcome
 from netspace.study.jobs import Event, Failed, Finished, Job, JobContext, Unfit, identity
 from netspace.training import Epoch, TrainResult, train
-from netspace.training.fitting import is_out_of_memory, usable_device
+from netspace.training.device import is_out_of_memory, usable_device
 from netspace.training.images.data import ImageData, load_data
 
 

@@ -4,10 +4,10 @@ from .images.data import DataSpec as DataSpec
 from .images.data import ImageData as ImageData
 from .images.data import load_data as load_data
 from .loop import train as train
+from .recipe import RECIPES as RECIPES
 from .recipe import Augment as Augment
 from .recipe import Recipe as Recipe
-from .recipes import RECIPES as RECIPES
-from .recipes import get_recipe as get_recipe
-from .recipes import parse_recipe as parse_recipe
+from .recipe import get_recipe as get_recipe
+from .recipe import parse_recipe as parse_recipe
 from .result import Epoch as Epoch
 from .result import TrainResult as TrainResult

@@ -127,7 +127,7 @@ class Latency(Document):
         Raises:
             TrainingError: the device cannot be used.
         """
-        from netspace.training.fitting import usable_device
+        from netspace.training.device import usable_device
         from netspace.training.result import environment
 
         return environment(usable_device(self.device))

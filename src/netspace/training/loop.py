@@ -14,8 +14,8 @@ from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 from netspace.errors import TrainingError
 from netspace.models.cpu_kernels import accelerated
 from netspace.training import checkpoint
-from netspace.training.averaging import moving_average, precise_batch_norm
 from netspace.training.checkpoint import Keeper, State
+from netspace.training.device import forget_peak_memory, is_out_of_memory, memory_share, usable_device
 from netspace.training.distributed import (
     average_gradients,
     own_part,
@@ -25,19 +25,12 @@ from netspace.training.distributed import (
     shared_batch_norm,
     total,
 )
-from netspace.training.evaluation import autocast, evaluate
-from netspace.training.fitting import (
-    batches_must_divide,
-    forget_peak_memory,
-    is_out_of_memory,
-    memory_share,
-    must_fit,
-    usable_device,
-)
+from netspace.training.evaluation import autocast, evaluate, moving_average, precise_batch_norm
 from netspace.training.images.augmentation import Augmenter
 from netspace.training.images.data import ImageData
 from netspace.training.images.streaming import read_ahead
 from netspace.training.optim import learning_rate, make_optimizer
+from netspace.training.preconditions import batches_must_divide, must_fit
 from netspace.training.recipe import Recipe
 from netspace.training.result import Epoch, TrainResult, environment
 

@@ -20,8 +20,8 @@ from netspace.errors import TrainingError
 from netspace.models import build
 from netspace.models.cpu_kernels import accelerated
 from netspace.training.cache import cache_folder, written_to
+from netspace.training.device import is_out_of_memory, usable_device
 from netspace.training.evaluation import autocast
-from netspace.training.fitting import is_out_of_memory, usable_device
 from netspace.training.optim import make_optimizer
 from netspace.training.recipe import Recipe
 from netspace.training.result import environment

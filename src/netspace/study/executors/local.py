@@ -225,7 +225,7 @@ def _devices(device: str | None) -> list[str]:
         return ["cpu"]
     import torch
 
-    from netspace.training.fitting import usable_device
+    from netspace.training.device import usable_device
 
     gpus = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     if device is None:

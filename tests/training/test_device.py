@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from netspace.errors import TrainingError
-from netspace.training.fitting import is_out_of_memory, usable_device
+from netspace.training.device import is_out_of_memory, usable_device
 
 STARVED = [
     MemoryError(),

@@ -1,0 +1,237 @@
+"""What a design space is: parameters with their laws, constraints and what the networks share, as a frozen value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from netspace.arch import Template
+from netspace.arch.config import BOTTLENECK_BLOCKS
+from netspace.arch.regnet import is_whole_ratio
+from netspace.documents import digest, dump_yaml
+from netspace.errors import ConfigError, raise_unknown
+from netspace.space.constraints import Constraint, Ordered, Restrict, Shared, Tied, Where, Window
+from netspace.space.distributions import Distribution
+from netspace.space.expressions import Expression
+from netspace.space.laws import InOrder, Law, Once, PerStage
+from netspace.space.population import column_names
+
+Kind = Literal["anynet", "regnet"]
+
+PARAMETERS: dict[str, tuple[str, ...]] = {
+    "anynet": ("depth", "width", "bottleneck_ratio", "group_width"),
+    "regnet": ("depth", "w_0", "w_a", "w_m", "group_width", "bottleneck_ratio"),
+}
+"""The parameters of each kind of space, in the order in which they are drawn."""
+
+OPTIONAL = frozenset({"bottleneck_ratio", "group_width"})
+"""Left out, the ratio is 1 and the 3x3 convolutions have one group."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SpaceDefinition:
+    """A set of networks and the law by which they are drawn.
+
+    Attributes:
+        name: for people; not part of the identity, nor is the description.
+        kind: `anynet`, whose parameters (depth, width, bottleneck_ratio, group_width) are drawn for each stage, or
+            `regnet`, whose parameters (depth, w_0, w_a, w_m, group_width, bottleneck_ratio) are drawn once and become
+            stages by the quantized linear rule.
+        stages: how many stages every network has; RegNet settings that give another number are rejected.
+        parameters: the distribution of each parameter.
+        constraints: see `netspace.space.constraints`, in the order in which they were added.
+        template: what the networks share: block, stem, classes, ...
+        strides: of the first block of each stage, 1 or 2.
+        description: what the space is and where it comes from.
+        paper_size: how many networks the RegNet paper counts where its arithmetic does not follow from the parameters.
+
+    Raises:
+        ConfigError, UnknownNameError: at construction, when parameters, constraints and template do not fit together.
+    """
+
+    name: str
+    kind: Kind
+    stages: int = 4
+    parameters: Mapping[str, Distribution]
+    constraints: tuple[Constraint, ...] = ()
+    template: Template = field(default_factory=Template)
+    strides: tuple[int, ...] = ()
+    description: str = ""
+    paper_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in PARAMETERS:
+            raise_unknown("kind of design space", str(self.kind), PARAMETERS)
+        if isinstance(self.stages, bool) or not isinstance(self.stages, int) or self.stages < 1:
+            raise ConfigError(f"stages must be a whole number >= 1, got {self.stages!r}")
+        object.__setattr__(self, "strides", tuple(self.strides) or (2,) * self.stages)
+        if len(self.strides) != self.stages or not set(self.strides) <= {1, 2}:
+            raise ConfigError(f"strides must be one 1 or 2 for each of {self.stages} stages, got {self.strides}")
+        self._check_parameters()
+        self._check_constraints()
+
+    def _check_parameters(self) -> None:
+        valid = [
+            name for name in PARAMETERS[self.kind] if self.template.block in BOTTLENECK_BLOCKS or name not in OPTIONAL
+        ]
+        for name, distribution in self.parameters.items():
+            if name not in valid:
+                raise_unknown(
+                    f"parameter of the {self.kind} space {self.name} (block {self.template.block})", name, valid
+                )
+            _check_values(name, distribution)
+        missing = [name for name in valid if name not in self.parameters and name not in OPTIONAL]
+        if missing:
+            raise ConfigError(f"{self.name}: the parameter '{missing[0]}' has no distribution")
+
+    def _check_constraints(self) -> None:
+        for constraint in self.constraints:
+            if isinstance(constraint, Shared | Ordered) and self.kind == "regnet":
+                raise ConfigError(
+                    f"{self.name}: {constraint.spec()} does not apply: "
+                    "the parameters of a regnet space are drawn once for the network"
+                )
+            if isinstance(constraint, Shared | Ordered | Tied | Restrict):
+                self._check_name(constraint.parameter)
+            if isinstance(constraint, Shared | Ordered | Restrict) and constraint.parameter in self.ties:
+                source = self.ties[constraint.parameter]
+                raise ConfigError(
+                    f"{self.name}: {constraint.spec()} does not apply: "
+                    f"'{constraint.parameter}' is tied to '{source}'; constrain '{source}'"
+                )
+            if isinstance(constraint, Tied):
+                self._check_name(constraint.source)
+                if constraint.source == constraint.parameter or constraint.source in self.ties:
+                    raise ConfigError(f"{self.name}: '{constraint.source}' is itself tied; tie to a drawn parameter")
+                if self.ties[constraint.parameter] != constraint.source:
+                    raise ConfigError(f"{self.name}: '{constraint.parameter}' is tied to more than one parameter")
+            if isinstance(constraint, Where) and isinstance(constraint.condition, Expression):
+                known = self.column_names
+                unknown = sorted(constraint.condition.names - known)
+                if unknown:
+                    raise_unknown(f"column in '{constraint.condition.text}'", unknown[0], known)
+        _ = self.laws  # contradictions between constraints show here
+
+    def _check_name(self, parameter: str) -> None:
+        if parameter not in self.parameters:
+            raise_unknown(f"parameter of {self.name}", str(parameter), self.parameters)
+
+    @cached_property
+    def ties(self) -> dict[str, str]:
+        """The parameters that are not drawn, and the one whose value each takes."""
+        return {c.parameter: c.source for c in self.constraints if isinstance(c, Tied)}
+
+    @cached_property
+    def laws(self) -> dict[str, Law]:
+        """The joint law over the stages of every parameter that is drawn, in the order in which they are drawn."""
+        return {
+            name: self._law(name) for name in PARAMETERS[self.kind] if name in self.parameters and name not in self.ties
+        }
+
+    def _law(self, name: str) -> Law:
+        distribution = self.parameters[name]
+        for c in self.constraints:
+            if isinstance(c, Restrict) and c.parameter == name:
+                try:
+                    distribution = distribution.restricted(low=c.low, high=c.high, values=c.values)
+                except ConfigError as error:
+                    raise ConfigError(f"{self.name}: {name}: {error}") from None
+        if self.kind == "regnet":
+            return Once(distribution)
+        orders = {c.order for c in self.constraints if isinstance(c, Ordered) and c.parameter == name}
+        if len(orders) > 1:
+            raise ConfigError(f"{self.name}: '{name}' has more than one order: {', '.join(sorted(orders))}")
+        order = next(iter(orders), None)
+        if order == "constant" or Shared(name) in self.constraints:
+            if order in {"increasing", "decreasing"}:
+                raise ConfigError(f"{self.name}: '{name}' cannot be both shared and {order}")
+            return Once(distribution)
+        if order is None:
+            return PerStage(distribution, self.stages)
+        return InOrder(distribution, self.stages, order)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The windows on complexity that belong to the space."""
+        return tuple(c for c in self.constraints if isinstance(c, Window))
+
+    @property
+    def conditions(self) -> tuple[Where, ...]:
+        """The free predicates."""
+        return tuple(c for c in self.constraints if isinstance(c, Where))
+
+    @property
+    def column_names(self) -> frozenset[str]:
+        """The columns that conditions may read."""
+        per_stage = {
+            name: self.kind == "anynet" and not isinstance(self.laws.get(self.ties.get(name, name)), Once)
+            for name in self.parameters
+        }
+        return column_names(per_stage, self.stages)
+
+    @cached_property
+    def digest(self) -> str:
+        """The identity of what is sampled: 16 hexadecimal digits, the same for spaces that differ in name alone."""
+        return digest({key: value for key, value in self.to_dict().items() if key not in {"name", "description"}})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the space as plain values, as its YAML file has them. A Python predicate is there by name only."""
+        template = self.template.model_dump()
+        return {
+            "name": self.name,
+            "description": self.description,
+            "kind": self.kind,
+            "stages": self.stages,
+            "strides": list(self.strides),
+            "parameters": {
+                name: dict(self.parameters[name].spec) for name in PARAMETERS[self.kind] if name in self.parameters
+            },
+            "constraints": [constraint.spec() for constraint in self.constraints],
+            "network": template,
+        }
+
+    def to_yaml(self, path: Path | str | None = None) -> str:
+        """Return the space as YAML; with `path`, write it there too, for `netspace.spaces.load` to read.
+
+        Raises:
+            ConfigError: a condition is a Python function.
+        """
+        for condition in self.conditions:
+            if not isinstance(condition.condition, Expression):
+                raise ConfigError(
+                    f"{self.name}: the Python predicate {condition.spec()['python']} cannot be written to YAML; "
+                    'write it as where("...")'
+                )
+        text = dump_yaml(self.to_dict())
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+
+def changed_template(template: Template, changes: Mapping[str, Any]) -> Template:
+    """Return `template` with some keys changed; a mapping for `stem` may hold some of its keys only.
+
+    Raises:
+        ConfigError: a key is unknown or its value is not valid.
+    """
+    values = template.model_dump() | dict(changes)
+    if isinstance(values["stem"], Mapping):
+        values["stem"] = template.stem.model_dump() | dict(values["stem"])
+    return Template(**values)
+
+
+def _check_values(name: str, distribution: Distribution) -> None:
+    values = distribution.values
+    if name == "bottleneck_ratio":
+        good, rule = is_whole_ratio(values), "whole, or 1 / whole"
+    elif name == "w_a":
+        good, rule = values >= 0, ">= 0"
+    elif name == "w_m":
+        good, rule = values > 1, "> 1"
+    else:
+        good, rule = (values >= 1) & (values == np.rint(values)), "whole and >= 1"
+    if not good.all():
+        raise ConfigError(f"{name}: every value must be {rule}, got {values[~good][0]:g}")

@@ -1,0 +1,54 @@
+"""Devices: whether one can be used, how much of its memory a training took, and whether it ran out."""
+
+import torch
+
+from netspace.errors import TrainingError
+
+_CUDA_CONTEXT_BYTES = 600 * 2**20  # what a process holds of a GPU before its first tensor, about
+
+_MEMORY_SIGNS = (
+    "can't allocate memory",
+    "not enough memory",
+    "std::bad_alloc",
+    "could not create a primitive",  # oneDNN's, where there is no room for a kernel's code
+    "error: out of memory",  # CUDA's and HIP's own, where torch's allocator did not ask for it
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "ALLOCATION_FAILED",  # ends several of cuDNN 9's
+)
+
+
+def usable_device(device: str | torch.device) -> torch.device:
+    """Return the device.
+
+    Raises:
+        TrainingError: there is no such device here, or its memory is full.
+    """
+    try:
+        found = torch.device(device)
+        torch.empty(1, device=found)
+    except (RuntimeError, AssertionError) as error:
+        # torch explains what a device raises in the lines after the first
+        reason = f"device '{device}' cannot be used ({str(error).splitlines()[0]})"
+        raise TrainingError(f"out of memory: {reason}" if is_out_of_memory(error) else reason) from None
+    return found
+
+
+def forget_peak_memory(device: torch.device) -> None:
+    """Let `memory_share` count from now."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def memory_share(device: torch.device) -> float | None:
+    """Return the largest share of a GPU's memory that this process has held, in [0, 1]; None on the CPU."""
+    if device.type != "cuda":
+        return None
+    total: int = torch.cuda.get_device_properties(device).total_memory
+    return min(1.0, (torch.cuda.max_memory_reserved(device) + _CUDA_CONTEXT_BYTES) / total)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether memory ran out: torch's allocator for GPUs has a class for that, all else only words."""
+    known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    return known or any(sign in str(error) for sign in _MEMORY_SIGNS)
