@@ -7,7 +7,7 @@ import pytest
 from netspace import space as spaces
 from netspace.documents import Document
 from netspace.report import notebook, study_tables
-from netspace.stats.compare import compare
+from netspace.stats.comparison import compare
 from netspace.stats.edf import EDF
 
 

@@ -1,7 +1,6 @@
 """Tables of a study, held against direct arithmetic on what was recorded."""
 
 import math
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -11,8 +10,10 @@ from scipy.stats import mannwhitneyu
 from netspace.arch import AnyNetConfig
 from netspace.errors import StatisticsError, StudyError, UnknownNameError
 from netspace.report import study_tables, verdict_table
-from netspace.results.stopping import Stop, judge_claims
-from netspace.store import Outcome, PlannedRun, Store
+from netspace.report.page import page
+from netspace.report.text import markdown
+from netspace.results.stopping import judge_claims, stopping_chain
+from netspace.store import STATUSES, Outcome, PlannedRun, Store
 
 
 def test_a_failed_run_is_plus_infinity_in_the_population_and_chance_in_the_mean(make_study):
@@ -88,10 +89,10 @@ def test_equal_errors_are_no_difference_and_have_no_best_range(make_study):
 
 def test_a_partial_study_says_so(make_study):
     tables = study_tables(make_study(n=10, finished=6), "small")
-    assert not tables.complete
-    assert tables.state == "PARTIAL: 12 of 20 runs ended; figures and verdicts are preliminary"
+    assert not tables.standing.complete
+    assert tables.standing.state == "PARTIAL: 12 of 20 runs ended; figures and verdicts are preliminary"
     assert tables.verdicts["notes"][0].startswith("preliminary")
-    assert tables.counts.loc["RegNetX", ["planned", "done", "total"]].tolist() == [4, 6, 10]
+    assert tables.standing.counts["RegNetX"] == dict.fromkeys(STATUSES, 0) | {"planned": 4, "done": 6}
     assert tables.summary["n"].tolist() == [6, 6]
 
 
@@ -147,18 +148,26 @@ def test_properties_are_what_was_built_and_varies(make_study):
     assert names[-3:] == ("flops", "params", "activations")
 
 
-def test_failures_keep_their_message_and_show_its_last_line(make_study):
-    failures = study_tables(make_study(n=4, failures={"AnyNetXA": 2}), "small").failures
-    assert failures["status"].tolist() == ["diverged", "failed"]
-    assert failures["reason"].tolist() == ["the loss was not finite", "RuntimeError: <b>boom</b>"]
-    assert failures["message"].tolist()[1].startswith("Traceback")
+def test_failures_keep_their_message_and_show_the_line_with_the_reason(make_study):
+    diverged, failed = study_tables(make_study(n=4, failures={"AnyNetXA": 2}), "small").standing.failures
+    assert (diverged.status, diverged.reason) == ("diverged", "the loss was not finite")
+    assert (failed.status, failed.reason) == ("failed", "RuntimeError: <b>boom</b>")
+    assert failed.message.startswith("Traceback")
+
+
+def test_the_report_names_a_lost_runs_reason_not_the_end_of_its_log(make_study):
+    lost = "the worker vanished: killed by signal 9\nthe last lines of its log:\nepoch 1 of 2"
+    tables = study_tables(make_study(n=4, failures={"AnyNetXA": 2}, message=lost), "small")
+    assert tables.standing.failures[1].reason == "the worker vanished: killed by signal 9"
+    assert "<summary>the worker vanished: killed by signal 9</summary>" in page(tables)
+    assert "the worker vanished: killed by signal 9 |" in markdown(tables)
 
 
 def test_early_stopping_gives_the_verdicts_and_completes_a_study(make_study):
     store = make_study(("a", "b"), n=60, finished=40, gap=20, spec={"stop": {"alpha": 0.05, "delta": 0.1}})
     tables = study_tables(store, "small")
-    assert tables.chain.pairs["a", "b"].decision == "better"
-    assert tables.state == "complete: stopped early, every pair decided with 80 of 120 runs"
+    assert tables.standing.chain.pairs["a", "b"].decision == "better"
+    assert tables.standing.state == "complete: stopped early, every pair decided with 80 of 120 runs"
     row = verdict_table(store, "small").iloc[0]
     assert row["verdict"] == "better"
     assert row["sentence"].startswith("b is better than a: 9 pairs in launch order (9 won, 0 lost).")
@@ -179,7 +188,7 @@ def test_a_pair_that_early_stopping_has_not_decided_is_undecided(make_study):
     store = make_study(("a", "b", "c"), n=8, finished=4, spec={"stop": {"alpha": 0.05, "delta": None}})
     tables = study_tables(store, "small")
     assert tables.verdicts["verdict"].tolist() == ["undecided", "undecided"]
-    assert tables.state.startswith("PARTIAL")
+    assert tables.standing.state.startswith("PARTIAL")
     apart = verdict_table(store, "small", ["a", "c"])
     assert "only indicative" in apart["notes"][0]
 
@@ -187,9 +196,9 @@ def test_a_pair_that_early_stopping_has_not_decided_is_undecided(make_study):
 def test_claims_of_the_study_are_judged(make_study):
     claims = ["b better than a", "a better than b", "errors of a rise with bottleneck_ratio"]
     tables = study_tables(make_study(("a", "b"), n=30, gap=10, spec={"claims": claims}), "small")
-    assert tables.claims["claim"].tolist() == claims
-    assert tables.claims["judgement"].tolist()[:2] == ["confirmed", "refuted"]
-    assert tables.claims["evidence"].str.len().min() > 10
+    assert [one.claim for one in tables.claims] == claims
+    assert [one.judgement for one in tables.claims][:2] == ["confirmed", "refuted"]
+    assert min(len(one.evidence) for one in tables.claims) > 10
 
 
 def test_a_claim_is_judged_by_report_and_command_alike(make_study):
@@ -203,15 +212,15 @@ def test_a_claim_is_judged_by_report_and_command_alike(make_study):
     spec = {"claims": claims, "stop": {"alpha": 0.05, "delta": 0.1}}
     store = make_study(("a", "b"), n=12, spec=spec, drawn=columns)
     tables = study_tables(store, "small")
-    judged = judge_claims(tables.study, store, claims, Stop(**spec["stop"]))
-    assert tables.claims.to_dict("records") == [asdict(one) for one in judged]
+    judged = judge_claims(tables.study, store, claims, stopping_chain(tables.study, store))
+    assert tables.claims == judged
     assert "early stopping" in judged[0].evidence
 
 
 def test_a_claim_that_cannot_be_judged_is_a_row_of_the_report(make_study):
     claims = ["errors of a rise with nothing", "b better than a", "a is good"]
     found = study_tables(make_study(("a", "b"), n=30, gap=10, spec={"claims": claims}), "small").claims
-    assert found["claim"].tolist() == claims
-    assert found["judgement"].tolist() == ["undecided", "confirmed", "undecided"]
-    assert found["evidence"][0].startswith("unknown property of a in the claim 'errors of a rise with nothing'")
-    assert "has none of the valid forms" in found["evidence"][2]
+    assert [one.claim for one in found] == claims
+    assert [one.judgement for one in found] == ["undecided", "confirmed", "undecided"]
+    assert found[0].evidence.startswith("unknown property of a in the claim 'errors of a rise with nothing'")
+    assert "has none of the valid forms" in found[2].evidence

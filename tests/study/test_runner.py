@@ -70,7 +70,7 @@ def test_every_run_is_trained_once_in_launch_order_and_recorded(store):
     assert len(executor.submitted) == end.number("done") == end.total == 10
     assert executor.closed
     assert [run.error for run in store.runs(record.id)] == [float(i) for i in range(10)]
-    assert end.best == 0.0
+    assert (end.best.space, end.best.index, end.best.error) == ("A", 0, 0.0)
 
 
 def test_a_study_at_its_end_trains_nothing(store):
@@ -269,12 +269,12 @@ def test_a_run_that_another_driver_has_taken_over_is_left_to_it(store):
     assert executor.submitted == [ids[0], ids[1], ids[2], ids[1]]
 
 
-def test_progress_counts_and_estimates(store):
+def test_an_observer_sees_every_end_and_what_happened_last(store):
     seen = []
     run_study(plan(store), store, Scripted(lambda job, _: finished(job)), observe=seen.append)
-    assert [progress.ended for progress in seen] == list(range(11))
-    assert seen[0].rate is None
-    assert seen[5].seconds_left == pytest.approx(seen[5].seconds, rel=1e-6)
+    assert [standing.ended for standing in seen] == list(range(11))
+    assert seen[0].rate is seen[0].seconds_left is None
+    assert seen[-1].complete
     assert seen[-1].last.startswith("B 4: 9.00 %")
 
 

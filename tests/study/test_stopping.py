@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from netspace.errors import ConfigError
-from netspace.results.stopping import Stop, stopping_sentences, stopping_state
+from netspace.results.stopping import Stop, stopping_chain, stopping_sentences
 from netspace.stats import SequentialChain, SequentialComparison, StoppingRule, operating_characteristics
 from netspace.store import Outcome, PlannedRun, Store
 from netspace.study import Study, run_study
@@ -58,8 +58,8 @@ def store(tmp_path):
         yield store
 
 
-def plan(store: Store, n: int, spaces: str = "AB"):
-    """Plan n runs of each space; a run's seed is its launch position."""
+def plan(store: Store, n: int, spaces: str = "AB", delta: float | None = 0.1):
+    """Plan n runs of each space with early stopping; a run's seed is its launch position."""
     runs = [
         PlannedRun(
             space=spaces[i % len(spaces)], index=i // len(spaces), launch=i, digest=f"d{i}", config={}, parameters={},
@@ -67,7 +67,7 @@ def plan(store: Store, n: int, spaces: str = "AB"):
         )
         for i in range(n * len(spaces))
     ]  # fmt: skip
-    return store.plan_study("study", {}, "digest", runs)
+    return store.plan_study("study", {"stop": {"alpha": 0.05, "delta": delta}}, "digest", runs)
 
 
 def interleaved(*populations: np.ndarray) -> np.ndarray:
@@ -82,8 +82,8 @@ def planted(theta: float, n: int, seed: int) -> np.ndarray:
 
 def test_a_clear_difference_ends_the_study_and_leaves_the_rest_planned(store):
     record, executor = plan(store, 60), Planted(planted(1.0, 60, seed=0))
-    end = run_study(record, store, executor, stop=RULE)
-    chain = stopping_state(record, store, Stop())
+    end = run_study(record, store, executor)
+    chain = stopping_chain(record, store)
     assert chain.pairs["A", "B"].decision == "better"
     assert chain.pairs["A", "B"].pairs == 9
     # what was in hand when the ninth pair decided is trained to its end
@@ -95,9 +95,9 @@ def test_a_clear_difference_ends_the_study_and_leaves_the_rest_planned(store):
 
 def test_a_stopped_study_trains_nothing_more(store):
     record = plan(store, 60)
-    run_study(record, store, Planted(planted(1.0, 60, seed=0)), stop=RULE)
+    run_study(record, store, Planted(planted(1.0, 60, seed=0)))
     again = Planted(planted(1.0, 60, seed=0))
-    end = run_study(record, store, again, stop=RULE)
+    end = run_study(record, store, again)
     assert again.submitted == []
     assert end.ended == end.total
 
@@ -110,9 +110,9 @@ def test_an_interrupted_study_decides_what_an_uninterrupted_one_decides(tmp_path
             record = plan(store, 200)
             if die_after is not None:
                 with pytest.raises(KeyboardInterrupt):
-                    run_study(record, store, Planted(errors, die_after=die_after), stop=RULE)
-            run_study(record, store, Planted(errors), stop=RULE)
-            one = stopping_state(record, store, Stop()).pairs["A", "B"]
+                    run_study(record, store, Planted(errors, die_after=die_after))
+            run_study(record, store, Planted(errors))
+            one = stopping_chain(record, store).pairs["A", "B"]
             decisions.append((one.decision, one.pairs, one.wins, one.p_value))
     assert decisions[0] == decisions[1]
     assert decisions[0][0] == "better"
@@ -134,16 +134,16 @@ def test_two_drivers_agree_and_stop_together(store, tmp_path):
                     # the other driver waits for the first one's runs: it is interrupted after what it can do alone
                     self.other._left = 10
                     with pytest.raises(KeyboardInterrupt):
-                        run_study(record, again, self.other, stop=RULE)
+                        run_study(record, again, self.other)
             return super().wait(timeout)
 
     first = WithAnother(errors)
-    end = run_study(record, store, first, stop=RULE)
+    end = run_study(record, store, first)
     assert first.other is not None
     ended = [run for run in store.runs(record.id) if run.status == "done"]
     assert [run.attempts for run in ended] == [1] * len(ended)
     assert len(first.other.submitted) >= 10
-    assert stopping_state(record, store, Stop()).pairs["A", "B"].decision == "better"
+    assert stopping_chain(record, store).pairs["A", "B"].decision == "better"
     assert end.ended == end.total < 60
 
 
@@ -151,10 +151,10 @@ def test_a_space_is_trained_on_while_one_of_its_pairs_is_undecided(store):
     n = 200
     rng = np.random.default_rng(0)
     a, b = np.full(n, 90.0), rng.normal(50, 3, n)
-    record = plan(store, n, "ABC")
-    run_study(record, store, Planted(interleaved(a, b, b + rng.normal(0, 3, n))), stop=StoppingRule(delta=None))
+    record = plan(store, n, "ABC", delta=None)
+    run_study(record, store, Planted(interleaved(a, b, b + rng.normal(0, 3, n))))
     counts = store.counts(record.id)
-    chain = stopping_state(record, store, Stop(delta=None))
+    chain = stopping_chain(record, store)
     assert chain.pairs["A", "B"].decision == "better"
     assert chain.pairs["B", "C"].decision == "continue"
     assert chain.rule.threshold == 80
@@ -165,16 +165,16 @@ def test_a_space_is_trained_on_while_one_of_its_pairs_is_undecided(store):
 def test_failed_models_lose_their_pair(store):
     record = plan(store, 60)
     errors = interleaved(np.full(60, np.inf), np.full(60, 80.0))
-    run_study(record, store, Planted(errors), stop=RULE, attempts=1)
-    one = stopping_state(record, store, Stop()).pairs["A", "B"]
+    run_study(record, store, Planted(errors), attempts=1)
+    one = stopping_chain(record, store).pairs["A", "B"]
     assert (one.decision, one.wins) == ("better", 9)
     assert store.counts(record.id)["A"]["failed"] >= 9
 
 
 def test_the_end_says_what_was_decided_and_what_it_saved(store):
     record = plan(store, 60)
-    run_study(record, store, Planted(planted(1.0, 60, seed=0), capacity=1), stop=RULE)
-    decided, cost = stopping_sentences(record, store, Stop())
+    end = run_study(record, store, Planted(planted(1.0, 60, seed=0), capacity=1))
+    decided, cost = stopping_sentences(end.chain, ended=end.ended, planned=end.planned)
     assert decided == "B against A: better, decided after 9 pairs (9 won, 0 lost)"
     assert cost.startswith("18 models spent; all 120 of the study would have been the most, a fixed n = 500 would")
     assert cost.endswith("have spent 1,000")

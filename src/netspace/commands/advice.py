@@ -140,7 +140,7 @@ def claims(
         _write_template(output or Path("paper-claims.yaml"), budget, as_json)
         return
     refuse_useless({"--output": output, "--budget": budget}, "without --template")
-    from netspace.results.stopping import judge_claims
+    from netspace.results.stopping import judge_claims, stopping_chain
     from netspace.study import Study
 
     loaded = Study.load(study)
@@ -148,7 +148,7 @@ def claims(
         raise StudyError(f"{study}: there are no claims; see `netspace claims --template` for a study that has some")
     with open_store(loaded, store, create=False) as opened:
         record = started(loaded, opened)
-        judged = judge_claims(record, opened, loaded.claims, loaded.spec.stop)
+        judged = judge_claims(record, opened, loaded.claims, stopping_chain(record, opened))
     rows = [asdict(one) for one in judged]
     if as_json:
         print_json(rows)

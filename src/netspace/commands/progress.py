@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from netspace.study.runner import Progress
+    from netspace.results.standing import Standing
     from netspace.training.latency import Timings
 
 PLAIN_INTERVAL = 10.0
@@ -20,7 +20,7 @@ PLAIN_INTERVAL = 10.0
 
 
 @contextmanager
-def watch(name: str) -> Iterator[Callable[["Progress"], None]]:
+def watch(name: str) -> Iterator[Callable[["Standing"], None]]:
     """Give what shows the progress of study `name` while the block runs."""
     with ExitStack() as stack:
         display = _display(stack, first_after=0.0)
@@ -84,15 +84,15 @@ class _PlainLines:
         self._next, self._last = time.monotonic() + PLAIN_INTERVAL, line
 
 
-def describe(progress: "Progress") -> str:
+def describe(standing: "Standing") -> str:
     """Return how many runs ended and failed, the rate, the time left and the best error, in a line."""
-    parts = [f"{progress.ended}/{progress.total} runs"]
-    failed = progress.number("diverged", "failed", "lost")
+    parts = [f"{standing.ended}/{standing.total} runs"]
+    failed = standing.number("diverged", "failed", "lost")
     parts += [f"{failed} failed"] if failed else []
-    if progress.rate is not None and progress.seconds_left is not None:
-        parts += [f"{progress.rate:.0f}/h", f"{duration(progress.seconds_left)} left"]
-    if progress.best is not None:
-        parts.append(f"best {progress.best:.2f} %")
+    if standing.rate is not None and standing.seconds_left is not None:
+        parts += [f"{standing.rate:.0f}/h", f"{duration(standing.seconds_left)} left"]
+    if standing.best is not None:
+        parts.append(f"best {standing.best.error:.2f} %")
     return " · ".join(parts)
 
 

@@ -2,7 +2,7 @@
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,6 @@ from netspace.commands.study_argument import Results, StudyName, results_of
 
 if TYPE_CHECKING:
     from netspace.results.standing import Standing
-    from netspace.store import Store, StudyRecord
 
 SHOWN = 5
 
@@ -45,34 +44,25 @@ def status(
 
     with results_of(study, store, name) as (opened, record, _):
         if not watch:
-            _show(standing(record, opened), _stopping(record, opened), as_json)
+            _show(standing(record, opened), as_json)
             return
         console = Console()
         with suppress(KeyboardInterrupt):
             while True:
                 now = standing(record, opened)
-                stopping = _stopping(record, opened)
                 if console.is_terminal:
                     console.clear()
-                _show(now, stopping, as_json)
-                if now.ended == now.total:
+                _show(now, as_json)
+                if now.complete:
                     return
                 time.sleep(2.0 if interval is None else interval)
 
 
-def _stopping(record: "StudyRecord", store: "Store") -> list[dict[str, Any]]:
-    from netspace.results.stopping import stop_of, stopping_state, stopping_table
-
-    stop = stop_of(record)
-    return [] if stop is None else stopping_table(stopping_state(record, store, stop))
-
-
-def _show(now: "Standing", stopping: list[dict[str, Any]], as_json: bool) -> None:
+def _show(now: "Standing", as_json: bool) -> None:
     from netspace.commands.progress import duration
-    from netspace.results.standing import first_line
 
     if as_json:
-        print_json(now.as_dict() | {"stopping": stopping})
+        print_json(now.as_dict())
         return
     states = list(next(iter(now.counts.values())))
     print_table(["space", *states], ([space, *numbers.values()] for space, numbers in now.counts.items()))
@@ -81,15 +71,15 @@ def _show(now: "Standing", stopping: list[dict[str, Any]], as_json: bool) -> Non
         facts.append(f"early stopping spared {now.spared}")
     if now.rate is not None and now.seconds_left is not None:
         facts += [f"{now.rate:.0f}/h", f"{duration(now.seconds_left)} left"]
-    elif now.ended < now.total and not any(numbers["running"] for numbers in now.counts.values()):
+    elif not now.complete and not now.number("running"):
         facts.append("none is running")
     print(" · ".join(facts))
     if now.best is not None:
         print(f"best so far: {now.best.error:.2f} % ({now.best.space} {now.best.index})")
-    if stopping:
-        print_records(stopping, False)
+    if now.chain is not None:
+        print_records(now.chain.table(), False)
     for run in now.troubled[-SHOWN:]:
-        print(f"retried: {run.space} {run.index}: {first_line(run)}")
+        print(f"retried: {run.space} {run.index}: {run.reason}")
     if len(now.failures) > SHOWN:
         print(f"the last {SHOWN} of {len(now.failures)} failures:")
     print_failures(now.failures[-SHOWN:])

@@ -10,7 +10,7 @@ import typer
 
 from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Track, Workers, refuse_useless
 from netspace.commands.output import TABLES, make_folder, print_json, print_table, write_text
-from netspace.commands.study_argument import Results, StudyName, is_store, open_store, results_of, started
+from netspace.commands.study_argument import Results, StudyName, is_store, open_store, results_of
 from netspace.commands.table_comparison import compare_table
 from netspace.errors import StudyError
 
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from netspace.store import RunRecord, Store
-    from netspace.study import Study
-    from netspace.study.runner import Progress
+    from netspace.results.standing import Standing
+    from netspace.store import RunState
 
 
 def demo(
@@ -98,7 +97,8 @@ def run(
         quiet=as_json,
     )
     if as_json:
-        print_json({"runs": end.total, "counts": end.counts, "spared": end.spared, "best_error": end.best})
+        best = None if end.best is None else end.best.error
+        print_json({"runs": end.total, "counts": end.counts, "spared": end.spared, "best_error": best})
         return
     named = ["netspace", "report", str(study), *([] if store is None else ["--store", where])]
     print(f"Next: {shlex.join([*named, '-o', f'{study.stem}-report'])}")
@@ -115,13 +115,12 @@ def _train(
     checkpoint_every: float = 30,
     track: "Sequence[str]" = (),
     quiet: bool = False,
-) -> "tuple[Progress, str]":
+) -> "tuple[Standing, str]":
     """Run a study with its progress on the terminal; return its end and its store, any password hidden.
 
     `quiet` leaves standard output alone.
     """
     from netspace.commands.progress import watch, watch_timings
-    from netspace.results.standing import standing
     from netspace.study import Study
     from netspace.study.executors import get_executor
     from netspace.study.tracked_runs import StudyTracking
@@ -155,8 +154,8 @@ def _train(
                 print(f"\nInterrupted; finished runs are recorded. Resume with: {again}", file=sys.stderr)
                 raise
         if not quiet:
-            print_stopping(loaded, opened)
-            print_failures(standing(started(loaded, opened), opened).failures)
+            print_stopping(end)
+            print_failures(end.failures)
     if not quiet:
         failed = end.number("diverged", "failed", "lost")
         print(f"{end.number('done')} of {end.total} runs done, {failed} diverged, failed or lost.")
@@ -261,6 +260,7 @@ def compare(
         netspace compare sweep.csv --error-column top1 --status-column state --chance 90
     """
     from netspace.report import verdict_table
+    from netspace.results.standing import standing
 
     if spaces and len(spaces) != 2:
         raise StudyError(f"compare takes two spaces, or none to compare each with the one before; got {len(spaces)}")
@@ -285,10 +285,10 @@ def compare(
         },
         f"on {study}, which is not a table ({', '.join(TABLES)})",
     )
-    with results_of(study, store, name) as (opened, record, loaded):
+    with results_of(study, store, name) as (opened, record, _):
         _print_verdicts(verdict_table(opened, record.name, spaces or None), as_json)
-        if not as_json and loaded is not None:
-            print_stopping(loaded, opened)
+        if not as_json:
+            print_stopping(standing(record, opened))
 
 
 def _print_verdicts(table: "pd.DataFrame", as_json: bool) -> None:
@@ -305,20 +305,18 @@ def _print_verdicts(table: "pd.DataFrame", as_json: bool) -> None:
         print("\n".join(f"  {line}" for line in lines) + "\n")
 
 
-def print_stopping(study: "Study", store: "Store") -> None:
+def print_stopping(standing: "Standing") -> None:
     """Print what early stopping decided, if the study uses it."""
     from netspace.results.stopping import stopping_sentences
 
-    if study.spec.stop is not None:
+    if standing.chain is not None:
         print("Early stopping (valid however often it is looked at, unlike the verdicts for a fixed n):")
-        for sentence in stopping_sentences(started(study, store), store, study.spec.stop):
+        for sentence in stopping_sentences(standing.chain, ended=standing.ended, planned=standing.planned):
             print(f"  {sentence}")
 
 
-def print_failures(failures: "Sequence[RunRecord]") -> None:
+def print_failures(failures: "Sequence[RunState]") -> None:
     """Print a line for each run that gave no result."""
-    from netspace.results.standing import first_line
-
     for run in failures:
         attempts = f" after {run.attempts} attempts" if run.attempts > 1 else ""
-        print(f"{run.status}: {run.space} {run.index}{attempts}: {first_line(run)}")
+        print(f"{run.status}: {run.space} {run.index}{attempts}: {run.reason}")

@@ -11,12 +11,11 @@ from netspace.results.figure_tables import (
     chosen_curves,
     complexity_fits,
     e_fit_table,
-    e_process_table,
     efficiency_table,
     front_table,
-    thresholds,
     trend_table,
 )
+from netspace.results.stopping import e_process_table, thresholds
 from netspace.results.study_tables import StudyTables, edf_table, study_tables, verdict_table
 
 __all__ = [

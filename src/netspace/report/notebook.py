@@ -22,7 +22,7 @@ from netspace.report.text import figure_text
 from netspace.results.runs import label, properties_of, structure, unit
 from netspace.results.study_tables import StudyTables, edf_table, study_tables
 from netspace.space import DesignSpace, Population
-from netspace.stats.compare import Comparison
+from netspace.stats.comparison import Comparison
 from netspace.stats.edf import EDF
 from netspace.store import Store
 
@@ -116,7 +116,7 @@ def tables_html(tables: StudyTables) -> str:
     best = tables.best[["error", "space", "structure", "flops", "params", "activations"]]
     return (
         _heading(tables.study.name)
-        + f"<p>{html.escape(tables.state)}</p><ul>{verdicts}</ul>"
+        + f"<p>{html.escape(tables.standing.state)}</p><ul>{verdicts}</ul>"
         + figure_html(edf_figure(tables.edf, tables.summary))
         + table_html(best)
     )

@@ -26,6 +26,7 @@ from netspace.results.runs import is_logarithmic, label, unit
 from netspace.results.study_tables import StudyTables
 from netspace.space.definition import PARAMETERS
 from netspace.space.population import column_names
+from netspace.store import STATUSES
 
 _STAGES = ("depths", "widths", "strides", "bottleneck_ratios", "group_widths")
 _MARKS = {
@@ -60,8 +61,8 @@ def page(tables: StudyTables, pictures: Sequence[Picture] = ()) -> str:
         title=_text(f"{tables.study.name}: netspace study"),
         css=css,
         name=_text(tables.study.name),
-        state=_text(tables.state),
-        state_class="complete" if tables.complete else "partial",
+        state=_text(tables.standing.state),
+        state_class="complete" if tables.standing.complete else "partial",
         facts=_facts(tables),
         verdicts=_verdicts(tables) + _claims(tables),
         best=_best(tables),
@@ -209,13 +210,13 @@ def _verdicts(tables: StudyTables) -> str:
 
 
 def _claims(tables: StudyTables) -> str:
-    if tables.claims.empty:
+    if not tables.claims:
         return ""
     marks = {"confirmed": "better", "refuted": "worse", "undecided": "none"}
     parts = [
-        f'<div class="verdict {marks[judgement]}"><p><strong>{judgement}</strong>: {_text(claim)}</p>'
-        f'<p class="note">{_text(evidence)}</p></div>'
-        for claim, judgement, evidence in tables.claims.itertuples(index=False)
+        f'<div class="verdict {marks[one.judgement]}"><p><strong>{one.judgement}</strong>: {_text(one.claim)}</p>'
+        f'<p class="note">{_text(one.evidence)}</p></div>'
+        for one in tables.claims
     ]
     return f"<h3>Claims</h3>{''.join(parts)}"
 
@@ -270,21 +271,21 @@ def _figures(pictures: Sequence[Picture]) -> str:
 
 
 def _failures(tables: StudyTables) -> str:
-    if tables.failures.empty:
+    if not tables.standing.failures:
         return '<p class="lead">None.</p>'
     rows = []
-    for row in tables.failures.to_dict("records"):
-        whole = _Markup(
-            f"<details><summary>{_text(row['reason'])}</summary><pre>{_text(row['message'])}</pre></details>"
-        )
-        reason = whole if row["message"].strip() != row["reason"] and row["message"] else row["reason"]
-        rows.append([row["space"], row["index"], row["status"], row["attempts"], reason])
+    for run in tables.standing.failures:
+        message = (run.message or "").strip()
+        whole = _Markup(f"<details><summary>{_text(run.reason)}</summary><pre>{_text(message)}</pre></details>")
+        reason = run.reason if message in ("", run.reason) else whole
+        rows.append([run.space, run.index, run.status, run.attempts, reason])
     return _table(["space", "network", "status", "attempts", "reason"], rows)
 
 
 def _study(tables: StudyTables) -> str:
-    counts = tables.counts.reset_index()
-    parts = [_table(list(counts.columns), counts.to_numpy().tolist())]
+    counts = tables.standing.counts
+    rows = [[space, *numbers.values(), sum(numbers.values())] for space, numbers in counts.items()]
+    parts = [_table(["space", *STATUSES, "total"], rows)]
     parts.append(_details("Specification", f"<pre>{_text(dump_yaml(dict(tables.study.spec)))}</pre>"))
     if not tables.environments.empty:
         environments = tables.environments.fillna("")

@@ -39,15 +39,16 @@ def duration(seconds: float) -> str:
 
 def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
     """Return the report as Markdown: verdicts, tables, and links to `pictures` (paths relative to the text)."""
-    parts = [f"# {_escaped(tables.study.name)}", f"**{_escaped(tables.state)}**", "## Verdicts"]
+    parts = [f"# {_escaped(tables.study.name)}", f"**{_escaped(tables.standing.state)}**", "## Verdicts"]
     if tables.verdicts.empty:
         parts.append("One space: there is nothing to compare it with.")
     for row in tables.verdicts.to_dict("records"):
         notes = "; ".join(filter(None, [row["dominance"], row["notes"]]))
         parts.append(f"- {_escaped(row['sentence'])}" + (f" ({_escaped(notes)})" if notes else ""))
-    if not tables.claims.empty:
+    if tables.claims:
         parts.append("## Claims")
-        parts.append(_table(list(tables.claims.columns), tables.claims.to_numpy().tolist()))
+        judged = [[one.claim, one.judgement, one.evidence] for one in tables.claims]
+        parts.append(_table(["claim", "judgement", "evidence"], judged))
     parts.append("## Error distributions")
     parts += [f"![{_escaped(path.stem)}]({path.as_posix()})" for path in pictures]
     rows = [
@@ -74,7 +75,7 @@ def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
         ]
         parts.append(_table(["space", "property", "from", "likely best", "to", "p of the width"], ranges))
     parts.append("## Failures")
-    failed = [[row["space"], row["index"], row["status"], row["reason"]] for row in tables.failures.to_dict("records")]
+    failed = [[run.space, run.index, run.status, run.reason] for run in tables.standing.failures]
     parts.append(_table(["space", "network", "status", "reason"], failed) if failed else "None.")
     parts += ["## Study", f"Training time {duration(tables.seconds)}; error of guessing {tables.chance:g} %."]
     parts.append(_block(dump_yaml(dict(tables.study.spec))))

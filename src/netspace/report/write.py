@@ -20,13 +20,12 @@ from netspace.results.figure_tables import (
     chosen_curves,
     complexity_fits,
     e_fit_table,
-    e_process_table,
     efficiency_table,
     front_table,
     ranked,
-    thresholds,
     trend_table,
 )
+from netspace.results.stopping import e_process_table, thresholds
 from netspace.results.study_tables import DATA_FILE, RECIPE_FILE, StudyTables, network_file, study_tables
 from netspace.stats.sequential import StoppingRule
 from netspace.store import Store
@@ -130,7 +129,8 @@ def figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
         efficiency_figure(efficiency_table(tables.populations, tables.chance)),
     )
     if len(evidence := e_process_table(runs, tables.spaces)):
-        rule = StoppingRule() if tables.chain is None else tables.chain.rule
+        chain = tables.standing.chain
+        rule = StoppingRule() if chain is None else chain.rule
         limits = thresholds(len(tables.spaces) - 1, rule.alpha)
         yield "evidence", "Evidence pair by pair in launch order (e-process).", e_process_figure(evidence, limits)
     if len(curves := chosen_curves(runs, tables.curves)):

@@ -15,7 +15,7 @@ from netspace.stats import ranges
 from netspace.stats.arguments import Floats, as_finite, require_variety
 from netspace.stats.chain import INDICATIVE, SequentialChain
 from netspace.stats.claims import DELTA, BestBetween, Claim, Equivalent, Order, Trend, parse_claim, resolve_claim
-from netspace.stats.compare import MIN_MODELS, Comparison, compare_chain
+from netspace.stats.comparison import MIN_MODELS, Comparison, compare_chain
 from netspace.stats.fit import e_fit
 from netspace.stats.ranges import best_range
 from netspace.stats.superiority import superiority
@@ -25,8 +25,6 @@ FITTED = "e_fit"
 """The property that is computed, where the table has no such column, from those of the stages' depths and widths."""
 MIN_MODELS_OF_PROPERTY = ranges.MIN_MODELS
 """Models below which nothing is said about a property."""
-BOOKKEEPING = ("index", "launch", "seed", "attempts", "message")
-"""Columns of a study's runs that are no property of a model."""
 Finding = tuple[Judgement, str]
 
 
@@ -118,28 +116,6 @@ def judge(
                 found = _by_property(one, place, models[place], errors[place], alpha)
         judged.append(JudgedClaim(claim=one.text, judgement=found[0], evidence=found[1]))
     return judged
-
-
-def judge_runs(
-    claims: Sequence[str | Claim],
-    runs: pd.DataFrame,
-    *,
-    spaces: Sequence[str],
-    chain: SequentialChain | None,
-    lenient: bool = False,
-) -> list[JudgedClaim]:
-    """Judge claims about a study, see `judge`, by what its store tells of the runs that ended.
-
-    Args:
-        claims: as text or parsed.
-        runs: the runs that ended, with the columns of `Store.frame`.
-        spaces, chain, lenient: see `judge`.
-
-    Raises:
-        StatisticsError, UnknownNameError: see `judge`.
-    """
-    models = runs.drop(columns=list(BOOKKEEPING))
-    return judge(claims, models, spaces=spaces, chain=chain, lenient=lenient, status="status")
 
 
 def property_values(models: pd.DataFrame, name: str) -> Floats:

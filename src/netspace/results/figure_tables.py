@@ -1,8 +1,7 @@
-"""Tables behind the paper's further figures: search efficiency, structure, cost, curves and evidence over pairs."""
+"""Tables behind the paper's further figures: search efficiency, structure, cost and curves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,6 @@ from netspace.errors import StatisticsError
 from netspace.stats.best_of import BestOf
 from netspace.stats.fit import fit_widths
 from netspace.stats.ranges import MIN_MODELS, best_range
-from netspace.stats.sequential import StoppingRule, log_e_value
-from netspace.store import FINAL
 
 FITTED = 24
 """Networks of a space whose widths are fitted: a fit takes some 10 ms, and so many show the trend."""
@@ -223,48 +220,3 @@ def chosen_curves(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
             parts.append(part.assign(space=space, role=role))
     columns = ["space", "role", "run_id", "epoch", "val_error"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def e_process_table(runs: pd.DataFrame, spaces: Sequence[str]) -> pd.DataFrame:
-    """Return the evidence for and against each space, pair by pair in launch order, against the one before it.
-
-    The t-th network of a space is paired with the t-th of the other; the first pair that is not complete holds all
-    later ones. See `netspace.stats.sequential`.
-
-    Returns:
-        Columns `against`, `space`, `pair` (from 1), `better`, `worse`: log10 of the e-values; 0 before
-        any decided pair.
-    """
-    parts = []
-    ended = runs[runs["status"].isin(FINAL)]
-    scores = {space: models.set_index("index")["score"] for space, models in ended.groupby("space", sort=False)}
-    for first, second in pairwise(spaces):
-        if first not in scores or second not in scores:
-            continue
-        both = pd.concat([scores[first], scores[second]], axis=1, keys=["a", "b"], join="inner").sort_index()
-        complete = both[both.index == np.arange(len(both))]
-        wins = (complete["b"] < complete["a"]).cumsum().to_numpy()
-        losses = (complete["b"] > complete["a"]).cumsum().to_numpy()
-        parts.append(
-            pd.DataFrame(
-                {
-                    "against": first,
-                    "space": second,
-                    "pair": np.arange(1, len(complete) + 1),
-                    "better": log_e_value(wins, losses) / np.log(10),
-                    "worse": log_e_value(losses, wins) / np.log(10),
-                }
-            )
-        )
-    columns = ["against", "space", "pair", "better", "worse"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-
-
-def thresholds(pairs: int, alpha: float = 0.05) -> dict[str, float]:
-    """Return log10 of the e-values at which a two-sided decision falls: for one pair of spaces, and for a chain."""
-    single = StoppingRule(alpha=alpha)
-    found = {f"one comparison: {single.threshold:g}": float(np.log10(single.threshold))}
-    if pairs > 1:
-        chain = StoppingRule(alpha=alpha, chain=pairs)
-        found[f"chain of {pairs}: {chain.threshold:g}"] = float(np.log10(chain.threshold))
-    return found

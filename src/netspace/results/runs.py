@@ -8,10 +8,7 @@ from typing import Any
 import pandas as pd
 
 from netspace.arch import MEASURES
-from netspace.store import FINAL, RunRecord
-
-FAILED = tuple(status for status in FINAL if status != "done")
-"""The statuses of a run that ended without an error: it counts as +inf for ranks, as chance for means."""
+from netspace.store import FAILED, RunRecord
 
 STAGE_COLUMNS = {
     "depths": "depth",

@@ -1,15 +1,16 @@
-"""Where a study stands, told by its store alone: for whoever looks on from another terminal."""
+"""Where a study stands, as its store says: for the driver that trains it and for whoever looks on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from netspace.results.stopping import spared_runs, stop_of, stopping_state
-from netspace.store import RunRecord, Status, Store, StudyRecord
-from netspace.store.schema import FINAL
+from netspace.store import FAILED, FINAL, RunState, Status, Store, StudyRecord
+
+if TYPE_CHECKING:
+    from netspace.stats.chain import SequentialChain
 
 RECENT = 20
-"""Runs whose durations tell how long one takes now; a study's first runs may have met an idle machine."""
+"""Runs whose durations say how long one takes now; a study's first runs may have met an idle machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,31 +19,58 @@ class Standing:
 
     Attributes:
         name: of the study.
-        counts: runs by space and status.
+        counts: runs by space and status, spaces in the order of the study.
         spared: planned runs that early stopping made unnecessary.
-        rate: runs per hour that end while as many are trained as now; None where none is, or none has ended yet.
+        rate: runs per hour that end while as many are trained as now; None if none is, or none has ended yet.
         best: the run of the lowest error so far.
         failures: runs that diverged, failed or were lost, the last to end last.
         troubled: runs of which an attempt failed and that are tried again, or are waiting to be.
+        chain: where early stopping stands; None for a study without.
+        last: what the driver that asks saw last, in a line; empty for anyone else.
     """
 
     name: str
     counts: dict[str, dict[Status, int]]
     spared: int
     rate: float | None
-    best: RunRecord | None
-    failures: tuple[RunRecord, ...]
-    troubled: tuple[RunRecord, ...]
+    best: RunState | None
+    failures: tuple[RunState, ...]
+    troubled: tuple[RunState, ...]
+    chain: "SequentialChain | None" = None
+    last: str = ""
+
+    def number(self, *statuses: Status) -> int:
+        """Return how many runs have one of these statuses."""
+        return sum(counts[status] for counts in self.counts.values() for status in statuses)
+
+    @property
+    def planned(self) -> int:
+        """Runs of the study, ended or not."""
+        return sum(sum(counts.values()) for counts in self.counts.values())
 
     @property
     def total(self) -> int:
         """Runs of the study, without those that early stopping spared."""
-        return sum(sum(counts.values()) for counts in self.counts.values()) - self.spared
+        return self.planned - self.spared
 
     @property
     def ended(self) -> int:
         """Runs that came to an end, however."""
-        return sum(counts[status] for counts in self.counts.values() for status in FINAL)
+        return self.number(*FINAL)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every run ended that is needed."""
+        return self.ended == self.total
+
+    @property
+    def state(self) -> str:
+        """How far the study is, in words."""
+        if self.complete and self.spared:
+            return f"complete: stopped early, every pair decided with {self.ended} of {self.planned} runs"
+        if self.complete:
+            return f"complete: {self.planned} runs"
+        return f"PARTIAL: {self.ended} of {self.total} runs ended; figures and verdicts are preliminary"
 
     @property
     def seconds_left(self) -> float | None:
@@ -63,30 +91,44 @@ class Standing:
             "best": None if best is None else {"space": best.space, "index": best.index, "error": best.error},
             "failures": [_evidence(run) for run in self.failures],
             "tried_again": [_evidence(run) for run in self.troubled],
+            "stopping": [] if self.chain is None else self.chain.table(),
         }
 
 
 def standing(record: StudyRecord, store: Store) -> Standing:
-    """Return where the study stands.
+    """Return where the study stands, early stopping included.
 
     Raises:
         StoreError: the store cannot be read.
     """
-    runs, counts, stop = store.runs(record.id), store.counts(record.id), stop_of(record)
-    needed = None if stop is None else stopping_state(record, store, stop).needed
+    if record.spec.get("stop") is None:
+        return standing_with(record, store, None)
+    from netspace.results.stopping import stopping_chain  # the statistics, which take a second to load
+
+    return standing_with(record, store, stopping_chain(record, store))
+
+
+def standing_with(record: StudyRecord, store: Store, chain: "SequentialChain | None", last: str = "") -> Standing:
+    """Return where the study stands, for whoever follows early stopping with a chain of its own."""
+    counts, runs = store.overview(record.id, recent=RECENT)
     ended = sorted((run for run in runs if run.status in FINAL), key=lambda run: run.finished or 0.0)
+    needed = counts.keys() if chain is None else chain.needed
+    running = sum(numbers["running"] for numbers in counts.values())
     return Standing(
         name=record.name,
         counts=counts,
-        spared=spared_runs(counts, needed),
-        rate=_rate(ended, sum(run.status == "running" for run in runs)),
+        spared=sum(numbers["planned"] for space, numbers in counts.items() if space not in needed),
+        rate=_rate(ended, running),
         best=min((run for run in ended if run.error is not None), key=lambda run: run.error or 0.0, default=None),
-        failures=tuple(run for run in ended if run.status != "done"),
+        failures=tuple(run for run in ended if run.status in FAILED),
         troubled=tuple(run for run in runs if run.status in ("planned", "running") and run.message),
+        chain=chain,
+        last=last,
     )
 
 
-def _rate(ended: Sequence[RunRecord], running: int) -> float | None:
+def _rate(ended: Sequence[RunState], running: int) -> float | None:
+    # Little's law: what is trained at a time, over how long a run takes, whether or not it waits in a queue first
     took = [
         run.finished - run.started
         for run in ended[-RECENT:]
@@ -95,11 +137,6 @@ def _rate(ended: Sequence[RunRecord], running: int) -> float | None:
     return 3600 * running * len(took) / sum(took) if took and running else None
 
 
-def first_line(run: RunRecord) -> str:
-    """Return the reason of a run's failure in a line."""
-    return next(iter((run.message or "").splitlines()), "") or "the loss was not finite"
-
-
-def _evidence(run: RunRecord) -> dict[str, Any]:
+def _evidence(run: RunState) -> dict[str, Any]:
     kept = ("space", "index", "status", "attempts", "message")
     return {name: getattr(run, name) for name in kept}

@@ -1,18 +1,28 @@
-"""Early stopping of a study: what its file says, where it stands, and what that means for its claims."""
+"""Early stopping of a study, from what it was started with and its results; and what both say of its claims."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 from pydantic import Field
 
 from netspace.documents import Document
 from netspace.errors import StudyError
-from netspace.results.claims import JudgedClaim, judge_runs
-from netspace.stats import Claim, SequentialChain, SequentialComparison, StoppingRule
-from netspace.store import FINAL, Status, Store, StudyRecord
+from netspace.stats.chain import SequentialChain
+from netspace.stats.sequential import SequentialComparison, StoppingRule, log_e_value
+from netspace.store import FINAL, Store, StudyRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from netspace.results.claims import JudgedClaim
+    from netspace.stats.claims import Claim
 
 PAPER_N = 500
-"""Models of each space in the RegNet paper: what early stopping is held against."""
+"""Models of each space in the RegNet paper: what early stopping is compared with."""
+BOOKKEEPING = ("index", "launch", "seed", "attempts", "message")
+"""Columns of a study's runs that are no property of a model."""
 
 
 class Stop(Document):
@@ -33,69 +43,103 @@ class Stop(Document):
         return StoppingRule(alpha=self.alpha, delta=self.delta)
 
 
-def stop_of(record: StudyRecord) -> Stop | None:
-    """Return the rule that a stored study was started with; None where it trains all its models."""
-    stop = record.spec.get("stop")
-    return None if stop is None else Stop(**stop)
+def stopping_chain(record: StudyRecord, store: Store) -> SequentialChain | None:
+    """Return where each pair of neighbouring spaces stands, or None for a study without early stopping."""
+    stop, spaces = record.spec.get("stop"), list(store.counts(record.id))
+    if stop is None or len(spaces) < 2:
+        return None
+    return SequentialChain.replay(store.errors(record.id), spaces, Stop(**stop).rule)
 
 
-def spared_runs(counts: Mapping[str, Mapping[Status, int]], needed: Collection[str] | None) -> int:
-    """Return how many planned runs early stopping has made unnecessary.
-
-    Args:
-        counts: runs by space and status.
-        needed: spaces of which more models are wanted; None for all.
-    """
-    if needed is None:
-        return 0
-    return sum(by_status["planned"] for space, by_status in counts.items() if space not in needed)
-
-
-def stopping_state(record: StudyRecord, store: Store, stop: Stop) -> SequentialChain:
-    """Return where the pairs of a study stand, from what `store` holds of its runs."""
-    return SequentialChain.replay(store.errors(record.id), list(store.counts(record.id)), stop.rule)
-
-
-def stopping_table(chain: SequentialChain) -> list[dict[str, Any]]:
-    """Return one row per pair: the spaces, the decision, the pairs counted, and the running p-value."""
+def stopping_sentences(chain: SequentialChain, *, ended: int, planned: int) -> list[str]:
+    """Say what early stopping decided, and how many models it spent where fixed numbers would have spent how many."""
+    fixed = PAPER_N * len(chain.spaces)
+    cost = f"{ended} models spent; all {planned} of the study would have been the most"
     return [
-        {
-            "space": second,
-            "against": first,
-            "decision": "undecided" if comparison.decision == "continue" else comparison.decision,
-            "pairs": comparison.pairs,
-            "wins": comparison.wins,
-            "losses": comparison.losses,
-            "ties": comparison.ties,
-            "p_value": comparison.p_value,
-        }
-        for (first, second), comparison in chain.pairs.items()
+        *(_sentence(pair, one) for pair, one in chain.pairs.items()),
+        f"{cost}, a fixed n = {PAPER_N} would have spent {fixed:,}",
     ]
 
 
-def stopping_sentences(record: StudyRecord, store: Store, stop: Stop) -> list[str]:
-    """Say what early stopping decided, and how many models it spent where fixed numbers would have spent how many."""
-    chain, counts = stopping_state(record, store, stop), store.counts(record.id)
-    spent = sum(numbers[status] for numbers in counts.values() for status in FINAL)
-    planned = [sum(numbers.values()) for numbers in counts.values()]
-    return [*(_sentence(pair, one) for pair, one in chain.pairs.items()), _cost(spent, planned)]
-
-
 def judge_claims(
-    record: StudyRecord, store: Store, claims: Sequence[Claim | str], stop: Stop | None
-) -> list[JudgedClaim]:
+    record: StudyRecord,
+    store: Store,
+    claims: Sequence["Claim | str"],
+    chain: SequentialChain | None,
+    *,
+    lenient: bool = False,
+) -> "list[JudgedClaim]":
     """Judge claims about a study by its runs that ended; what early stopping decided stands as decided.
+
+    Args:
+        record: the study in `store`.
+        store: where its runs are.
+        claims: as text or parsed.
+        chain: see `stopping_chain`.
+        lenient: whether a claim that cannot be read, or names what the study does not have, is undecided (the evidence
+            says why) instead of an error.
 
     Raises:
         StudyError: no run has ended.
         StatisticsError, UnknownNameError: a claim that cannot be read, or names what the study does not have.
     """
+    from netspace.results.claims import judge
+
+    if not claims:
+        return []
     runs = store.frame(record.id)
-    runs = runs[runs["status"].isin(FINAL)]
-    if runs.empty:
+    ended = runs[runs["status"].isin(FINAL)].drop(columns=list(BOOKKEEPING))
+    if ended.empty:
         raise StudyError(f"{store.where}: no run of study '{record.name}' has ended; there is nothing to judge by")
-    chain = None if stop is None else stopping_state(record, store, stop)
-    return judge_runs(claims, runs, spaces=list(store.counts(record.id)), chain=chain)
+    spaces = list(runs["space"].unique())
+    return judge(claims, ended, spaces=spaces, chain=chain, lenient=lenient, status="status")
+
+
+def e_process_table(runs: "pd.DataFrame", spaces: Sequence[str]) -> "pd.DataFrame":
+    """Return the evidence for and against each space, pair by pair in launch order, against the one before it.
+
+    The t-th network of a space is paired with the t-th of the other; the first pair that is not complete holds all
+    later ones. See `netspace.stats.sequential`.
+
+    Returns:
+        Columns `against`, `space`, `pair` (from 1), `better`, `worse`: log10 of the e-values; 0 before
+        any decided pair.
+    """
+    import pandas as pd
+
+    parts = []
+    ended = runs[runs["status"].isin(FINAL)]
+    scores = {space: models.set_index("index")["score"] for space, models in ended.groupby("space", sort=False)}
+    for first, second in pairwise(spaces):
+        if first not in scores or second not in scores:
+            continue
+        both = pd.concat([scores[first], scores[second]], axis=1, keys=["a", "b"], join="inner").sort_index()
+        complete = both[both.index == np.arange(len(both))]
+        wins = (complete["b"] < complete["a"]).cumsum().to_numpy()
+        losses = (complete["b"] > complete["a"]).cumsum().to_numpy()
+        parts.append(
+            pd.DataFrame(
+                {
+                    "against": first,
+                    "space": second,
+                    "pair": np.arange(1, len(complete) + 1),
+                    "better": log_e_value(wins, losses) / np.log(10),
+                    "worse": log_e_value(losses, wins) / np.log(10),
+                }
+            )
+        )
+    columns = ["against", "space", "pair", "better", "worse"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def thresholds(pairs: int, alpha: float = 0.05) -> dict[str, float]:
+    """Return log10 of the e-values at which a two-sided decision falls: for one pair of spaces, and for a chain."""
+    single = StoppingRule(alpha=alpha)
+    found = {f"one comparison: {single.threshold:g}": float(np.log10(single.threshold))}
+    if pairs > 1:
+        chain = StoppingRule(alpha=alpha, chain=pairs)
+        found[f"chain of {pairs}: {chain.threshold:g}"] = float(np.log10(chain.threshold))
+    return found
 
 
 def _sentence(pair: tuple[str, str], comparison: SequentialComparison) -> str:
@@ -106,9 +150,3 @@ def _sentence(pair: tuple[str, str], comparison: SequentialComparison) -> str:
     margin = comparison.rule.delta
     decision = f"equivalent within {margin:g}" if comparison.decision == "equivalent" else comparison.decision
     return f"{second} against {first}: {decision}, decided after {counted}"
-
-
-def _cost(spent: int, planned: Sequence[int]) -> str:
-    fixed = PAPER_N * len(planned)
-    text = f"{spent} models spent; all {sum(planned)} of the study would have been the most"
-    return f"{text}, a fixed n = {PAPER_N} would have spent {fixed:,}"

@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 from netspace.arch import AnyNetConfig
 from netspace.documents import parse
 from netspace.errors import StatisticsError, StudyError, raise_unknown
-from netspace.results.judgements import claims_table, stopping_chain
+from netspace.results.claims import JudgedClaim
 from netspace.results.runs import (
-    FAILED,
     chance_error,
     number_columns,
     properties_of,
     runs_table,
     structure,
 )
+from netspace.results.standing import Standing, standing
+from netspace.results.stopping import judge_claims, stopping_chain
 from netspace.results.verdicts import judge
-from netspace.stats.chain import SequentialChain
 from netspace.stats.edf import EDF
 from netspace.stats.ranges import best_range
-from netspace.store import FINAL, STATUSES, RunRecord, Store, StudyRecord
+from netspace.store import FINAL, RunRecord, Store, StudyRecord
 
 BEST = 10
 """Networks in the table of the best."""
@@ -51,7 +51,6 @@ class StudyTables:
         populations: errors of the runs that ended, failures as +inf, float64 (n,); only spaces with one.
         properties: by space, the columns of `runs` that vary in it.
         chance: error of guessing, with which failures enter means.
-        counts: one row a space, one column a status, and `total`.
         summary: one row a space with runs that ended: `n`, `failures`, `min`, `mean`, `median`.
         edf: the exact corners of F(e) = share of errors < e: `space`, `error`, `share`, and the simultaneous 95 % band
             `lower`, `upper`; a share holds from its error to the next one.
@@ -60,9 +59,8 @@ class StudyTables:
         best: the best networks: `space`, `run_id`, `error`, `flops`, `params`, `activations`, `structure`, `digest`,
             `yaml`, `command`.
         verdicts: see `verdict_table`.
-        claims: see `claims_table`.
-        chain: where early stopping stands; None for a study without.
-        failures: runs that ended without an error: `space`, `index`, `status`, `attempts`, `reason`, `message`.
+        claims: those that the study was started with, judged; see `judge_claims`.
+        standing: where the study stands: counts, early stopping, failures.
         curves: one row per epoch of each run: `run_id`, `epoch`, `train_loss`, `val_error`, `lr`, `seconds`.
         environments: distinct devices and versions, with the number of `runs` of each.
     """
@@ -75,51 +73,20 @@ class StudyTables:
     populations: Mapping[str, NDArray[np.float64]]
     properties: Mapping[str, tuple[str, ...]]
     chance: float
-    counts: pd.DataFrame
     summary: pd.DataFrame
     edf: pd.DataFrame
     ranges: pd.DataFrame
     best: pd.DataFrame
     verdicts: pd.DataFrame
-    claims: pd.DataFrame
-    chain: SequentialChain | None
-    failures: pd.DataFrame
+    claims: Sequence[JudgedClaim]
+    standing: Standing
     curves: pd.DataFrame
     environments: pd.DataFrame
-
-    @property
-    def planned(self) -> int:
-        """Runs of the study, ended or not."""
-        return len(self.runs)
-
-    @property
-    def ended(self) -> int:
-        """Runs that ended, failed ones included."""
-        return int(self.runs["status"].isin(FINAL).sum())
-
-    @property
-    def complete(self) -> bool:
-        """Whether every run ended, or early stopping needs no more of them."""
-        return self.ended == self.planned or self.stopped
-
-    @property
-    def stopped(self) -> bool:
-        """Whether early stopping decided every pair of spaces before all runs were spent."""
-        return self.chain is not None and not self.chain.needed and self.ended < self.planned
 
     @property
     def seconds(self) -> float:
         """Training time over all runs, in seconds of one worker."""
         return float(self.runs["seconds"].sum())
-
-    @property
-    def state(self) -> str:
-        """How far the study is, in words."""
-        if self.stopped:
-            return f"complete: stopped early, every pair decided with {self.ended} of {self.planned} runs"
-        if self.complete:
-            return f"complete: {self.planned} runs"
-        return f"PARTIAL: {self.ended} of {self.planned} runs ended; figures and verdicts are preliminary"
 
 
 def study_tables(store: Store, study_name: str) -> StudyTables:
@@ -146,7 +113,7 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
     chance = chance_error(records)
     numbers = number_columns(runs)
     properties = {space: properties_of(ended[ended["space"] == space], numbers) for space in populations}
-    chain = stopping_chain(study, store)
+    now = standing(study, store)
     return StudyTables(
         study=study,
         store=store.where,
@@ -156,15 +123,13 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
         populations=populations,
         properties=properties,
         chance=chance,
-        counts=_counts(runs, spaces),
         summary=_summary(populations, chance),
         edf=edf_table(populations),
         ranges=_ranges(ended, properties),
         best=_best(ended, configs, study.spec),
-        verdicts=judge(populations, chance, complete=len(ended) == len(runs), chain=chain),
-        claims=claims_table(study, store, chain),
-        chain=chain,
-        failures=_failures(runs),
+        verdicts=judge(populations, chance, complete=now.complete, chain=now.chain),
+        claims=judge_claims(study, store, study.spec.get("claims") or (), now.chain, lenient=True),
+        standing=now,
         curves=store.curves(study.id),
         environments=_environments(records),
     )
@@ -263,13 +228,6 @@ def _populations(runs: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
     return {space: found[space] for space in runs["space"].unique() if space in found}
 
 
-def _counts(runs: pd.DataFrame, spaces: Sequence[str]) -> pd.DataFrame:
-    table = pd.crosstab(runs["space"], runs["status"]).reindex(index=list(spaces), columns=list(STATUSES), fill_value=0)
-    table.columns.name = None
-    table["total"] = table.sum(axis=1)
-    return table
-
-
 def _summary(populations: Mapping[str, NDArray[np.float64]], chance: float) -> pd.DataFrame:
     rows = {}
     for space, errors in populations.items():
@@ -331,26 +289,6 @@ def train_command(digest: str, spec: Mapping[str, Any]) -> str:
     if resolution:
         words += ["--resolution", str(resolution)]
     return shlex.join([*words, "-o", f"trained/{PurePosixPath(network).stem}"])
-
-
-def _failures(runs: pd.DataFrame) -> pd.DataFrame:
-    failed = runs.loc[runs["status"].isin(FAILED), ["space", "index", "status", "attempts", "message"]].copy()
-    failed["message"] = failed["message"].fillna("").astype(str)
-    failed.insert(
-        4,
-        "reason",
-        [
-            "the loss was not finite" if status == "diverged" and not message else _last_line(message)
-            for status, message in zip(failed["status"], failed["message"], strict=True)
-        ],
-    )
-    return failed
-
-
-def _last_line(message: str) -> str:
-    """Return the line of a message that names the error: the last one of a traceback."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return lines[-1] if lines else "no message"
 
 
 def _environments(records: Sequence[RunRecord]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from netspace.stats.chain import INDICATIVE, SequentialChain
-from netspace.stats.compare import MIN_MODELS, Comparison, compare_chain
+from netspace.stats.comparison import MIN_MODELS, Comparison, compare_chain
 
 NOT_JUDGED = "not judged"
 

@@ -6,9 +6,9 @@ Errors are in %, lower is better; a failed model has error +inf and is never dro
 from netspace.stats.best_of import BestOf
 from netspace.stats.chain import SequentialChain
 from netspace.stats.claims import Claim, parse_claim, resolve_claim
-from netspace.stats.compare import Comparison, compare, compare_chain
-from netspace.stats.dominance import Dominance, dominance
+from netspace.stats.comparison import Comparison, compare, compare_chain
 from netspace.stats.edf import EDF, Band, Steps
+from netspace.stats.edf_dominance import Dominance, dominance
 from netspace.stats.fit import WidthFit, e_fit, fit_widths
 from netspace.stats.normalized import (
     NormalizedComparison,
@@ -22,7 +22,7 @@ from netspace.stats.normalized import (
 from netspace.stats.order_statistics import beta_band, quantile_ranks
 from netspace.stats.power import detectable_theta, models_needed, smallest_delta
 from netspace.stats.ranges import BestRange, best_range
-from netspace.stats.refine import Advice, Score, max_t, refine
+from netspace.stats.refinement import Advice, Score, max_t, refine
 from netspace.stats.restrictions import Restriction, candidate_restrictions
 from netspace.stats.sequential import (
     OperatingCharacteristics,

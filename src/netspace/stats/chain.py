@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from netspace.errors import StatisticsError, raise_unknown
 from netspace.stats.sequential import Decision, SequentialComparison, StoppingRule
@@ -107,6 +107,22 @@ class SequentialChain:
             decision = mirrored.get(found.decision, found.decision)
             return PairStanding(decision, found.pairs, found.losses, found.wins, found.p_value)
         return None
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return one row per pair: the spaces, the decision, the pairs counted, and the running p-value."""
+        return [
+            {
+                "space": second,
+                "against": first,
+                "decision": "undecided" if found.decision == "continue" else found.decision,
+                "pairs": found.pairs,
+                "wins": found.wins,
+                "losses": found.losses,
+                "ties": found.ties,
+                "p_value": found.p_value,
+            }
+            for (first, second), found in self.pairs.items()
+        ]
 
     @property
     def needed(self) -> frozenset[str]:

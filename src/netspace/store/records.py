@@ -3,10 +3,17 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from netspace.errors import StoreError
-from netspace.store.schema import Status
+
+Status = Literal["planned", "running", "done", "diverged", "failed", "lost"]
+"""`done` has an error, `diverged` met a loss that is not finite, `failed` raised, `lost` vanished with its worker."""
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+FINAL: tuple[Status, ...] = ("done", "diverged", "failed", "lost")
+FAILED: tuple[Status, ...] = FINAL[1:]
+"""The statuses of a run that ended without an error: it counts as +inf in ranks, as the error of guessing in means."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,29 +110,52 @@ class StudyRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunRecord:
-    """A run as the store holds it; times are seconds since the epoch (UTC). For the planned part see `PlannedRun`."""
+class RunState:
+    """What became of a run, without its network; times are seconds since the epoch (UTC)."""
 
     id: int
-    study_id: int
     space: str
     index: int
     launch: int
-    digest: str
-    config: dict[str, Any]
-    parameters: dict[str, Any]
     flops: int
     params: int
     activations: int
-    seed: int
     status: Status
     error: float | None  # top-1, %; None unless done
     attempts: int  # times it was started and not released
-    worker: str | None  # who holds it or held it last
-    lease_until: float | None  # None unless running
     started: float | None  # of the last attempt
     finished: float | None  # None unless the status is final
-    seconds: float | None  # training time; None unless done or diverged
     message: str | None  # why the last attempt failed
+
+    @property
+    def score(self) -> float:
+        """The error, +inf if the run ended without one; NaN until it ends."""
+        return math.inf if self.status in FAILED else math.nan if self.error is None else self.error
+
+    @property
+    def reason(self) -> str:
+        """Why the last attempt failed, in a line.
+
+        A message begins with the reason, and evidence follows: the log's last lines, a traceback. One that is a
+        traceback alone, of another tool, has the reason at its end.
+        """
+        lines = [line.strip() for line in (self.message or "").splitlines() if line.strip()]
+        if not lines:
+            return "the loss was not finite" if self.status == "diverged" else "no reason was recorded"
+        return lines[-1] if lines[0].startswith("Traceback (most recent call last)") else lines[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord(RunState):
+    """A run as the store holds it. For the planned part see `PlannedRun`."""
+
+    study_id: int
+    digest: str
+    config: dict[str, Any]
+    parameters: dict[str, Any]
+    seed: int
+    worker: str | None  # who holds it or held it last
+    lease_until: float | None  # None unless running
+    seconds: float | None  # training time; None unless done or diverged
     environment: dict[str, Any] | None
     details: dict[str, Any] | None

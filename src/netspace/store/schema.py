@@ -4,7 +4,7 @@ Times are seconds since the epoch (UTC) as double precision, taken from the data
 clocks differ still agree on when a lease ends.
 """
 
-from typing import Any, Literal, get_args
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -24,14 +24,10 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from netspace.store.records import STATUSES
+
 SCHEMA_VERSION = 1
 """Raised by one with every change of the tables below; a store of another version is refused."""
-
-Status = Literal["planned", "running", "done", "diverged", "failed", "lost"]
-"""`done` has an error, `diverged` met a loss that is not finite, `failed` raised, `lost` vanished with its worker."""
-
-STATUSES: tuple[Status, ...] = get_args(Status)
-FINAL: tuple[Status, ...] = ("done", "diverged", "failed", "lost")
 
 metadata: MetaData = MetaData()
 

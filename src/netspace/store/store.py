@@ -14,20 +14,32 @@ Every method is one transaction; on a database error it raises `StoreError` and 
 
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-import pandas as pd
 from sqlalchemy import Connection, Update, and_, case, func, insert, literal, null, or_, select, update
 
 from netspace.errors import StoreError, StudyError
-from netspace.store import frames
 from netspace.store.database import Database
-from netspace.store.records import Outcome, PlannedRun, RunRecord, StoredResult, StudyRecord
-from netspace.store.schema import FINAL, STATUSES, Now, Status, curves, runs, studies
+from netspace.store.records import (
+    FAILED,
+    FINAL,
+    STATUSES,
+    Outcome,
+    PlannedRun,
+    RunRecord,
+    RunState,
+    Status,
+    StoredResult,
+    StudyRecord,
+)
+from netspace.store.schema import Now, curves, runs, studies
 from netspace.store.worker import Worker
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEASE_SECONDS = 120.0
 """How long a claim holds without a heartbeat, unless the caller says otherwise."""
@@ -301,17 +313,46 @@ class Store:
         with self._database.read() as connection:
             return [RunRecord(**row._mapping) for row in connection.execute(query)]
 
+    def states(self, study_id: int) -> list[RunState]:
+        """Return what became of each run of a study, in launch order: its networks, which are large, stay unread."""
+        query = select(*_STATE).where(runs.c.study_id == study_id).order_by(runs.c.launch, runs.c.id)
+        with self._database.read() as connection:
+            return [RunState(**row._mapping) for row in connection.execute(query)]
+
     def counts(self, study_id: int) -> dict[str, dict[Status, int]]:
         """Return the number of runs by space and status, zeros included; spaces in the order of their first launch."""
-        first = select(runs.c.space).where(runs.c.study_id == study_id).group_by(runs.c.space)
-        query = select(runs.c.space, runs.c.status, func.count()).where(runs.c.study_id == study_id)
         with self._database.read() as connection:
-            spaces = connection.execute(first.order_by(func.min(runs.c.launch))).scalars().all()
-            rows = connection.execute(query.group_by(runs.c.space, runs.c.status)).all()
-        counted: dict[str, dict[Status, int]] = {space: dict.fromkeys(STATUSES, 0) for space in spaces}
-        for space, status, number in rows:
-            counted[space][status] = number
-        return counted
+            return _counts(connection, study_id)
+
+    def overview(self, study_id: int, *, recent: int) -> tuple[dict[str, dict[Status, int]], list[RunState]]:
+        """Return `counts`, and the runs that tell where a study stands, however many it has.
+
+        These are the best run, those that ended without an error, those with a message of an attempt that failed, and
+        the `recent` last ones that ended; in launch order, as they were at one moment.
+        """
+        ended = (runs.c.study_id == study_id, runs.c.status.in_(FINAL))
+        best = select(runs.c.id).where(*ended).order_by(runs.c.error.is_(None), runs.c.error, runs.c.launch).limit(1)
+        last = select(runs.c.id).where(*ended).order_by(runs.c.finished.desc()).limit(recent)
+        telling = or_(
+            runs.c.status.in_(FAILED),
+            runs.c.message.is_not(None),
+            runs.c.id.in_(best.scalar_subquery()),
+            runs.c.id.in_(last.scalar_subquery()),
+        )
+        query = select(*_STATE).where(runs.c.study_id == study_id, telling).order_by(runs.c.launch, runs.c.id)
+        with self._database.read() as connection:
+            return _counts(connection, study_id), [RunState(**row._mapping) for row in connection.execute(query)]
+
+    def chance_error(self, study_id: int) -> float:
+        """Return the error of guessing, in %: as the first result recorded it, else 100 (1 - 1 / classes)."""
+        of_study = runs.c.study_id == study_id
+        recorded = runs.c.details["chance_error"].as_float()
+        known = select(recorded).where(of_study, recorded.is_not(None)).order_by(runs.c.launch, runs.c.id).limit(1)
+        classes = select(func.max(func.coalesce(runs.c.config["num_classes"].as_integer(), 1000))).where(of_study)
+        with self._database.read() as connection:
+            if (found := connection.execute(known).scalar()) is not None:
+                return float(found)
+            return 100.0 * (1.0 - 1.0 / (connection.execute(classes).scalar() or 1000))
 
     def errors(self, study_id: int) -> dict[str, dict[int, float]]:
         """Return the errors of the runs that ended, in %, by space and index; +inf where one ended without an error."""
@@ -323,7 +364,7 @@ class Store:
                 found.setdefault(space, {})[index] = math.inf if error is None else error
         return found
 
-    def frame(self, study_id: int) -> pd.DataFrame:
+    def frame(self, study_id: int) -> "pd.DataFrame":
         """Return one row per run in launch order, whatever its status, indexed by `run_id`.
 
         Columns: `space`, `index`, `launch`, `digest`, `status`, `error` (top-1, %; NaN unless done), `flops`, `params`,
@@ -331,18 +372,37 @@ class Store:
         parameter (NaN where the space has no such parameter; `parameters.NAME` where NAME is `run_id`, `network` or a
         column above).
         """
+        from netspace.store import frames  # pandas, which only tables need
+
         with self._database.read() as connection:
             return frames.runs_frame(connection, study_id)
 
-    def curve(self, run_id: int) -> pd.DataFrame:
+    def curve(self, run_id: int) -> "pd.DataFrame":
         """Return one row per epoch of a run: `epoch`, `train_loss`, `train_error`, `val_error` (%), `lr`, `seconds`."""
+        from netspace.store import frames
+
         with self._database.read() as connection:
             return frames.curves_frame(connection, runs.c.id == run_id).drop(columns="run_id")
 
-    def curves(self, study_id: int) -> pd.DataFrame:
+    def curves(self, study_id: int) -> "pd.DataFrame":
         """Return the curves of a whole study: `run_id` and the columns of `curve`, in launch order, then by epoch."""
+        from netspace.store import frames
+
         with self._database.read() as connection:
             return frames.curves_frame(connection, runs.c.study_id == study_id)
+
+
+_STATE = [runs.c[field.name] for field in fields(RunState)]
+
+
+def _counts(connection: Connection, study_id: int) -> dict[str, dict[Status, int]]:
+    first = select(runs.c.space).where(runs.c.study_id == study_id).group_by(runs.c.space)
+    query = select(runs.c.space, runs.c.status, func.count()).where(runs.c.study_id == study_id)
+    spaces = connection.execute(first.order_by(func.min(runs.c.launch))).scalars().all()
+    counted: dict[str, dict[Status, int]] = {space: dict.fromkeys(STATUSES, 0) for space in spaces}
+    for space, status, number in connection.execute(query.group_by(runs.c.space, runs.c.status)):
+        counted[space][status] = number
+    return counted
 
 
 _PLANNED_AGAIN: dict[str, Any] = {"status": "planned", "worker": None, "lease_until": None, "started": None}

@@ -1,4 +1,3 @@
-from .runner import Progress as Progress
 from .runner import run_study as run_study
 from .spec import StudySpec as StudySpec
 from .study import Study as Study

@@ -16,7 +16,7 @@ from netspace.space.constraints import Constraint
 from netspace.space.laws import Once
 from netspace.stats import Advice, Restriction, Score, candidate_restrictions
 from netspace.stats import refine as score_restrictions
-from netspace.stats.refine import MIN_KEPT
+from netspace.stats.refinement import MIN_KEPT
 from netspace.store import FINAL, Store, StudyRecord
 from netspace.study.spec import StudySpec
 from netspace.study.study import Study

@@ -10,15 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 from typing import Literal, ParamSpec, TypeVar
 
 from netspace.errors import StoreUnreachableError, StudyError
-from netspace.results.stopping import spared_runs
-from netspace.stats import SequentialChain, StoppingRule
-from netspace.store import FINAL, Store, StudyRecord, Worker
-from netspace.store.schema import Status
+from netspace.results.standing import Standing, standing_with
+from netspace.results.stopping import stopping_chain
+from netspace.store import Store, StudyRecord, Worker
 from netspace.study.executors.base import Executor
 from netspace.study.jobs import Checkpoints, Event, Failed, Finished, Job, Lost, Unfit
 
@@ -38,67 +36,16 @@ MAX_UNFIT = 3
 """Workers in a row that may turn out unable to train; then something is wrong that trying again will not mend."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """Where a study stands.
-
-    Attributes:
-        counts: runs by space and status.
-        ended_here: runs that this driver brought to an end.
-        seconds: since this driver started.
-        best: lowest error so far, %; None before the first.
-        last: what happened last, in a line; empty at first.
-        needed: spaces that early stopping still wants models of; None for all.
-    """
-
-    counts: dict[str, dict[Status, int]]
-    ended_here: int
-    seconds: float
-    best: float | None
-    last: str
-    needed: frozenset[str] | None = None
-
-    def number(self, *statuses: Status) -> int:
-        """Return how many runs have one of these statuses."""
-        return sum(counts[status] for counts in self.counts.values() for status in statuses)
-
-    @property
-    def total(self) -> int:
-        """Runs of the study, without those that early stopping spared."""
-        return sum(sum(counts.values()) for counts in self.counts.values()) - self.spared
-
-    @property
-    def spared(self) -> int:
-        """Planned runs that early stopping made unnecessary."""
-        return spared_runs(self.counts, self.needed)
-
-    @property
-    def ended(self) -> int:
-        """Runs that came to an end, however."""
-        return self.number(*FINAL)
-
-    @property
-    def rate(self) -> float | None:
-        """Runs per hour that this driver ends; None before the first."""
-        return 3600 * self.ended_here / self.seconds if self.ended_here else None
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Estimated time until the last run ends, at the rate so far."""
-        return (self.total - self.ended) * 3600 / self.rate if self.rate else None
-
-
 def run_study(
     record: StudyRecord,
     store: Store,
     executor: Executor,
     *,
     attempts: int = 3,
-    stop: StoppingRule | None = None,
     checkpoints: Checkpoints | None = None,
-    observe: Callable[[Progress], None] = lambda _: None,
+    observe: Callable[[Standing], None] = lambda _: None,
     recorded: Callable[[int], None] = lambda _: None,
-) -> Progress:
+) -> Standing:
     """Train every run of a study that is not at an end, and return where the study then stands.
 
     Several drivers may work on one study: each run goes to one of them. With early stopping, runs that are not needed
@@ -110,8 +57,6 @@ def run_study(
         store: where runs are claimed and recorded.
         executor: what trains them; it is closed at the end, whatever happens.
         attempts: how often a run is started at most that fails or whose worker vanishes.
-        stop: when a pair of neighbouring spaces is decided, so that a space without an undecided pair needs no more
-            runs; None trains them all.
         checkpoints: what the executor's context says of them: made here, and removed as runs come to their end.
         observe: called when something has happened, and every few seconds.
         recorded: called with the id of each run whose result was stored.
@@ -121,7 +66,7 @@ def run_study(
         StoreError: the store refuses a write.
         StudyError: the workers can train nothing, for want of their device or their images; no run is charged for it.
     """
-    driver = _Driver(record, store, executor, attempts, stop, checkpoints, observe, recorded)
+    driver = _Driver(record, store, executor, attempts, checkpoints, observe, recorded)
     with executor, _signals_call(driver.stop):
         return driver.run()
 
@@ -133,29 +78,25 @@ class _Driver:
         store: Store,
         executor: Executor,
         attempts: int,
-        stop: StoppingRule | None,
         checkpoints: Checkpoints | None,
-        observe: Callable[[Progress], None],
+        observe: Callable[[Standing], None],
         recorded: Callable[[int], None],
     ) -> None:
         self._record = record
         self._store = store
         self._executor = executor
         self._attempts = attempts
-        self._chain = None if stop is None else SequentialChain(list(store.counts(record.id)), stop)
+        self._chain = stopping_chain(record, store)
         self._checkpoints = checkpoints
         self._observe = observe
         self._recorded = recorded
         self._worker = str(Worker.current())
         self._in_hand: dict[int, str] = {}
-        self._ended = 0
         self._unfit = 0
         self._last = ""
-        self._best = min((run.error for run in store.runs(record.id) if run.error is not None), default=None)
-        self._started = time.monotonic()
         self._stopping = False
 
-    def run(self) -> Progress:
+    def run(self) -> Standing:
         try:
             if self._checkpoints is not None:
                 self._checkpoints.make()
@@ -179,7 +120,7 @@ class _Driver:
             raise KeyboardInterrupt
         if self._checkpoints is not None:
             self._checkpoints.remove_all()
-        return self._progress()
+        return self._standing()
 
     def stop(self) -> None:
         """Have `run` end soon, with what is finished recorded; the second call ends it at once."""
@@ -211,8 +152,7 @@ class _Driver:
 
     def _others_are_running(self) -> bool:
         """Return whether another driver still holds runs: should it vanish, they are this driver's."""
-        progress = self._progress()
-        return progress.ended < progress.total
+        return not self._standing().complete
 
     @property
     def _needed(self) -> frozenset[str] | None:
@@ -242,8 +182,6 @@ class _Driver:
                 if recorded:
                     self._at_end(event.run_id)
                     self._recorded(event.run_id)
-                    if outcome.error is not None:
-                        self._best = outcome.error if self._best is None else min(self._best, outcome.error)
                 shown = outcome.status if outcome.error is None else f"{outcome.error:.2f} %"
                 epochs = outcome.details.get("epochs_resumed")
                 resumed = f", resumed after epoch {epochs}" if epochs else ""
@@ -270,22 +208,14 @@ class _Driver:
         self._last = f"{name}: {reason}" + end.get(now or "", "; another driver has it")
 
     def _at_end(self, run_id: int) -> None:
-        self._ended += 1
         if self._checkpoints is not None:
             self._checkpoints.remove(run_id)
 
     def _report(self) -> None:
-        self._observe(self._progress())
+        self._observe(self._standing())
 
-    def _progress(self) -> Progress:
-        return Progress(
-            counts=_patiently(self._store.counts, self._record.id),
-            ended_here=self._ended,
-            seconds=time.monotonic() - self._started,
-            best=self._best,
-            last=self._last,
-            needed=self._needed,
-        )
+    def _standing(self) -> Standing:
+        return _patiently(standing_with, self._record, self._store, self._chain, self._last)
 
 
 def _patiently(ask: Callable[_Asked, _Answer], *args: _Asked.args, **kwargs: _Asked.kwargs) -> _Answer:

@@ -13,12 +13,13 @@ import numpy as np
 from netspace.documents import Document, digest
 from netspace.errors import ConfigError, StudyError, UnknownNameError
 from netspace.results.claims import FITTED
+from netspace.results.standing import Standing
 from netspace.space import DesignSpace, Population, load, space_from_dict
 from netspace.stats import Claim, parse_claim, resolve_claim
 from netspace.store import PlannedRun, Store, StudyRecord
 from netspace.study.executors import make_executor
 from netspace.study.jobs import CHECKPOINT_SECONDS, Checkpoints, JobContext, identity
-from netspace.study.runner import Progress, run_study
+from netspace.study.runner import run_study
 from netspace.study.spec import StudySpec
 from netspace.training.images.data import DataSpec, ImageData, load_data
 from netspace.training.latency import LATENCY, Latency, Timings, sample_timed
@@ -232,9 +233,9 @@ class Study:
         device: str | None = None,
         options: Mapping[str, Any] | None = None,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
-        observe: Callable[[Progress], None] = lambda _: None,
+        observe: Callable[[Standing], None] = lambda _: None,
         recorded: Callable[[int], None] = lambda _: None,
-    ) -> Progress:
+    ) -> Standing:
         """Train every run that is not at an end, and return where the study then stands: what `netspace run` does.
 
         Args:
@@ -260,7 +261,6 @@ class Study:
             store,
             hands,
             attempts=self.spec.attempts,
-            stop=None if self.spec.stop is None else self.spec.stop.rule,
             checkpoints=checkpoints,
             observe=observe,
             recorded=recorded,

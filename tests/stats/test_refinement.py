@@ -5,7 +5,7 @@ from scipy.stats import mannwhitneyu, norm
 
 from netspace.errors import StatisticsError
 from netspace.stats import Restriction, candidate_restrictions, max_t, refine
-from netspace.stats.refine import eligible, gain, kept_theta
+from netspace.stats.refinement import eligible, gain, kept_theta
 
 
 def anynet(n: int, seed: int) -> pd.DataFrame:

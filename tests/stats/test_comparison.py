@@ -7,7 +7,7 @@ from statsmodels.stats.multitest import multipletests
 
 from netspace.errors import StatisticsError, UnknownNameError
 from netspace.stats import compare, compare_chain
-from netspace.stats.compare import _holm
+from netspace.stats.comparison import _holm
 
 A = [48.2, 46.1, 51.3, 44.9, 47.5, 50.0, 45.4, 49.1]
 B = [44.2, 46.1, 43.8, 47.0, 45.4, 42.9, 48.2, 44.6]

@@ -14,7 +14,7 @@ from netspace.errors import StatisticsError, raise_unknown
 from netspace.stats.arguments import Floats, Interval, as_errors, at_chance, check_probability
 from netspace.stats.assistance import Assistance
 from netspace.stats.differences import Differences, differences
-from netspace.stats.dominance import Dominance, dominance
+from netspace.stats.edf_dominance import Dominance, dominance
 from netspace.stats.pool_check import RefusedError
 from netspace.stats.superiority import Superiority, permutation_p_value, superiority
 
