@@ -111,7 +111,8 @@ def test_early_stopping_decides_the_claims_about_its_own_pairs(frame) -> None:
     plain = frame.assign(error=frame["error"].fillna(np.inf))
     by_space = {name: group["error"].tolist() for name, group in plain.groupby("space")}
     errors = {name: dict(enumerate(values[:40])) for name, values in by_space.items()}
-    chain = SequentialChain.replay(errors, ["SpaceA", "SpaceC", "SpaceB"], StoppingRule(delta=None))
+    chain = SequentialChain(["SpaceA", "SpaceC", "SpaceB"], StoppingRule(delta=None))
+    chain.update(errors)
     judged = judge(["C better than A", "A better than C", "C equivalent to A", "B worse than C"], plain, chain=chain)
     assert [one.judgement for one in judged] == ["confirmed", "refuted", "undecided", "confirmed"]
     assert all("early stopping" in one.evidence for one in judged)

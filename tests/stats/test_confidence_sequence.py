@@ -88,7 +88,7 @@ def test_the_p_value_and_the_interval_agree():
     for theta in np.linspace(0.05, 0.95, 37):
         process = at_first_look(theta, 0.045)
         low, high = process.interval
-        assert (low > 0.5 or high < 0.5) == (process.p_value < process.level)
+        assert (low > 0.5 or high < 0.5) == (process.p_value < 0.05)
 
 
 def test_pairs_without_overlap_are_judged_by_their_signs():

@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from netspace.errors import ConfigError
-from netspace.results.stopping import Stop, stopping_chain, stopping_sentences
+from netspace.errors import ConfigError, StudyError
+from netspace.results.stopping import DEFAULT_METHOD, Stop, stopping_chain, stopping_sentences
 from netspace.stats import SequentialChain, SequentialComparison, StoppingRule, operating_characteristics
 from netspace.store import Outcome, PlannedRun, Store
 from netspace.study import Study, run_study
@@ -174,7 +174,8 @@ def test_failed_models_lose_their_pair(store):
 def test_the_end_says_what_was_decided_and_what_it_saved(store):
     record = plan(store, 60)
     end = run_study(record, store, Planted(planted(1.0, 60, seed=0), capacity=1))
-    decided, cost = stopping_sentences(end.chain, ended=end.ended, planned=end.planned)
+    how, decided, cost = stopping_sentences(end.chain, ended=end.ended, planned=end.planned)
+    assert how == "by sign process, valid at any number of pairs"
     assert decided == "B against A: better, decided after 9 pairs (9 won, 0 lost)"
     assert cost.startswith("18 models spent; all 120 of the study would have been the most, a fixed n = 500 would")
     assert cost.endswith("have spent 1,000")
@@ -183,7 +184,50 @@ def test_the_end_says_what_was_decided_and_what_it_saved(store):
 def test_the_rule_is_part_of_the_study_and_a_study_without_it_keeps_its_identity(study_file):
     plain, stopped = Study.load(study_file()), Study.load(study_file(stop={"delta": 0.2}))
     assert "stop" not in plain.record()
-    assert stopped.record() == plain.record() | {"stop": {"alpha": 0.05, "delta": 0.2}}
+    rule = {"alpha": 0.05, "delta": 0.2, "method": DEFAULT_METHOD}
+    assert stopped.record() == plain.record() | {"stop": rule}
+
+
+def test_a_study_started_before_there_was_a_choice_of_methods_keeps_the_sign_process(study_file, tmp_path):
+    study = Study.load(study_file(stop={}))
+    older = study.record()
+    del older["stop"]["method"]
+    with Store.open(tmp_path / "s.db") as store:
+        started = store.plan_study("small", older, "older", study.plan())
+        assert study.open(store) == started
+        chain = stopping_chain(started, store)
+        assert [one.process.method for one in chain.pairs.values()] == ["sign"]
+        assert Study.load(study_file(stop={"method": "sign"})).open(store) == started
+        with pytest.raises(StudyError, match=r"stop\.method = 'sign' \(now 'betting'\)"):
+            Study.load(study_file(stop={"method": "betting"})).open(store)
+
+
+def test_a_study_goes_on_with_the_method_that_it_was_started_with(study_file, tmp_path):
+    with Store.open(tmp_path / "s.db") as store:
+        started = Study.load(study_file(stop={"method": "betting"})).open(store)
+        assert Study.load(study_file(stop={})).open(store) == started
+        with pytest.raises(StudyError, match=r"stop\.method = 'betting' \(now 'sign'\)"):
+            Study.load(study_file(stop={"method": "sign"})).open(store)
+
+
+@pytest.mark.parametrize(("n", "at_most"), [("auto", 500), ({"auto": 40}, 40)])
+def test_n_auto_stops_early_and_plans_what_it_takes_at_most(study_file, n, at_most):
+    spec = Study.load(study_file(n=n)).spec
+    assert (spec.n, spec.stop) == (at_most, Stop())
+    assert Study.load(study_file(n=n, stop={"delta": 0.2})).spec.stop == Stop(delta=0.2)
+
+
+def test_no_run_is_begun_once_the_hours_are_spent_and_more_hours_go_on(store):
+    record = plan(store, 20)
+    errors = planted(0.5, 20, seed=0)
+    # each run takes 0.1 s: the third ends the hours, with one more in hand
+    end = run_study(record, store, Planted(errors, capacity=2), hours=0.25 / 3600)
+    assert (end.ended, end.complete) == (4, False)
+    assert end.number("planned") == 36
+    more = run_study(record, store, Planted(errors, capacity=2), hours=0.55 / 3600)
+    assert more.ended == 7
+    whole = run_study(record, store, Planted(errors, capacity=2))
+    assert (whole.ended, whole.complete) == (40, True)
 
 
 @pytest.mark.parametrize(
@@ -191,8 +235,14 @@ def test_the_rule_is_part_of_the_study_and_a_study_without_it_keeps_its_identity
     [
         ({"stop": {"alpha": 0}}, r"stop\.alpha: .*greater than 0, got 0"),
         ({"stop": {"delta": 0.5}}, r"stop\.delta: .*less than 0\.5, got 0\.5"),
-        ({"stop": {"detla": 0.1}}, r"unknown key 'stop\.detla'; valid: alpha, delta"),
+        ({"stop": {"detla": 0.1}}, r"unknown key 'stop\.detla'; valid: alpha, delta, method"),
         ({"stop": {}, "spaces": ["RegNetX"]}, "at least 2 spaces are needed, got 1"),
+        ({"stop": {"method": "bets"}}, r"stop\.method: input should be 'confidence_sequence', 'betting' or 'sign'"),
+        ({"n": "auto", "spaces": ["RegNetX"]}, "at least 2 spaces are needed, got 1"),
+        ({"n": {"auto": 0}}, r"n: .*greater than or equal to 1"),
+        ({"n": {"atuo": 10}}, r"n must be a whole number, auto or \{auto: N\}, got \{'atuo': 10\}"),
+        ({"n": "auto", "stop": None}, "n: auto goes on until early stopping has decided; leave out stop: null"),
+        ({"hours": 0}, r"hours: .*greater than 0"),
     ],
 )
 def test_mistakes_in_the_rule_are_told_in_one_line(study_file, changes, message):

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from netspace.documents import Document
 from netspace.errors import StudyError
-from netspace.stats.chain import SequentialChain
-from netspace.stats.sequential import SequentialComparison, StoppingRule, log_e_value
+from netspace.stats.chain import PairStanding, SequentialChain
+from netspace.stats.sequential import METHODS, Method, StoppingRule, log_e_value
 from netspace.store import FINAL, Store, StudyRecord
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PAPER_N = 500
 """Models of each space in the RegNet paper: what early stopping is compared with."""
+DEFAULT_METHOD: Method = "sign"
+"""How pairs are judged in studies that are started now."""
 BOOKKEEPING = ("index", "launch", "seed", "attempts", "message")
 """Columns of a study's runs that are no property of a model."""
 
@@ -32,10 +34,14 @@ class Stop(Document):
         alpha: probability of any wrong "better" or "worse" in the whole study, however often one looks.
         delta: P(a model of one space beats one of the other) within 1/2 +- delta counts as equivalent; None to stop
             only for a difference. Fixed beforehand: it is part of the study's identity.
+        method: how pairs are judged: `confidence_sequence` (assisted; valid asymptotically), `betting` (assisted;
+            exact) or `sign` (by wins and losses alone). None is the first for a study that is started now, and what a
+            study was started with for one that goes on.
     """
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     delta: Annotated[float, Field(gt=0, lt=0.5)] | None = 0.1
+    method: Method | None = None
 
     @property
     def rule(self) -> StoppingRule:
@@ -43,20 +49,33 @@ class Stop(Document):
         return StoppingRule(alpha=self.alpha, delta=self.delta)
 
 
+def stop_of(record: StudyRecord) -> Stop | None:
+    """Return the rule that a stored study was started with; None if it trains all its models."""
+    stop = record.spec.get("stop")
+    # studies that were started before there was a choice record no method
+    return None if stop is None else Stop(**{"method": "sign", **stop})
+
+
 def stopping_chain(record: StudyRecord, store: Store) -> SequentialChain | None:
-    """Return where each pair of neighbouring spaces stands, or None for a study without early stopping."""
-    stop, spaces = record.spec.get("stop"), list(store.counts(record.id))
+    """Return where each pair of neighbouring spaces stands, or None for a study without early stopping.
+
+    The same for all who ask, whenever they ask: it follows from the errors, the networks planned and their pools.
+    """
+    stop, spaces = stop_of(record), list(store.counts(record.id))
     if stop is None or len(spaces) < 2:
         return None
-    return SequentialChain.replay(store.errors(record.id), spaces, Stop(**stop).rule)
+    chain = SequentialChain(spaces, stop.rule, method=stop.method or DEFAULT_METHOD)
+    chain.update(store.errors(record.id))
+    return chain
 
 
 def stopping_sentences(chain: SequentialChain, *, ended: int, planned: int) -> list[str]:
-    """Say what early stopping decided, and how many models it spent where fixed numbers would have spent how many."""
+    """Say how early stopping judged, what it decided, and how many models it spent, against those of fixed numbers."""
     fixed = PAPER_N * len(chain.spaces)
     cost = f"{ended} models spent; all {planned} of the study would have been the most"
     return [
-        *(_sentence(pair, one) for pair, one in chain.pairs.items()),
+        *_methods(chain),
+        *(_sentence(*pair, chain) for pair in chain.pairs),
         f"{cost}, a fixed n = {PAPER_N} would have spent {fixed:,}",
     ]
 
@@ -142,11 +161,23 @@ def thresholds(pairs: int, alpha: float = 0.05) -> dict[str, float]:
     return found
 
 
-def _sentence(pair: tuple[str, str], comparison: SequentialComparison) -> str:
-    first, second = pair
-    counted = f"{comparison.pairs} pairs ({comparison.wins} won, {comparison.losses} lost)"
-    if comparison.decision == "continue":
+def _methods(chain: SequentialChain) -> list[str]:
+    """Say by what the pairs are judged, and why some are not by what was asked for."""
+    used = dict.fromkeys(comparison.process.method for comparison in chain.pairs.values())
+    refused = [
+        f"{second} against {first} without a predictor, by their signs: {reason}"
+        for (first, second), reason in chain.refused.items()
+    ]
+    return [f"by {METHODS[method]}" for method in used] + refused
+
+
+def _sentence(first: str, second: str, chain: SequentialChain) -> str:
+    found = PairStanding.of(chain.pairs[first, second])
+    counted = f"{found.pairs} pairs ({found.wins} won, {found.losses} lost)"
+    if found.interval is not None:
+        low, high = found.interval
+        counted += f"; P({second} beats {first}) = {found.theta:.3f}, between {low:.3f} and {high:.3f}"
+    if found.decision == "continue":
         return f"{second} against {first}: undecided after {counted}"
-    margin = comparison.rule.delta
-    decision = f"equivalent within {margin:g}" if comparison.decision == "equivalent" else comparison.decision
+    decision = f"equivalent within {chain.rule.delta:g}" if found.decision == "equivalent" else found.decision
     return f"{second} against {first}: {decision}, decided after {counted}"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from netspace.stats.chain import INDICATIVE, SequentialChain
 from netspace.stats.comparison import MIN_MODELS, Comparison, compare_chain
+from netspace.stats.sequential import METHODS
 
 NOT_JUDGED = "not judged"
 
@@ -131,18 +132,24 @@ def _stopped(row: Verdict, chain: SequentialChain) -> Verdict:
         "continue": f"{row.space} and {row.against} are not decided yet",
     }[found.decision]
     counted = f"{found.pairs} pairs in launch order ({found.wins} won, {found.losses} lost)"
+    theta, (low, high) = found.theta, found.interval or (np.nan, np.nan)
+    estimate = f"theta {row.theta:.3f} over all models that ended is an estimate without an interval"
+    if theta is not None:
+        counted += f", P({row.space} beats {row.against}) between {low:.3f} and {high:.3f}"
+        estimate = "theta and its interval are those of the last look"
     verdict = {"equivalent": equivalent, "continue": "undecided"}
     return replace(
         row,
         verdict=verdict.get(found.decision, found.decision),
-        low=np.nan,
-        high=np.nan,
+        theta=row.theta if theta is None else theta,
+        low=low,
+        high=high,
         p_value=found.p_value,
         holm_p_value=min(1.0, found.p_value * len(chain.pairs)),
         equivalence_p_value=np.nan,
         dominance="",
         sentence=f"{claim}: {counted}. Early stopping: this holds however often one looks.",
-        notes=f"theta {row.theta:.3f} over all models that ended is an estimate without an interval",
+        notes=f"{estimate}; by {METHODS[found.method]}",
     )
 
 

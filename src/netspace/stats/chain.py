@@ -3,13 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from netspace.errors import StatisticsError, raise_unknown
-from netspace.stats.sequential import Decision, SequentialComparison, StoppingRule
+from netspace.stats.arguments import Interval
+from netspace.stats.betting import FIRST_FIT, BettingProcess
+from netspace.stats.confidence_sequence import FIRST_LOOK, ConfidenceSequence, assisted_estimator
+from netspace.stats.pool_check import Features
+from netspace.stats.sequential import Decision, Method, Process, SequentialComparison, SignProcess, StoppingRule
 
 INDICATIVE = "early stopping decided the number of models: a test for a fixed number is only indicative here"
 """What a reader must know of every test between two spaces that the chain does not compare."""
+NOT_GIVEN = "no features and pool of untrained networks are given"
 
 
 class PairStanding(NamedTuple):
@@ -20,6 +25,9 @@ class PairStanding(NamedTuple):
         pairs: models of each that were compared.
         wins, losses: pairs in which the one asked about has the lower, the higher error.
         p_value: see `SequentialComparison.p_value`.
+        method: how the pairs are judged.
+        theta: P(a model of the one asked about beats one of the other) as the method estimates it; None if it does not.
+        interval: of theta, valid however often one looks; None if the method has none.
     """
 
     decision: Decision
@@ -27,6 +35,31 @@ class PairStanding(NamedTuple):
     wins: int
     losses: int
     p_value: float
+    method: Method = "sign"
+    theta: float | None = None
+    interval: Interval | None = None
+
+    @classmethod
+    def of(cls, found: SequentialComparison) -> Self:
+        """Return where B stands against A."""
+        process = found.process
+        theta, interval = None, None
+        if isinstance(process, ConfidenceSequence) and process.last is not None:
+            theta, interval = process.last[1].theta, process.interval
+        return cls(
+            found.decision, found.pairs, found.wins, found.losses, found.p_value, process.method, theta, interval
+        )
+
+    def mirrored(self) -> Self:
+        """Return the same told from the other side."""
+        decisions: dict[Decision, Decision] = {"better": "worse", "worse": "better"}
+        return self._replace(
+            decision=decisions.get(self.decision, self.decision),
+            wins=self.losses,
+            losses=self.wins,
+            theta=None if self.theta is None else 1 - self.theta,
+            interval=None if self.interval is None else (1 - self.interval[1], 1 - self.interval[0]),
+        )
 
 
 class SequentialChain:
@@ -39,6 +72,9 @@ class SequentialChain:
     Args:
         spaces: at least two different names, in the order of the chain.
         rule: of each pair; its alpha is shared by all of them (its `chain` becomes the number of pairs).
+        method: how pairs are judged. All but the sign process need features and pools of both spaces.
+        features: by space, of all its planned models in launch order, and of its pool. None depends on an error.
+        refusals: why spaces without features have none.
 
     Raises:
         StatisticsError: fewer than two spaces.
@@ -46,29 +82,51 @@ class SequentialChain:
     Attributes:
         rule: the rule that each pair is held to.
         pairs: the comparison of each (A, B), B being the space after A.
+        refused: why a pair is judged by the sign process instead of the method asked for, by pair.
     """
 
-    def __init__(self, spaces: Sequence[str], rule: StoppingRule | None = None) -> None:
+    def __init__(
+        self,
+        spaces: Sequence[str],
+        rule: StoppingRule | None = None,
+        *,
+        method: Method = "sign",
+        features: Mapping[str, Features] | None = None,
+        refusals: Mapping[str, str] | None = None,
+    ) -> None:
         self.spaces: tuple[str, ...] = tuple(dict.fromkeys(spaces))
         if len(self.spaces) < 2:
             raise StatisticsError(f"early stopping compares spaces: at least 2 are needed, got {len(self.spaces)}")
         self.rule: StoppingRule = replace(rule or StoppingRule(), chain=len(self.spaces) - 1)
-        self.pairs: dict[tuple[str, str], SequentialComparison] = {
-            pair: SequentialComparison(self.rule) for pair in pairwise(self.spaces)
-        }
+        self.refused: dict[tuple[str, str], str] = {}
+        self.pairs: dict[tuple[str, str], SequentialComparison] = {}
+        for pair in pairwise(self.spaces):
+            process, reason = self._process(method, pair, features or {}, refusals or {})
+            self.pairs[pair] = SequentialComparison(self.rule, process)
+            if reason:
+                self.refused[pair] = reason
 
-    @classmethod
-    def replay(
-        cls, errors: Mapping[str, Mapping[int, float]], spaces: Sequence[str], rule: StoppingRule | None = None
-    ) -> "SequentialChain":
-        """Rebuild the state from recorded errors in %, by space and launch index; +inf is a failed model.
-
-        Raises:
-            StatisticsError, UnknownNameError: as for `record`.
-        """
-        chain = cls(spaces, rule)
-        chain.update(errors)
-        return chain
+    def _process(
+        self,
+        method: Method,
+        pair: tuple[str, str],
+        features: Mapping[str, Features],
+        refusals: Mapping[str, str],
+    ) -> tuple[Process, str]:
+        """Return what judges a pair, and, if that is not what was asked for, why."""
+        if method == "sign":
+            return SignProcess(self.rule), ""
+        if missing := next((space for space in pair if space not in features), None):
+            return SignProcess(self.rule), f"{missing}: {refusals.get(missing, NOT_GIVEN)}"
+        a, b = (features[space] for space in pair)
+        planned = min(len(a.sample), len(b.sample))
+        first = FIRST_LOOK if method == "confidence_sequence" else FIRST_FIT + 1
+        if planned < first:
+            return SignProcess(self.rule), f"{planned} models of each are planned, at least {first} are needed"
+        samples, pools = (a.sample, b.sample), (a.pool, b.pool)
+        if method == "betting":
+            return BettingProcess(self.rule, samples, pools), ""
+        return ConfidenceSequence(self.rule, assisted_estimator(samples, pools), planned), ""
 
     def record(self, space: str, launch: int, error: float) -> None:
         """Take in the error of one model; known ones may be given again.
@@ -99,30 +157,38 @@ class SequentialChain:
     def between(self, first: str, second: str) -> PairStanding | None:
         """Return where `second` stands against `first`, whichever comes first in the chain; None unless neighbours."""
         if (first, second) in self.pairs:
-            found = self.pairs[first, second]
-            return PairStanding(found.decision, found.pairs, found.wins, found.losses, found.p_value)
+            return PairStanding.of(self.pairs[first, second])
         if (second, first) in self.pairs:
-            found = self.pairs[second, first]
-            mirrored: dict[Decision, Decision] = {"better": "worse", "worse": "better"}
-            decision = mirrored.get(found.decision, found.decision)
-            return PairStanding(decision, found.pairs, found.losses, found.wins, found.p_value)
+            return PairStanding.of(self.pairs[second, first]).mirrored()
         return None
 
     def table(self) -> list[dict[str, Any]]:
-        """Return one row per pair: the spaces, the decision, the pairs counted, and the running p-value."""
-        return [
-            {
-                "space": second,
-                "against": first,
-                "decision": "undecided" if found.decision == "continue" else found.decision,
-                "pairs": found.pairs,
-                "wins": found.wins,
-                "losses": found.losses,
-                "ties": found.ties,
-                "p_value": found.p_value,
-            }
-            for (first, second), found in self.pairs.items()
-        ]
+        """Return one row per pair: the spaces, the decision, the pairs counted, the running p-value, and the method.
+
+        `theta`, `low` and `high` are P(a model of the space beats one of the other) and its interval; None if the
+        method does not estimate it.
+        """
+        rows = []
+        for (first, second), comparison in self.pairs.items():
+            found = PairStanding.of(comparison)
+            low, high = found.interval or (None, None)
+            rows.append(
+                {
+                    "space": second,
+                    "against": first,
+                    "decision": "undecided" if found.decision == "continue" else found.decision,
+                    "pairs": found.pairs,
+                    "wins": found.wins,
+                    "losses": found.losses,
+                    "ties": comparison.ties,
+                    "theta": found.theta,
+                    "low": low,
+                    "high": high,
+                    "p_value": found.p_value,
+                    "method": found.method,
+                }
+            )
+        return rows
 
     @property
     def needed(self) -> frozenset[str]:

@@ -116,21 +116,16 @@ class ConfidenceSequence:
         self._largest_log_e = 0.0
 
     @property
-    def level(self) -> float:
-        """Two-sided level of the sequence that decides "better" and "worse"."""
-        return 2 * self._rule.alpha / (self._rule.sides * self._rule.chain)
-
-    @property
     def p_value(self) -> float:
         """Running p: the least level at which the sequence, at one look, leaves out 1/2."""
         return min(1.0, self._rule.sides / 2 * exp(-self._largest_log_e))
 
     @property
     def interval(self) -> Interval:
-        """The sequence at the last look, at `level`; [0, 1] before the first."""
+        """The sequence at the last look, which decides a difference if it leaves out 1/2; [0, 1] before the first."""
         if self.last is None or self.last[1].degenerate:
             return 0.0, 1.0
-        return bounds(*self.last, self.level)
+        return bounds(*self.last, self._rule.difference_level)
 
     def look(self, a: Sequence[float], b: Sequence[float]) -> Decision:
         """Take in one more pair, see `sequential.Process`."""
@@ -151,7 +146,7 @@ class ConfidenceSequence:
         if high < 0.5 and self._rule.sides == 2:
             return "worse"
         if self._rule.delta is not None:
-            low, high = bounds(pairs, found, min(2 * self._rule.alpha / self._rule.chain, 0.5))
+            low, high = bounds(pairs, found, self._rule.equivalence_level)
             if 0.5 - self._rule.delta < low and high < 0.5 + self._rule.delta:
                 return "equivalent"
         return "continue"
@@ -163,7 +158,7 @@ class ConfidenceSequence:
             return 0.0
         distance = abs(logit(theta)) * theta * (1 - theta) / found.se
         z = -ndtri(student.sf(distance, found.df))
-        r = _information(pairs, self.level)
+        r = _information(pairs, self._rule.difference_level)
         return float(min(z, FARTHEST) ** 2 * r / (r + 1) - log(r + 1)) / 2
 
 

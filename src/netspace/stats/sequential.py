@@ -24,6 +24,12 @@ from netspace.stats.arguments import Floats, check_probability
 Decision = Literal["better", "worse", "equivalent", "continue"]
 Method = Literal["confidence_sequence", "betting", "sign"]
 """How pairs are judged while they come in."""
+METHODS: dict[Method, str] = {
+    "confidence_sequence": "assisted confidence sequence, valid asymptotically: looked at from 20 pairs on",
+    "betting": "assisted bets, valid at any number of pairs",
+    "sign": "sign process, valid at any number of pairs",
+}
+"""What a reader must know of each."""
 PRIOR = 2.0
 """Both parameters of the mixing Beta distribution."""
 
@@ -108,6 +114,16 @@ class StoppingRule:
     def equivalence_threshold(self) -> float:
         """E that both equivalence processes must reach: chain / alpha (both must hold, so one side's level does)."""
         return self.chain / self.alpha
+
+    @property
+    def difference_level(self) -> float:
+        """Two-sided level of an interval that decides "better" or "worse"."""
+        return 2 * self.alpha / (self.sides * self.chain)
+
+    @property
+    def equivalence_level(self) -> float:
+        """Two-sided level of an interval that decides "equivalent"."""
+        return min(2 * self.alpha / self.chain, 0.5)
 
     def decide(self, wins: ArrayLike, losses: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return which counts decide "better", "worse" and "equivalent": three disjoint boolean arrays."""

@@ -364,6 +364,12 @@ class Store:
                 found.setdefault(space, {})[index] = math.inf if error is None else error
         return found
 
+    def training_seconds(self, study_id: int) -> float:
+        """Return how long the runs that ended were trained, all together, in seconds."""
+        query = select(func.coalesce(func.sum(runs.c.seconds), 0.0)).where(runs.c.study_id == study_id)
+        with self._database.read() as connection:
+            return float(connection.execute(query).scalar_one())
+
     def frame(self, study_id: int) -> "pd.DataFrame":
         """Return one row per run in launch order, whatever its status, indexed by `run_id`.
 

@@ -10,7 +10,10 @@ import torch
 from netspace.arch import AnyNetConfig
 from netspace.errors import StatisticsError
 from netspace.models import build
+from netspace.results.stopping import DEFAULT_METHOD, Stop
 from netspace.stats import SequentialChain, detectable_theta, models_needed, operating_characteristics, smallest_delta
+from netspace.stats.pool_check import LEAST_MODELS
+from netspace.stats.power import pairs_to_decide
 from netspace.store import FINAL, PlannedRun, RunRecord
 from netspace.study.study import Study
 from netspace.training import ImageData, Recipe, train
@@ -21,6 +24,8 @@ FEWEST_RUNS = 8
 """Finished runs from which on their own times are taken instead of a measurement."""
 ALPHA, POWER = 0.05, 0.8
 THETAS = (0.55, 0.6, 0.65, 0.7)
+USUAL_R2 = 0.7
+"""What a plan supposes of the predictor before a first batch of models has shown it."""
 STOPPING_THETAS = (0.5, 0.6, 0.7, 0.8)
 
 
@@ -136,9 +141,12 @@ class Plan:
             5 %; None where n is too small for any.
         detectable_theta_in_chain: the same at the strictest step of Holm's correction over all neighbours.
         smallest_delta: margin within which two equal spaces are found equivalent with 80 % power; None as above.
-        needed: for some thetas, the models per space that detect them with 80 % power, and the cost.
-        stopping: for some thetas, the pairs that early stopping spends on average (at most n) and the probabilities
-            of its decisions; empty without early stopping.
+        r2: of the predictor on the models that ended, each predicted without itself; None if too few have.
+        needed: for some thetas and R2, the models per space that detect them with 80 % power, and the cost. R2 is 0 for
+            the classical test, 0.7 for an assisted one, and `r2` where it is known.
+        stopping: for some thetas, what early stopping spends, at most n; empty without it. By a confidence sequence,
+            for each R2 the pairs after which half of all studies are decided, None if they are not after n; by another
+            method the mean of the pairs and the probabilities of the decisions, without a predictor.
     """
 
     spaces: int
@@ -154,12 +162,20 @@ class Plan:
     detectable_theta: float | None
     detectable_theta_in_chain: float | None
     smallest_delta: float | None
+    r2: float | None
     needed: list[dict[str, float]]
-    stopping: list[dict[str, float]]
+    stopping: list[dict[str, float | None]]
 
 
 def plan_study(
-    study: Study, planned: Sequence[PlannedRun], speed: Speed, *, workers: int, runs: Sequence[RunRecord] = ()
+    study: Study,
+    planned: Sequence[PlannedRun],
+    speed: Speed,
+    *,
+    workers: int,
+    runs: Sequence[RunRecord] = (),
+    stop: Stop | None = None,
+    r2: float | None = None,
 ) -> Plan:
     """Work out what a study will cost and what it can find.
 
@@ -169,6 +185,8 @@ def plan_study(
         speed: how long each takes.
         workers: how many train at a time.
         runs: what the store holds of it.
+        stop: what it was started with; None is what its file says.
+        r2: of the predictor on the models that ended; None if there are too few.
     """
     names = list(dict.fromkeys(run.space for run in planned))
     n = study.spec.n
@@ -191,16 +209,24 @@ def plan_study(
         detectable_theta=_detectable(n, ALPHA),
         detectable_theta_in_chain=_detectable(n, ALPHA / max(1, len(names) - 1)),
         smallest_delta=_smallest_delta(n),
-        needed=[_needed(theta, len(names), mean, workers) for theta in THETAS],
-        stopping=_stopping(study, names),
+        r2=r2,
+        needed=[_needed(theta, one, len(names), mean, workers) for one in _known_r2(r2) for theta in THETAS],
+        stopping=_stopping(stop or study.spec.stop, names, n, r2),
     )
 
 
-def _needed(theta: float, spaces: int, seconds: float, workers: int) -> dict[str, float]:
-    per_space = int(np.ceil(models_needed(theta, power=POWER, alpha=ALPHA)))
+def _known_r2(seen: float | None) -> list[float]:
+    return [0.0, USUAL_R2] if seen is None else [0.0, USUAL_R2, seen]
+
+
+def _needed(theta: float, r2: float, spaces: int, seconds: float, workers: int) -> dict[str, float]:
+    per_space = int(np.ceil(models_needed(theta, power=POWER, alpha=ALPHA, r2=r2)))
+    if r2 > 0:
+        per_space = max(per_space, LEAST_MODELS)
     hours = per_space * spaces * seconds / 3600
     return {
         "theta": theta,
+        "r2": r2,
         "models_per_space": per_space,
         "models": per_space * spaces,
         "core_hours": hours,
@@ -208,15 +234,19 @@ def _needed(theta: float, spaces: int, seconds: float, workers: int) -> dict[str
     }
 
 
-def _stopping(study: Study, names: Sequence[str]) -> list[dict[str, float]]:
-    if study.spec.stop is None:
+def _stopping(stop: Stop | None, names: Sequence[str], n: int, r2: float | None) -> list[dict[str, float | None]]:
+    if stop is None:
         return []
-    rule = SequentialChain(names, study.spec.stop.rule).rule
-    rows = []
-    for theta in STOPPING_THETAS:
-        found = operating_characteristics(theta, rule, horizon=study.spec.n)
-        rows.append({"theta": theta, **found._asdict()})
-    return rows
+    rule = SequentialChain(names, stop.rule).rule
+    if (stop.method or DEFAULT_METHOD) == "confidence_sequence":
+        return [
+            {"theta": theta, "r2": one, "pairs": pairs_to_decide(theta, rule, r2=one, horizon=n)}
+            for one in _known_r2(r2)
+            for theta in STOPPING_THETAS
+        ]
+    return [
+        {"theta": theta, **operating_characteristics(theta, rule, horizon=n)._asdict()} for theta in STOPPING_THETAS
+    ]
 
 
 def _detectable(n: int, alpha: float) -> float | None:

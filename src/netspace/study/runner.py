@@ -42,6 +42,7 @@ def run_study(
     executor: Executor,
     *,
     attempts: int = 3,
+    hours: float | None = None,
     checkpoints: Checkpoints | None = None,
     observe: Callable[[Standing], None] = lambda _: None,
     recorded: Callable[[int], None] = lambda _: None,
@@ -57,6 +58,7 @@ def run_study(
         store: where runs are claimed and recorded.
         executor: what trains them; it is closed at the end, whatever happens.
         attempts: how often a run is started at most that fails or whose worker vanishes.
+        hours: of training, over all runs and drivers, after which no run is begun any more; None for no limit.
         checkpoints: what the executor's context says of them: made here, and removed as runs come to their end.
         observe: called when something has happened, and every few seconds.
         recorded: called with the id of each run whose result was stored.
@@ -66,7 +68,7 @@ def run_study(
         StoreError: the store refuses a write.
         StudyError: the workers can train nothing, for want of their device or their images; no run is charged for it.
     """
-    driver = _Driver(record, store, executor, attempts, checkpoints, observe, recorded)
+    driver = _Driver(record, store, executor, attempts, hours, checkpoints, observe, recorded)
     with executor, _signals_call(driver.stop):
         return driver.run()
 
@@ -78,6 +80,7 @@ class _Driver:
         store: Store,
         executor: Executor,
         attempts: int,
+        hours: float | None,
         checkpoints: Checkpoints | None,
         observe: Callable[[Standing], None],
         recorded: Callable[[int], None],
@@ -86,6 +89,7 @@ class _Driver:
         self._store = store
         self._executor = executor
         self._attempts = attempts
+        self._hours = hours
         self._chain = stopping_chain(record, store)
         self._checkpoints = checkpoints
         self._observe = observe
@@ -138,7 +142,7 @@ class _Driver:
         """Claim and submit runs up to the executor's capacity; return whether any is in hand."""
         if self._chain is not None:
             self._chain.update(_patiently(self._store.errors, self._record.id))
-        while len(self._in_hand) < self._executor.capacity:
+        while len(self._in_hand) < self._executor.capacity and not self._out_of_hours:
             run = _patiently(
                 self._store.claim_next, self._record.id, self._worker, spaces=self._needed, lease_seconds=LEASE_SECONDS
             )
@@ -152,11 +156,18 @@ class _Driver:
 
     def _others_are_running(self) -> bool:
         """Return whether another driver still holds runs: should it vanish, they are this driver's."""
-        return not self._standing().complete
+        return not self._standing().complete and not self._out_of_hours
 
     @property
     def _needed(self) -> frozenset[str] | None:
         return None if self._chain is None else self._chain.needed
+
+    @property
+    def _out_of_hours(self) -> bool:
+        """Whether the runs that ended have taken the hours that the study may."""
+        if self._hours is None:
+            return False
+        return _patiently(self._store.training_seconds, self._record.id) >= 3600 * self._hours
 
     def _idle(self) -> list[Event]:
         self._executor.wait(0)

@@ -1,5 +1,6 @@
 """The study file: which spaces, how many models of each, on which data, by which recipe."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -8,7 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from netspace.arch.complexity import MEASURES
 from netspace.arch.config import Activation, Block, Stem
 from netspace.documents import Document, parse, read_yaml
-from netspace.results.stopping import Stop
+from netspace.results.stopping import PAPER_N, Stop
 from netspace.space import parse_window
 from netspace.stats import parse_claim
 from netspace.training import DataSpec, Recipe, parse_recipe
@@ -53,7 +54,7 @@ class StudySpec(Document):
     Attributes:
         name: the study's name in the store.
         spaces: names of the catalogue, paths of YAML files (relative to the study file), or spaces written in place.
-        n: models of each space.
+        n: models of each space, or `auto`, or `{auto: N}`: as many as early stopping needs, at most 500 or N.
         seed: of the sampling and of every training; a run's own seed follows from it, its space and its index.
         flops, params, activations: windows on the complexity at `resolution`, as "LO:HI"; None for no limit.
         resolution: height and width of the images in pixels; None for that of the data.
@@ -61,9 +62,12 @@ class StudySpec(Document):
         data: the images, see `DataSpec`.
         network: what all networks share, see `Network`.
         recipe: a recipe's name, or settings that may start from one with `base`, see `Recipe`.
+        hours: of training, over all models, after which none is begun any more, as `netspace plan` counts core-hours;
+            None for no limit. Raised, the study goes on.
         attempts: how often a run that fails or whose worker vanishes is started at most.
         claims: what the study is to confirm or refute, in the forms of `netspace.stats.claims.FORMS`.
         stop: early stopping of each pair of neighbouring spaces, see `Stop`; None trains all n models of each.
+            `n: auto` has it without being told.
     """
 
     name: Annotated[str, Field(pattern=r"^[\w.+-]+$", max_length=100)]
@@ -78,9 +82,29 @@ class StudySpec(Document):
     data: DataSpec = DataSpec()
     network: Network = Network()
     recipe: Annotated[Recipe, BeforeValidator(_recipe)] = Recipe()
+    hours: Annotated[float, Field(gt=0)] | None = None
     attempts: Annotated[int, Field(ge=1)] = 3
     stop: Stop | None = None
     claims: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _until_decided(cls, data: Any) -> Any:
+        """Read `n: auto` as early stopping of a study of many models."""
+        if not isinstance(data, Mapping):
+            return data
+        at_most = data.get("n")
+        if at_most == "auto":
+            at_most = PAPER_N
+        elif isinstance(at_most, Mapping):
+            if set(at_most) != {"auto"}:
+                raise ValueError(f"n must be a whole number, auto or {{auto: N}}, got {dict(at_most)}")
+            at_most = at_most["auto"]
+        else:
+            return data
+        if data.get("stop", {}) is None:
+            raise ValueError("n: auto goes on until early stopping has decided; leave out stop: null")
+        return {"stop": {}, **data, "n": at_most}
 
     @field_validator("claims")
     @classmethod

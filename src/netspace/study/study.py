@@ -14,6 +14,7 @@ from netspace.documents import Document, digest
 from netspace.errors import ConfigError, StudyError, UnknownNameError
 from netspace.results.claims import FITTED
 from netspace.results.standing import Standing
+from netspace.results.stopping import DEFAULT_METHOD, stop_of
 from netspace.space import DesignSpace, Population, load, space_from_dict
 from netspace.stats import Claim, parse_claim, resolve_claim
 from netspace.store import PlannedRun, Store, StudyRecord
@@ -181,10 +182,14 @@ class Study:
 
     def record(self) -> dict[str, Any]:
         """Return all that decides the results, as plain values: the store keeps it; a resumed study is held to it."""
-        spec = self.spec.model_dump(mode="json", exclude={"attempts": True, "claims": True, "data": _UNDECISIVE})
+        spec = self.spec.model_dump(
+            mode="json", exclude={"hours": True, "attempts": True, "claims": True, "data": _UNDECISIVE}
+        )
         for key in ("stop", "latency"):
             if spec[key] is None:
                 del spec[key]
+        if self.spec.stop is not None:
+            spec["stop"]["method"] = self.spec.stop.method or DEFAULT_METHOD
         # JSON has no infinity for an open side
         spec |= {name: [low, None if high == np.inf else high] for name, (low, high) in self.spec.windows.items()}
         spec |= {
@@ -217,6 +222,9 @@ class Study:
             decisive = {key: value for key, value in known.spec.items() if key not in ("claims", "timed_on")}
             # of what was started before this was recorded, the validation split alone tells the images
             decisive.setdefault("train_digest", record["train_digest"])
+            if (stop := stop_of(known)) is not None and self.spec.stop is not None:
+                decisive["stop"] = stop.model_dump(mode="json")
+                record["stop"]["method"] = self.spec.stop.method or stop.method
             self._must_be_unchanged(_with_defaults(decisive), record, store.where)
             return known
         # claims decide no result, so they may change later; the report judges those that the study was started with
@@ -261,6 +269,7 @@ class Study:
             store,
             hands,
             attempts=self.spec.attempts,
+            hours=self.spec.hours,
             checkpoints=checkpoints,
             observe=observe,
             recorded=recorded,
