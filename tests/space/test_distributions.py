@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from netspace.errors import ConfigError, UnknownNameError
 from netspace.space import choice, fixed, group_widths, log_uniform, power_of_two, uniform
-from netspace.space.distributions import from_spec
+from netspace.space.distributions import Edges, from_spec
 
 
 def matches(distribution, draws):
@@ -124,3 +126,15 @@ def test_every_law_is_read_back_from_its_spec(distribution):
     again = from_spec(distribution.spec)
     assert np.array_equal(again.values, distribution.values)
     assert np.array_equal(again.probabilities, distribution.probabilities)
+
+
+@given(
+    edges=st.lists(st.floats(0, 1), max_size=30).map(sorted),
+    levels=st.lists(st.floats(0, 1), min_size=1, max_size=30),
+    side=st.sampled_from(["left", "right"]),
+)
+def test_edges_find_what_searchsorted_finds(edges, levels, side):
+    ascending = np.array(edges, dtype=np.float64)
+    near = np.array([*levels, *edges, *np.nextafter(edges, 2), *np.nextafter(edges, -1)])
+    near = near[(near >= 0) & (near <= 1)]
+    assert (Edges(ascending, side=side).find(near) == np.searchsorted(ascending, near, side=side)).all()

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +39,12 @@ class Distribution:
 
     def draw(self, generator: np.random.Generator, shape: int | tuple[int, ...]) -> Values:
         """Return independent draws, an array of `shape`."""
-        return self.values[np.searchsorted(self._inner_edges, generator.random(shape), side="right")]
+        return self.values[self._inner_edges.find(generator.random(shape))]
 
     @cached_property
-    def _inner_edges(self) -> FloatArray:
+    def _inner_edges(self) -> "Edges":
         """The cumulative probabilities without the last, which is 1 but for rounding."""
-        return np.cumsum(self.probabilities)[:-1]
+        return Edges(np.cumsum(self.probabilities)[:-1], side="right")
 
     def restricted(
         self, *, low: Number | None = None, high: Number | None = None, values: Sequence[Number] | None = None
@@ -72,6 +72,31 @@ class Distribution:
         """Return the support for a message: all values if few, else the ends."""
         shown = [f"{value:g}" for value in self.values]
         return ", ".join(shown) if len(shown) <= 8 else f"{shown[0]}, {shown[1]}, ..., {shown[-1]}"
+
+
+class Edges:
+    """`np.searchsorted(edges, levels, side)` for levels in [0, 1], from a table: some ten times faster, and the same.
+
+    Args:
+        edges: float64 (K,), ascending.
+        side: as `np.searchsorted` takes it.
+    """
+
+    CELLS = 4096  # a power of two: the cell of a level is then exact
+
+    def __init__(self, edges: FloatArray, side: Literal["left", "right"]) -> None:
+        self._edges, self._side = edges, side
+        bounds = np.arange(self.CELLS + 2) / self.CELLS
+        self._first = np.searchsorted(edges, bounds[:-1], side=side)
+        self._unsure = self._first != np.searchsorted(edges, bounds[1:], side="left")
+
+    def find(self, levels: FloatArray) -> NDArray[np.int64]:
+        """Return the place of each level among the edges, an array of the shape of `levels`."""
+        cells = (levels * self.CELLS).astype(np.int64)
+        places = self._first[cells]
+        unsure = self._unsure[cells]
+        places[unsure] = np.searchsorted(self._edges, levels[unsure], side=self._side)
+        return places
 
 
 def log_uniform(low: Number, high: Number, step: Number = 1) -> Distribution:

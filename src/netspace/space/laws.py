@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspace.errors import ConfigError
-from netspace.space.distributions import Distribution, Values
+from netspace.space.distributions import Distribution, Edges, Values
 
 Order = Literal["non_decreasing", "increasing", "non_increasing", "decreasing", "constant"]
 ORDERS: tuple[str, ...] = get_args(Order)
@@ -142,14 +142,19 @@ class InOrder:
         support = len(self.distribution)
         index = np.empty((n, self.stages), dtype=np.int64)
         lowest = np.zeros(n, dtype=np.int64)
-        for stage, tail in enumerate(self._tails):
+        for stage, (tail, ascending) in enumerate(zip(self._tails, self._ascending, strict=True)):
             # 1 - random() lies in (0, 1]: the level is never 0, so the largest index with tail >= level is in range
             level = (1.0 - generator.random(n)) * tail[lowest]
-            index[:, stage] = support - np.searchsorted(tail[::-1], level, side="left")
+            index[:, stage] = support - ascending.find(level)
             lowest = index[:, stage] + self._strict
         if self.order in {"non_increasing", "decreasing"}:  # independent draws have the same law back to front
             index = index[:, ::-1]
         return self.distribution.values[index]
+
+    @cached_property
+    def _ascending(self) -> list[Edges]:
+        """The tails from their far end, ready to be searched."""
+        return [Edges(tail[::-1], side="left") for tail in self._tails]
 
     @cached_property
     def _tails(self) -> list[NDArray[np.float64]]:

@@ -106,6 +106,17 @@ def draw(space: SpaceDefinition, generator: np.random.Generator, n: int, resolut
     )
 
 
+def accepted(candidates: Candidates, space: SpaceDefinition, windows: tuple[Window, ...]) -> Candidates:
+    """Return the candidates that meet `windows` and the conditions of the space."""
+    inside = [w.contains(getattr(candidates.complexity, w.measure)) for w in windows]
+    if inside:
+        candidates = candidates.take(np.flatnonzero(reduce(np.logical_and, inside)))
+    for condition in space.conditions:
+        known = columns(candidates.networks, candidates.parameters, candidates.complexity)
+        candidates = candidates.take(condition.holds(known, len(candidates)))
+    return candidates
+
+
 def regnet_stages(
     parameters: Mapping[str, Values], stages: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -178,8 +189,8 @@ class _Search:
     def add(self, candidates: Candidates) -> None:
         """Keep the new ones among the next chunk's candidates that meet every constraint."""
         self.with_stages += len(candidates)
-        accepted = self._accepted(candidates)
-        new = accepted.take(self._first_of_their_kind(accepted)[: self.n - self.found])
+        met = accepted(candidates, self.space, self.windows)
+        new = met.take(self._first_of_their_kind(met)[: self.n - self.found])
         if len(new):
             self.kept.append(new)
             self.found += len(new)
@@ -187,15 +198,6 @@ class _Search:
         elif not self.found:
             self._note_nearest(candidates)
         self.drawn += CHUNK
-
-    def _accepted(self, candidates: Candidates) -> Candidates:
-        inside = [w.contains(getattr(candidates.complexity, w.measure)) for w in self.windows]
-        if inside:
-            candidates = candidates.take(np.flatnonzero(reduce(np.logical_and, inside)))
-        for condition in self.space.conditions:
-            known = columns(candidates.networks, candidates.parameters, candidates.complexity)
-            candidates = candidates.take(condition.holds(known, len(candidates)))
-        return candidates
 
     def _first_of_their_kind(self, candidates: Candidates) -> NDArray[np.int64]:
         """Return the rows whose network has not been seen before, and remember them."""
