@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from netspace.documents import Document, digest, dump_yaml, is_document, parse, read_yaml
-from netspace.errors import ConfigError, MissingExtraError, UnknownNameError, raise_unknown
+from netspace.errors import ConfigError
 
 
 class Inner(Document):
@@ -81,19 +81,6 @@ def test_a_digest_depends_on_values_not_on_order():
     assert digest({"a": 1}) != digest({"a": 2})
     with pytest.raises(ValueError, match="not JSON compliant"):
         digest({"a": float("nan")})
-
-
-def test_an_unknown_name_is_told_with_the_nearest_and_all_valid_ones():
-    with pytest.raises(
-        UnknownNameError, match=r"^unknown block 'Vnilla' \(did you mean 'vanilla'\?\); valid: basic, vanilla$"
-    ):
-        raise_unknown("block", "Vnilla", ["vanilla", "basic"])
-    with pytest.raises(UnknownNameError, match=r"^unknown block 'zzz'; valid: basic$"):
-        raise_unknown("block", "zzz", ["basic"])
-
-
-def test_a_missing_extra_says_how_to_get_it():
-    assert "uv sync --extra ray" in str(MissingExtraError("ray", "the executor 'ray'"))
 
 
 @pytest.mark.parametrize(

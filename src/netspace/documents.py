@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from netspace.errors import ConfigError, NetspaceError
+from netspace.errors import ConfigError, NetspaceError, first_line
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -55,16 +55,16 @@ def read_yaml(path: Path | str) -> Any:
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as text ({error})") from None
+        raise ConfigError(f"{path}: cannot be read as text ({first_line(error)})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        problem = getattr(error, "problem", None) or first_line(error)
         raise ConfigError(f"{path}{where}: not valid YAML ({problem})") from None
     except RecursionError:
         raise ConfigError(f"{path}: not valid YAML (nested too deeply)") from None
     except (ValueError, LookupError, AttributeError) as error:  # PyYAML lets these out of `2026-02-30`, `!!bool x`, ...
-        raise ConfigError(f"{path}: not valid YAML (a value cannot be read: {error})") from None
+        raise ConfigError(f"{path}: not valid YAML (a value cannot be read: {first_line(error)})") from None
 
 
 def parse(model: type[Model], data: Any, where: str) -> Model:

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import NoReturn
 
+LONGEST_LINE = 400
+"""Characters of another library's error that a message of ours quotes at most."""
+
 
 class NetspaceError(Exception):
     """Base of every error that a user can cause and mend."""
@@ -61,6 +64,24 @@ class MissingExtraError(NetspaceError, ImportError):
             f"{what} needs the extra '{extra}': uv sync --extra {extra}, or pip install 'netspace[{extra}]'"
         )
         self.extra = extra
+
+
+def first_line(error: BaseException | str, otherwise: str = "no reason given") -> str:
+    """Return what an error of another library says, in one line that fits into a message of ours.
+
+    Args:
+        error: the error, or what a program printed.
+        otherwise: what a text without a word stands for; an error without one is named by its class.
+
+    Returns:
+        The first line that is not blank, of at most `LONGEST_LINE` characters. Of a file's error the system's reason
+        alone: the message that quotes it names the file.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        error = error.strerror
+    said = str(error)[: 100 * LONGEST_LINE].strip()
+    line = next(iter(said.splitlines()), otherwise if isinstance(error, str) else type(error).__name__)
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
 
 
 def raise_unknown(kind: str, name: str, valid: Iterable[str]) -> NoReturn:

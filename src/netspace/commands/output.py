@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netspace.errors import ConfigError
+from netspace.errors import ConfigError, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"{folder}: cannot create the folder ({error.strerror})") from None
+        raise ConfigError(f"{folder}: cannot create the folder ({first_line(error)})") from None
 
 
 def must_be_table(path: Path) -> None:
@@ -49,7 +49,7 @@ def write_table(frame: "pd.DataFrame", path: Path) -> None:
     except OSError as error:
         raise _unwritable(path, error) from None
     except ArrowException as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise ConfigError(f"{path}: cannot write these columns as Parquet ({reason}); use .csv instead") from None
 
 
@@ -67,7 +67,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigError:
-    return ConfigError(f"{path}: cannot write the file ({error.strerror or error})")
+    return ConfigError(f"{path}: cannot write the file ({first_line(error)})")
 
 
 def print_json(value: Any) -> None:

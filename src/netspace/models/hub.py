@@ -13,7 +13,7 @@ import safetensors.torch
 
 from netspace.arch.config import AnyNetConfig
 from netspace.documents import parse
-from netspace.errors import ConfigError, WeightsError
+from netspace.errors import ConfigError, WeightsError, first_line
 from netspace.models.anynet import AnyNet
 from netspace.models.model_card import model_card
 from netspace.models.package import Package, from_config, processor_config, to_config
@@ -115,7 +115,7 @@ def push_to_hub(model: AnyNet, repository: str, *, private: bool = False, messag
             api.create_repo(repository, private=private, exist_ok=True)
             commit: Any = api.upload_folder(repo_id=repository, folder_path=folder, commit_message=message)
         except Exception as error:  # the hub client has no common base of its errors
-            raise WeightsError(f"cannot upload to '{repository}': {_first_line(error)}") from error
+            raise WeightsError(f"cannot upload to '{repository}': {first_line(error)}") from error
     return str(commit.commit_url)
 
 
@@ -128,7 +128,7 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: could not be read as JSON ({error})") from None
+        raise ConfigError(f"{path}: could not be read as JSON ({first_line(error)})") from None
 
 
 def _file(source: Path | str, name: str, revision: str | None) -> Path:
@@ -147,9 +147,5 @@ def _downloaded(repository: str, name: str, revision: str | None) -> Path:
         return Path(hf_hub_download(repository, name, revision=revision))
     except Exception as error:  # the hub client has no common base of its errors
         raise WeightsError(
-            f"'{repository}' is neither a folder nor a repository that could be reached ({_first_line(error)})"
+            f"'{repository}' is neither a folder nor a repository that could be reached ({first_line(error)})"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

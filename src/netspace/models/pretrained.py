@@ -6,7 +6,7 @@ from torch import nn
 
 from netspace.arch import zoo
 from netspace.arch.published import Published
-from netspace.errors import WeightsError
+from netspace.errors import WeightsError, first_line
 from netspace.models.anynet import AnyNet, build
 from netspace.models.weights import load_state
 
@@ -102,7 +102,7 @@ def _downloaded(entry: Published, library: Library) -> nn.Module:
     try:
         return peer(entry, library, pretrained=True)
     except Exception as error:  # each hub has its own tree of network errors
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise WeightsError(
             f"cannot download the weights of {entry.name} from {library} ({reason}); without a network, fetch the file "
             f"elsewhere and use load_weights('{entry.name}', 'FILE')"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from netspace.errors import DataError
+from netspace.errors import DataError, first_line
 from netspace.models.package import Preparation
 from netspace.pixels import prepared
 
@@ -65,4 +65,4 @@ def _opened(path: Path | str) -> Image.Image:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (OSError, Image.DecompressionBombError, SyntaxError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: could not be read as an image ({error})") from None
+        raise DataError(f"{path}: could not be read as an image ({first_line(error)})") from None

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from netspace.documents import dump_yaml
-from netspace.errors import StudyError, raise_unknown
+from netspace.errors import StudyError, first_line, raise_unknown
 from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
 from netspace.report.figures import edf_figure, property_figure
 from netspace.report.page import Picture, page
@@ -84,7 +84,7 @@ def write_report(
         return _write(tables, folder, formats, root)
     except OSError as error:
         where = error.filename or folder
-        raise StudyError(f"{where}: the report cannot be written there ({error.strerror or error})") from error
+        raise StudyError(f"{where}: the report cannot be written there ({first_line(error)})") from error
 
 
 def _write(tables: StudyTables, folder: Path, formats: Sequence[str], root: Path | None) -> list[Path]:

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 from netspace.arch import AnyNetConfig
 from netspace.arch.pycls import network_of, regnet_parameters
 from netspace.documents import digest
-from netspace.errors import DataError, StudyError, raise_unknown
+from netspace.errors import DataError, StudyError, first_line, raise_unknown
 from netspace.results.populations import DONE, read_table
 from netspace.store import FINAL, STATUSES, CurvePoint, Outcome, PlannedRun, Store, StoredResult, StudyRecord
 from netspace.store.frames import NETWORK, RUN_COLUMNS, parameter_of
@@ -291,8 +291,7 @@ class _Cells:
         try:
             return convert(self.told[field])
         except (ValueError, TypeError) as error:
-            reason = str(error).splitlines()[0]
-            raise DataError(f"{self.where}, column '{self.columns[field]}': {reason}") from None
+            raise DataError(f"{self.where}, column '{self.columns[field]}': {first_line(error)}") from None
 
 
 def _row(cells: _Cells, parameters: Mapping[str, Any], file: str) -> Result:
@@ -347,7 +346,7 @@ def _read_json(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = first_line(error)
         raise DataError(f"{file}: cannot be read as JSON ({reason})") from None
 
 

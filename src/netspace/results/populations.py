@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from netspace.errors import DataError, StatisticsError, raise_unknown
+from netspace.errors import DataError, StatisticsError, first_line, raise_unknown
 from netspace.stats.arguments import Floats
 
 DONE = frozenset({"done", "ok", "success", "succeeded", "complete", "completed", "finished"})
@@ -26,8 +26,7 @@ def read_table(path: Path) -> pd.DataFrame:
         return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_json(path, lines=True)
     # pandas and pyarrow raise ValueError for whatever they cannot read; OSError covers files
     except (ValueError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: cannot be read as a {path.suffix[1:]} table ({reason})") from None
+        raise DataError(f"{path}: cannot be read as a {path.suffix[1:]} table ({first_line(error)})") from None
 
 
 def populations_from_frame(

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inse
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from netspace._version import __version__
-from netspace.errors import MissingExtraError, StoreError, StoreUnreachableError, raise_unknown
+from netspace.errors import MissingExtraError, StoreError, StoreUnreachableError, first_line, raise_unknown
 from netspace.store.schema import SCHEMA_VERSION, Now, meta, metadata
 
 DEFAULT_PATH = Path("netspace.db")
@@ -82,7 +82,7 @@ class Database:
             if path.exists() and _first_bytes(path) not in (b"", _SQLITE_MAGIC):
                 raise StoreError(f"{path}: it is not an SQLite database; name another store")
         except OSError as error:
-            reason = error.strerror or error
+            reason = first_line(error)
             raise StoreError(f"{path}: cannot be opened as a store ({reason}); name a file you may write to") from error
         path = path.absolute()
         engine = create_engine(
@@ -168,8 +168,8 @@ class Database:
         try:
             yield
         except (SQLAlchemyError, sqlite3.Error) as error:
-            cause = error.orig if isinstance(error, DBAPIError) else error
-            reason = next(iter(str(cause).strip().splitlines()), type(error).__name__)
+            cause = (error.orig or error) if isinstance(error, DBAPIError) else error
+            reason = first_line(cause)
             advice = next((text for sign, text in _ADVICE.items() if sign in reason), reason)
             kind = StoreUnreachableError if _is_unreachable(error) else StoreError
             raise kind(f"{self.where}: {advice}") from error

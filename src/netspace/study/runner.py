@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Literal, ParamSpec, TypeVar
 
-from netspace.errors import StoreUnreachableError, StudyError
+from netspace.errors import StoreUnreachableError, StudyError, first_line
 from netspace.results.standing import Standing, standing_with
 from netspace.results.stopping import stopping_chain
 from netspace.store import Store, StudyRecord, Worker
@@ -214,7 +214,7 @@ class _Driver:
         now = _patiently(self._store.fail, run_id, self._worker, message, max_attempts=self._attempts, status=status)
         if now == status:
             self._at_end(run_id)
-        reason = message.splitlines()[0] if message else status
+        reason = first_line(message, status)
         end = {"planned": "; it is tried again", status: f"; given up as {status}"}
         self._last = f"{name}: {reason}" + end.get(now or "", "; another driver has it")
 

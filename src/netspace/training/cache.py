@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from netspace.errors import DataError
+from netspace.errors import DataError, first_line
 
 CACHE_VARIABLE = "NETSPACE_CACHE"
 """Environment variable that moves the cache folder."""
@@ -51,7 +51,7 @@ def written_to(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or error
+        reason = first_line(error)
         raise DataError(
             f"{place}: cannot be written ({reason}); ${CACHE_VARIABLE} may name another cache folder"
         ) from None

@@ -17,7 +17,7 @@ from torch import nn, optim
 from torch.optim.swa_utils import AveragedModel
 
 from netspace.documents import digest
-from netspace.errors import TrainingError
+from netspace.errors import TrainingError, first_line
 from netspace.training.distributed import first_alone, rank
 from netspace.training.images.data import ImageData
 from netspace.training.recipe import Recipe
@@ -97,7 +97,7 @@ def save(path: Path, state: State, about: dict[str, Any]) -> None:
     except (OSError, RuntimeError) as error:  # torch wraps what the disk says while it writes
         with suppress(OSError):
             scratch.unlink(missing_ok=True)
-        raise TrainingError(f"{path}: the checkpoint cannot be written ({_reason(error)})") from None
+        raise TrainingError(f"{path}: the checkpoint cannot be written ({first_line(error)})") from None
 
 
 def load(path: Path, about: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def apply(path: Path, content: dict[str, Any], state: State) -> None:
         _apply(content, state)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         _apply(untouched, state)
-        raise TrainingError(f"{path}: is not a readable checkpoint ({_reason(error)})") from None
+        raise TrainingError(f"{path}: is not a readable checkpoint ({first_line(error)})") from None
 
 
 class Keeper:
@@ -224,16 +224,10 @@ def _read(path: Path) -> dict[str, Any]:
                 raise ValueError(f"{damaged} is damaged")
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        raise TrainingError(f"{path}: is not a readable checkpoint ({_reason(error)})") from None
+        raise TrainingError(f"{path}: is not a readable checkpoint ({first_line(error)})") from None
     if not isinstance(content, dict) or content.get("layout") != _LAYOUT:
         raise TrainingError(f"{path}: is not a checkpoint of this version of netspace")
     return content
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _difference(before: Any, now: Any, key: str = "") -> str | None:

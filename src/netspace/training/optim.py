@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn, optim
 
-from netspace.errors import ConfigError
+from netspace.errors import ConfigError, first_line
 from netspace.training.recipe import Recipe
 
 
@@ -44,7 +44,7 @@ def _from_timm(name: str, groups: list[dict[str, Any]], recipe: Recipe) -> optim
             groups, opt=name, lr=recipe.peak_lr, weight_decay=recipe.weight_decay, momentum=recipe.momentum, **options
         )
     except (ImportError, AssertionError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = first_line(error)
         raise ConfigError(f"optimizer '{name}': timm cannot make it here ({reason})") from None
     return made
 

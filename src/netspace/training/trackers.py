@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from netspace.errors import MissingExtraError, raise_unknown
+from netspace.errors import MissingExtraError, first_line, raise_unknown
 from netspace.training.result import Epoch
 
 
@@ -164,7 +164,7 @@ class Trackers:
 
 
 def _warn(name: str, error: Exception) -> None:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    reason = first_line(error)
     warnings.warn(f"tracker '{name}' failed and is left out from here on ({reason})", stacklevel=3)
 
 

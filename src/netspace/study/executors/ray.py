@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import Field
 
 from netspace.documents import Document
-from netspace.errors import MissingExtraError, StudyError
+from netspace.errors import MissingExtraError, StudyError, first_line
 from netspace.study.executors.base import IDLE_SECONDS, Executor
 from netspace.study.jobs import Event, Job, JobContext, Lost
 from netspace.training.images.data import ImageData, load_data
@@ -124,8 +124,7 @@ class RayExecutor(Executor):
             else:
                 self._ray.init(self._where, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise StudyError(f"no Ray cluster at {self._where or 'this machine'}: {reason}") from error
+            raise StudyError(f"no Ray cluster at {self._where or 'this machine'}: {first_line(error)}") from error
 
     def _prepare(self, context: JobContext, workers: int | None, device: str | None, options: RayOptions) -> None:
         """Look at the cluster and put what all actors share into it."""
@@ -252,7 +251,7 @@ def _must_answer(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
     except OSError as error:
-        raise StudyError(f"no Ray cluster at {address}: {error.strerror or error}") from error
+        raise StudyError(f"no Ray cluster at {address}: {first_line(error)}") from error
 
 
 def _shared(data: ImageData) -> ImageData | None:

@@ -23,7 +23,7 @@ from uuid import uuid4
 from pydantic import Field
 
 from netspace.documents import Document
-from netspace.errors import MissingExtraError, StudyError
+from netspace.errors import MissingExtraError, StudyError, first_line
 from netspace.store import Worker
 from netspace.study.executors.base import IDLE_SECONDS, Executor
 from netspace.study.executors.local import THREAD_VARIABLES
@@ -136,7 +136,7 @@ class SlurmExecutor(Executor):
             self._box = Mailbox.create(self._folder, context, device)
         except OSError as error:
             raise StudyError(
-                f"{self._folder}: cannot be written ({error.strerror}); name a shared folder: --option folder=DIR"
+                f"{self._folder}: cannot be written ({first_line(error)}); name a shared folder: --option folder=DIR"
             ) from error
         self._submitter = self._make_submitter()
         self._slots: dict[str, _Slot] = {}
@@ -162,7 +162,7 @@ class SlurmExecutor(Executor):
             try:
                 self._look()
             except OSError as error:
-                raise StudyError(f"{self._folder}: the shared folder fails ({error.strerror or error})") from error
+                raise StudyError(f"{self._folder}: the shared folder fails ({first_line(error)})") from error
             if self._events or time.monotonic() >= deadline:
                 events, self._events = self._events, []
                 return events
@@ -366,5 +366,5 @@ def _call(*command: str) -> str:
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=_COMMAND_SECONDS).stdout
     except (OSError, subprocess.SubprocessError) as error:
-        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        raise StudyError(f"{command[0]}: {said[0] if said else 'failed'}") from error
+        said = getattr(error, "stderr", None) or error
+        raise StudyError(f"{command[0]}: {first_line(said)}") from error

@@ -7,7 +7,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from netspace.errors import DataError, raise_unknown
+from netspace.errors import DataError, first_line, raise_unknown
 
 SPLIT_NAMES: dict[str, tuple[str, ...]] = {
     "train": ("train",),
@@ -85,7 +85,7 @@ def open_tables(source: str, folder: Path) -> Any:
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         if isinstance(error, DataError):
             raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = first_line(error)
         tried = "it cannot be read as images" if path.exists() else "no such path here, and the hub did not give it"
         raise DataError(f"{source}: {tried} ({reason})") from None
     finally:

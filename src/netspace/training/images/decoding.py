@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from netspace.errors import DataError
+from netspace.errors import DataError, first_line
 from netspace.pixels import prepared
 
 _LOOKED_AT = 64  # images that decide whether the others are grey or colour
@@ -94,7 +94,7 @@ def decode(cell: Any, row: int, where: str) -> Image.Image:
         TypeError,
         AttributeError,
     ) as error:
-        raise BrokenImageError(f"{where}: broken image {path or f'row {row}'} ({error})") from None
+        raise BrokenImageError(f"{where}: broken image {path or f'row {row}'} ({first_line(error)})") from None
     return image
 
 

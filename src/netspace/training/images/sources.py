@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from netspace.errors import DataError, raise_unknown
+from netspace.errors import DataError, first_line, raise_unknown
 from netspace.pixels import prepared
 from netspace.training.images.arrow_tables import SPLIT_NAMES, arrow_column, find_columns, find_labels, open_tables
 from netspace.training.images.decoding import Format, decide_format
@@ -180,7 +180,7 @@ def _from_torchvision(source: str, resolution: int | None, channels: int | None)
         try:
             found = getattr(datasets, name)(folder, train=is_train, download=False, **options)
         except (RuntimeError, OSError, ValueError) as error:
-            raise DataError(f"{source}: torchvision cannot read it ({str(error).splitlines()[0]})") from None
+            raise DataError(f"{source}: torchvision cannot read it ({first_line(error)})") from None
         images = np.asarray(found.data)
         images = _brought_to(images.reshape(*images.shape[:3], -1), resolution, channels)
         labels = np.asarray(found.targets, dtype=np.int64)
