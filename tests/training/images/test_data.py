@@ -112,14 +112,14 @@ def sha(values: np.ndarray) -> str:
 @pytest.mark.parametrize(
     ("spec", "resolution", "expected"),
     [
-        (DataSpec(), None, ("9d18cdc96f7f67af", "11adbafc64fb3542", "95e9dec87410fc92", "c76229464e1147ee")),
+        (DataSpec(split="unchecked"), None, ("9d18cdc96f7f67af", "11adbafc64fb3542", "95e9dec87410fc92", "c76229464e1147ee")),
         (
-            DataSpec(train=300, validation=200, seed=1),
+            DataSpec(train=300, validation=200, seed=1, split="unchecked"),
             20,
             ("486bab0be8fcafd2", "bfa80285832ead59", "0e3b8b07c1b5ee45", "d929fab7cc6fe24b"),
         ),
         pytest.param(
-            DataSpec(source="cifar10", train=1000, validation=500),
+            DataSpec(source="cifar10", train=1000, validation=500, split="unchecked"),
             None,
             ("d713f0804608160c", "221e220181ef9581", "004d4fe26ae7a5df", "d9beed7ce54e38ff"),
             marks=pytest.mark.slow,
@@ -221,7 +221,7 @@ def test_a_folder_that_changes_is_read_again(tmp_path):
 
 def test_a_parquet_file_in_the_hub_layout_is_read(tmp_path):
     path = parquet(tmp_path / "train.parquet", [0, 1, 0, 1], [png(v) for v in (10, 200, 10, 200)])
-    data = load_data(DataSpec(source=str(path), validation=1), None)
+    data = load_data(DataSpec(source=str(path), validation=2), None)
     assert (data.channels, data.resolution, data.num_classes) == (1, 8, 2)
     assert {(int(i.max()), int(n)) for i, n in zip(data.train_images, data.train_labels, strict=True)} <= {
         (10, 0),
@@ -271,7 +271,7 @@ def mnist_files(root: Path, seed: int = 0) -> np.ndarray:
 
 
 def test_files_of_torchvision_that_change_are_read_again_and_may_be_relative(tmp_path):
-    spec = DataSpec(source="torchvision:MNIST:files", train=15, validation=5)
+    spec = DataSpec(source="torchvision:MNIST:files", train=10, validation=10)
     for seed in (0, 1):
         pixels = mnist_files(tmp_path / "files", seed)
         assert np.array_equal(load_data(spec, root=tmp_path).test_images[..., 0], pixels[:10])
@@ -290,12 +290,12 @@ def test_a_folder_in_the_home_that_changes_is_read_again(tmp_path, monkeypatch):
 
 def test_a_data_set_of_torchvision_is_read_from_its_own_files(tmp_path):
     pixels = mnist_files(tmp_path)
-    data = load_data(DataSpec(source=f"torchvision:MNIST:{tmp_path}", train=15, validation=5))
+    data = load_data(DataSpec(source=f"torchvision:MNIST:{tmp_path}", train=10, validation=10))
     assert data.test_images is not None
     assert np.array_equal(data.test_images[..., 0], pixels[:10])
     assert data.class_names[3] == "3 - three"
-    small = load_data(DataSpec(source=f"torchvision:MNIST:{tmp_path}", train=15, validation=5), 14)
-    assert small.train_images.shape == (15, 14, 14, 1)
+    small = load_data(DataSpec(source=f"torchvision:MNIST:{tmp_path}", train=10, validation=10), 14)
+    assert small.train_images.shape == (10, 14, 14, 1)
 
 
 def test_a_data_set_of_torchvision_that_is_not_there_is_told_in_one_line(tmp_path):
@@ -308,7 +308,7 @@ def test_a_data_set_of_torchvision_that_is_not_there_is_told_in_one_line(tmp_pat
 
 def test_paths_are_relative_to_the_root_that_is_given(tmp_path):
     parquet(tmp_path / "images.parquet", [0, 1, 0, 1], [png(1), png(2), png(3), png(4)])
-    assert len(load_data(DataSpec(source="images.parquet", validation=1), root=tmp_path).train_labels) == 3
+    assert len(load_data(DataSpec(source="images.parquet", validation=2), root=tmp_path).train_labels) == 2
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Streamed images are those that are prepared, to the bit, whatever is done with them."""
 
 import dataclasses
+import os
 import shutil
 import tarfile
 import threading
@@ -166,12 +167,12 @@ def test_batches_are_decoded_ahead_and_left_when_nobody_wants_them(tables, monke
     _, streamed = both_ways(tables)
     decoded, go_on, pool = [], threading.Event(), ThreadPoolExecutor(1)
 
-    def observed(form: Format, cell: object, row: int, where: str) -> np.ndarray:
+    def observed(form: Format, cell: object, row: int, *rest: object) -> np.ndarray:
         decoded.append(row)
         # the first batch is decoded at once; whatever comes after it begins and waits
         if len(decoded) > 10:
             go_on.wait()
-        return decode_to(form, cell, row, where)
+        return decode_to(form, cell, row, *rest)
 
     monkeypatch.setattr(streaming, "decode_to", observed)
     monkeypatch.setattr(streaming, "_pool", lambda: pool)
@@ -271,11 +272,14 @@ def test_a_limit_that_is_no_number_of_bytes_is_refused(tmp_path, monkeypatch, li
         load_data(DataSpec(source=parquet(tmp_path / "images")), 8)
 
 
-def test_images_that_come_as_arrays_are_always_prepared(monkeypatch):
-    with pytest.raises(DataError, match="mnist-5k: is read as arrays, which cannot be streamed; valid: auto, prepared"):
-        load_data(DataSpec(storage="streamed"))
-    monkeypatch.setenv(LIMIT_VARIABLE, "0")
-    assert not load_data(DataSpec(train=77, validation=50)).streamed
+def test_images_that_come_as_arrays_are_held_to_the_limit_too(monkeypatch):
+    prepared, streamed = both_ways("mnist-5k", 40, train=77, validation=50)
+    assert same(prepared, streamed)
+    assert streamed.train_images.cells.shape == (77, 28, 28, 1)
+    monkeypatch.setenv(LIMIT_VARIABLE, str(127 * 40 * 40 - 1))
+    assert load_data(DataSpec(train=77, validation=50, seed=1), 40).streamed
+    monkeypatch.setenv(LIMIT_VARIABLE, str(127 * 40 * 40))
+    assert not load_data(DataSpec(train=77, validation=50, seed=2), 40).streamed
 
 
 def test_ray_gets_prepared_images_and_leaves_streamed_ones_to_its_workers(tables):
@@ -303,7 +307,7 @@ def test_an_image_that_breaks_in_the_middle_of_a_training_is_named(tmp_path):
     source = image_folder(tmp_path / "images")
     data = load_data(DataSpec(source=source, storage="streamed", validation=9), 8)
     row = int(data.train_images.rows[-1])
-    broken = Path(data.train_images.cells[row]["path"])
+    broken = Path(os.fsdecode(data.train_images.cells[row]["path"]))
     broken.write_bytes(broken.read_bytes()[:40])
     with pytest.raises(DataError, match=rf"broken image .*/{broken.name} "):
         train(network(), data, Recipe(epochs=1, batch_size=9, augment=Augment(flip=False)))

@@ -1,6 +1,12 @@
 """Tables of encoded images: `datasets` finds and reads the files, what it made of them is mapped from disk."""
 
-from collections.abc import Sequence
+import hashlib
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, overload
 
@@ -8,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspace.errors import DataError, first_line, raise_unknown
+from netspace.training.images.folders import SPLIT_NAMES, shown
 
-SPLIT_NAMES: dict[str, tuple[str, ...]] = {
-    "train": ("train",),
-    "validation": ("validation", "val", "valid", "dev"),
-    "test": ("test",),
-}
-"""What each split is called in the wild."""
+HUB_SECONDS = 10.0
+"""How long the hub may take to say whether it has a data set."""
+
+_ON_THE_HUB = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_ENDINGS = {".parquet": "parquet", ".tar": "webdataset"}
 
 
 class ArrowColumn(Sequence[Any]):
@@ -50,11 +56,45 @@ class ArrowColumn(Sequence[Any]):
         return self._chunks[chunk][row - int(self._ends[chunk])].as_py()
 
 
+def is_image_folder(source: str) -> bool:
+    """Return whether a source is a folder that holds neither Parquet files nor shards, at its top or in `data`."""
+    path = Path(source)
+    return path.is_dir() and not any(
+        file.suffix.lower() in _ENDINGS
+        for folder in (path, path / "data")
+        if folder.is_dir()
+        for file in folder.iterdir()
+    )
+
+
+def write_paths(folder: Path, paths: Sequence[str]) -> ArrowColumn:
+    """Write the paths of images as a table that `datasets` might have made, and return its column.
+
+    Its name follows from the paths: a file that is there already, perhaps in use, is left as it is.
+    """
+    import pyarrow as pa
+
+    encoded = [os.fsencode(path) for path in paths]
+    name = hashlib.sha256(b"\0".join(encoded)).hexdigest()[:16]
+    file = folder / f"{name}.arrow"
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        schema = pa.schema({"image": pa.struct({"bytes": pa.binary(), "path": pa.binary()})})
+        scratch = file.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+        with pa.OSFile(str(scratch), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+            for start in range(0, len(encoded), 1000):
+                cells = [{"bytes": None, "path": path} for path in encoded[start : start + 1000]]
+                writer.write_batch(pa.record_batch([pa.array(cells, schema.field("image").type)], schema=schema))
+        scratch.rename(file)
+    return ArrowColumn([str(file)], "image")
+
+
 def open_tables(source: str, folder: Path) -> Any:
     """Return the splits of `source` as `datasets` tables, images left as bytes or paths.
 
     Args:
-        source: the path, without `~`, of a Parquet file, of a WebDataset shard, of a folder, or a name on the hub.
+        source: the path, without `~`, of a Parquet file, of a WebDataset shard, of a folder of them, or a name on the
+            hub. What looks like a path and is not there is not looked for on the hub.
         folder: where local files are turned into Arrow tables; those of the hub stay in the cache of `datasets`.
 
     Raises:
@@ -63,34 +103,65 @@ def open_tables(source: str, folder: Path) -> Any:
     import datasets
 
     path = Path(source)
-    if path.is_dir():
-        _no_empty_class(path)
-    if not path.exists() and (path.is_absolute() or source.startswith((".", "~"))):
-        raise DataError(f"{source}: no such file or folder")
+    local: dict[str, Any] = {"cache_dir": str(folder), "keep_in_memory": False}
     quiet = datasets.utils.logging.is_progress_bar_enabled()
     datasets.utils.logging.disable_progress_bar()
-    local: dict[str, Any] = {"cache_dir": str(folder), "keep_in_memory": False}
     try:
-        if path.is_file():
-            builder = {".parquet": "parquet", ".tar": "webdataset"}.get(path.suffix)
-            if builder is None:
-                valid = "valid: a .parquet or .tar file, a folder, or a name on the hub"
-                raise DataError(f"{source}: neither a Parquet file nor a WebDataset shard; {valid}")
-            return datasets.load_dataset(builder, data_files={"train": str(path)}, **local)
-        if path.is_dir() and (shards := _shards(path)):
-            return datasets.load_dataset("webdataset", data_files=shards, **local)
-        if path.is_dir():
-            return datasets.load_dataset(str(path), **local)
-        return datasets.load_dataset(source, keep_in_memory=False)
+        if not path.exists():
+            with _asked_of_the_hub(source):
+                return datasets.load_dataset(source, keep_in_memory=False)
+        # `datasets` takes a path for a pattern; the link's name is none
+        with tempfile.TemporaryDirectory(prefix="netspace-") as links:
+            link = Path(links) / f"source{path.suffix.lower() if path.suffix.lower() in _ENDINGS else ''}"
+            link.symlink_to(path.resolve(), target_is_directory=path.is_dir())
+            if path.is_file():
+                builder = _ENDINGS.get(path.suffix.lower())
+                if builder is None:
+                    valid = "valid: a .parquet or .tar file, a folder, or a name on the hub"
+                    raise DataError(f"{shown(source)}: neither a Parquet file nor a WebDataset shard; {valid}")
+                return datasets.load_dataset(builder, data_files={"train": str(link)}, **local)
+            if shards := _shards(link):
+                return datasets.load_dataset("webdataset", data_files=shards, **local)
+            return datasets.load_dataset(str(link), **local)
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         if isinstance(error, DataError):
             raise
         reason = first_line(error)
         tried = "it cannot be read as images" if path.exists() else "no such path here, and the hub did not give it"
-        raise DataError(f"{source}: {tried} ({reason})") from None
+        raise DataError(f"{shown(source)}: {tried} ({reason})") from None
     finally:
         if quiet:
             datasets.utils.logging.enable_progress_bar()
+
+
+@contextmanager
+def _asked_of_the_hub(name: str) -> Iterator[None]:
+    """Let `datasets` load what the hub has; if it cannot be reached, only what is in the cache of `datasets`.
+
+    Raises:
+        DataError: the name looks like a path, or the hub has no data set of this name.
+    """
+    import datasets
+    import huggingface_hub
+
+    if not _ON_THE_HUB.fullmatch(name) or name.lower().endswith(tuple(_ENDINGS)):
+        raise DataError(f"{shown(name)}: no such file or folder")
+    try:
+        huggingface_hub.HfApi().dataset_info(name, timeout=HUB_SECONDS)
+    except huggingface_hub.errors.RepositoryNotFoundError:
+        raise DataError(f"{name}: no such file or folder here, and no such data set on the hub") from None
+    except Exception:  # whichever error the client's transport has: `datasets` would ask again for half a minute
+        offline = [(huggingface_hub.constants, "HF_HUB_OFFLINE"), (datasets.config, "HF_HUB_OFFLINE")]
+    else:
+        offline = []
+    before = [(module, name, getattr(module, name)) for module, name in offline]
+    try:
+        for module, flag in offline:
+            setattr(module, flag, True)
+        yield
+    finally:
+        for module, flag, value in before:
+            setattr(module, flag, value)
 
 
 def arrow_column(table: Any, name: str) -> ArrowColumn:
@@ -171,13 +242,6 @@ def _shards(folder: Path) -> dict[str, list[str]]:
         aliases = [alias for names in SPLIT_NAMES.values() for alias in names if file.name.startswith(alias)]
         shards.setdefault(aliases[0] if aliases else "train", []).append(str(file))
     return shards
-
-
-def _no_empty_class(folder: Path) -> None:
-    """Raise where a folder of an image folder holds nothing: `datasets` would pass over the class in silence."""
-    for inner in sorted(entry for entry in folder.rglob("*") if entry.is_dir()):
-        if not any(inner.iterdir()):
-            raise DataError(f"{inner}: holds no image; remove the folder, or fill it")
 
 
 def _holds_images(feature: Any) -> bool:

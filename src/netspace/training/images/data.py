@@ -16,13 +16,26 @@ from pydantic import Field
 
 from netspace.documents import Document, digest
 from netspace.errors import DataError
+from netspace.pixels import BACKGROUND
 from netspace.training.cache import cache_folder, new_entry, one_at_a_time, prepared_limit, publish, scratch_folder
+from netspace.training.images.folders import shown
 from netspace.training.images.normalisation import COMPUTED, Normalise, chosen
-from netspace.training.images.preparation import PARTS, Census, Part, is_whole, read_part, write_arrays, write_index
-from netspace.training.images.sources import EMBEDDED, Source, fingerprint, located, read_source
+from netspace.training.images.preparation import (
+    PARTS,
+    Census,
+    Part,
+    is_whole,
+    read_part,
+    without_copies,
+    write_arrays,
+    write_index,
+)
+from netspace.training.images.sources import BROKEN, EMBEDDED, Source, Split, fingerprint, located, read_source
+from netspace.training.images.splits import Draw, classes_are_in_both, draw
 from netspace.training.images.streaming import Images, StreamedImages
+from netspace.training.images.summary import tree, warnings
 
-_LAYOUT = 4  # of a cache entry; a change makes new entries
+_LAYOUT = 5  # of a cache entry; a change makes new entries
 _FACTS = "facts.json"
 
 
@@ -35,7 +48,13 @@ class DataSpec(Document):
         validation: images set aside from the training split, drawn by `seed`; None for the source's own validation
             split, or a tenth of the training split where it has none.
         seed: of the two draws; never the seed of a training.
+        split: how the two are drawn: `stratified` gives each class its share, and one image at least; `random` draws
+            over all classes, and is refused if one gets none; `unchecked` is random whatever comes of it, as studies
+            drew that were started before there was a choice.
+        duplicates: what to do about training images that are exact copies of validation images: `report` counts them,
+            `drop` leaves them out of the training.
         image_column, label_column: only where a table has several that qualify.
+        background: the grey that shows through transparent pixels, from 0 (black) to 255 (white).
         channels: 1 to turn all images to grey, 3 to turn all to colour; None for 3 where one of 64 images spread over
             the training split is in colour, else 1. A colour image that then turns up among grey ones is refused.
         broken: what to do about images that cannot be decoded: `refuse` names the first, `skip` leaves them out and
@@ -51,9 +70,12 @@ class DataSpec(Document):
     train: Annotated[int, Field(ge=1)] | None = None
     validation: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
+    split: Draw = "stratified"
+    duplicates: Literal["report", "drop"] = "report"
     image_column: str | None = None
     label_column: str | None = None
     channels: Literal[1, 3] | None = None
+    background: Annotated[int, Field(ge=0, le=255)] = BACKGROUND
     broken: Literal["refuse", "skip"] = "refuse"
     normalise: Normalise = COMPUTED
     storage: Literal["auto", "prepared", "streamed"] = "auto"
@@ -73,6 +95,8 @@ class ImageData:
         split_digest: identity of the validation split: source rows and their labels.
         train_digest: identity of the images trained on: their pixels at this resolution, and their labels, in order.
         skipped: broken images that were left out, over all splits.
+        summary: what was understood of the source, and what was drawn of it: lines of a small tree.
+        warnings: what is strange about the images or the split, a sentence each.
 
     Raises:
         DataError: at construction, when a label is not one of the classes.
@@ -90,6 +114,8 @@ class ImageData:
     split_digest: str
     train_digest: str
     skipped: int = 0
+    summary: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for split in ("train", "validation", "test"):
@@ -143,7 +169,7 @@ def load_data(spec: DataSpec, resolution: int | None = None, *, root: Path | Non
     files = fingerprint(source)
     drawn = spec.model_dump(exclude={"normalise", "storage"})
     key = digest({"layout": _LAYOUT, **drawn, "resolution": resolution, "files": files})
-    images, tables = cache_folder() / "images", cache_folder() / "tables" / digest(files)
+    images, tables = cache_folder() / "images", cache_folder() / "tables" / digest([_LAYOUT, files])
     entries = {"prepared": images / key, "streamed": images / f"{key}-streamed"}
 
     def usable() -> Path | None:
@@ -168,62 +194,61 @@ def _made(spec: DataSpec, source: str, resolution: int | None, entries: dict[str
             channels=spec.channels,
             image_column=spec.image_column,
             label_column=spec.label_column,
+            background=spec.background,
             skip_broken=spec.broken == "skip",
         )
-        parts = _split(found, spec)
+        parts, dropped = _drawn(found, spec)
         streamed = _is_streamed(parts, spec)
         entry = entries["streamed" if streamed else "prepared"]
         with new_entry(entry) as folder:
             census = write_index(folder, parts, place) if streamed else write_arrays(folder, parts)
-            (folder / _FACTS).write_text(json.dumps(_facts(found, parts, census)), encoding="utf-8")
-        if streamed and place == scratch:
+            facts = _facts(spec, found, parts, census, dropped)
+            (folder / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
+        if streamed and place == scratch and any(scratch.iterdir()):
             publish(scratch, tables)
     return entry
 
 
-def _split(source: Source, spec: DataSpec) -> dict[str, Part]:
-    """Return what is trained, validated and tested on; the validation split is fixed by `spec.seed` alone."""
-    train = source.splits["train"]
-    order = np.random.default_rng(spec.seed).permutation(len(train.labels))
-    own = source.splits.get("validation") if spec.validation is None else None
-    held_out = 0 if own else (spec.validation or max(1, len(order) // 10))
-    _every_class_has_images(source, 1 if own else 2, spec.source)
-    wanted = spec.train if spec.train is not None else max(1, len(order) - held_out)
-    if held_out + wanted > len(order):
-        raise DataError(
-            f"{spec.source}: train + validation must not exceed the {len(order)} images of the training split, "
-            f"got train={wanted}, validation={held_out}"
-        )
-    whole = {"validation": own, "test": source.splits.get("test")}
-    rows = {"train": np.sort(order[held_out : held_out + wanted]), "validation": np.sort(order[:held_out])}
-    parts = {name: Part(images=train.images, rows=drawn, labels=train.labels[drawn]) for name, drawn in rows.items()}
-    return parts | {
-        name: Part(images=split.images, rows=np.arange(len(split.labels)), labels=split.labels)
-        for name, split in whole.items()
-        if split
-    }
-
-
-def _every_class_has_images(source: Source, least: int, where: str) -> None:
-    """Raise where a class has fewer training images than it takes to train on it and, without a split, validate it."""
+def _drawn(source: Source, spec: DataSpec) -> tuple[dict[str, Part], int]:
+    """Return what is trained, validated and tested on, and how many training images were dropped as copies."""
+    train, own = source.splits["train"], source.splits.get("validation") if spec.validation is None else None
+    where = shown(spec.source)
     if len(source.class_names) < 2:
-        raise DataError(f"{where}: holds one class, '{source.class_names[0]}'; valid: 2 or more")
-    counts = np.bincount(source.splits["train"].labels, minlength=len(source.class_names))
-    if counts.min() < least:
-        name, count = source.class_names[int(counts.argmin())], int(counts.min())
-        raise DataError(f"{where}: class '{name}' has {count} training images; each class needs {least} or more")
+        raise DataError(f"{where}: holds one class, '{source.class_names[0]}'; valid: 2 or more{source.hint}")
+    rows, held_out = draw(
+        train.labels,
+        source.class_names,
+        where,
+        train=spec.train,
+        validation=0 if own else spec.validation,
+        seed=spec.seed,
+        how=spec.split,
+    )
+    parts = {"train": _part(train, rows), "validation": _part(train, held_out) if own is None else _part(own)}
+    before = len(rows)
+    if spec.duplicates == "drop":
+        parts["train"] = without_copies(parts["train"], parts["validation"])
+    if spec.split != "unchecked":
+        classes_are_in_both(
+            parts["train"].labels, parts["validation"].labels, source.class_names, where, from_split=own is not None
+        )
+    if (test := source.splits.get("test")) is not None:
+        parts["test"] = _part(test)
+    return parts, before - len(parts["train"].rows)
+
+
+def _part(split: Split, rows: NDArray[np.int64] | None = None) -> Part:
+    """Return some images of a split, or all of them."""
+    rows = np.arange(len(split.labels)) if rows is None else rows
+    return Part(images=split.images, rows=rows, labels=split.labels[rows])
 
 
 def _is_streamed(parts: dict[str, Part], spec: DataSpec) -> bool:
-    if not isinstance(parts["train"].images, StreamedImages):
-        if spec.storage == "streamed":
-            raise DataError(f"{spec.source}: is read as arrays, which cannot be streamed; valid: auto, prepared")
-        return False
     needed = sum(part.nbytes for part in parts.values())
     return spec.storage == "streamed" or (spec.storage == "auto" and needed > prepared_limit())
 
 
-def _facts(source: Source, parts: dict[str, Part], census: Census) -> dict[str, Any]:
+def _facts(spec: DataSpec, source: Source, parts: dict[str, Part], census: Census, dropped: int) -> dict[str, Any]:
     """Return what there is to know of an entry besides its images."""
     mean, std = census.counts.mean_and_std()
     held_out = parts["validation"]
@@ -235,8 +260,30 @@ def _facts(source: Source, parts: dict[str, Part], census: Census) -> dict[str, 
         "std": std,
         "split_digest": digest({"rows": rows, "labels": held_out.labels.tolist()}),
         "train_digest": digest({"pixels": census.pixels, "labels": parts["train"].labels.tolist()}),
-        "skipped": source.skipped,
+        "skipped": len(source.skipped.get(BROKEN, [])),
+        "summary": [
+            *tree(
+                shown(spec.source),
+                {name: (split.folder, split.labels) for name, split in source.splits.items()},
+                source.class_names,
+                source.skipped,
+                source.remarks.found(),
+            ),
+            *_drawing(spec, source, parts, dropped),
+        ],
+        "warnings": warnings(census, {name: part.labels for name, part in parts.items()}, source.class_names),
     }
+
+
+def _drawing(spec: DataSpec, source: Source, parts: dict[str, Part], dropped: int) -> list[str]:
+    """Return what to say of the draw."""
+    train, validation = (len(parts[name].rows) for name in ("train", "validation"))
+    own = parts["validation"].images is not source.splits["train"].images
+    of_its_own = "of a split of their own" if own else f"set aside by seed {spec.seed} ({spec.split})"
+    lines = [f"  drawn: {train:,} images to train on, {validation:,} to validate, {of_its_own}"]
+    if dropped:
+        lines.append(f"  dropped: {dropped:,} training images, exact copies of validation images")
+    return lines
 
 
 def _opened(entry: Path, tables: Path, spec: DataSpec) -> ImageData:
@@ -260,4 +307,6 @@ def _opened(entry: Path, tables: Path, spec: DataSpec) -> ImageData:
         split_digest=facts["split_digest"],
         train_digest=facts["train_digest"],
         skipped=facts["skipped"],
+        summary=tuple(facts["summary"]),
+        warnings=tuple(facts["warnings"]),
     )

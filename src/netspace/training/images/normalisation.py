@@ -97,6 +97,11 @@ class ChannelCounts:
         for channel, counts in enumerate(self._counts):
             counts += np.bincount(images[..., channel].ravel(), minlength=256)
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether each channel has one value alone."""
+        return bool(((self._counts > 0).sum(axis=1) <= 1).all())
+
     def mean_and_std(self) -> tuple[list[float], list[float]]:
         """Return each channel's mean and standard deviation in [0, 255]; the latter is at least 1."""
         values, total = np.arange(256), self._counts.sum(axis=1)

