@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.resources import files
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Workers, refuse_useless
-from netspace.commands.output import print_json, print_records, print_table, write_text
+from netspace.commands.output import print_images, print_json, print_records, print_table, write_text
 from netspace.commands.study_argument import open_store, started
 from netspace.errors import StudyError
 
@@ -44,10 +45,10 @@ def plan(
     from netspace.study.executors.local import available_cores
     from netspace.study.planning import plan_study
 
-    loaded = Study.load(study)
+    loaded, runs = _with_known_runs(Study.load(study), store)
+    print_images(loaded.data, sys.stderr if as_json else sys.stdout)
     with watch_timings() as observe:
         planned = loaded.plan(observe)
-    runs = _known_runs(loaded, store)
     speed = _speed(loaded, planned, runs, device)
     found = plan_study(loaded, planned, speed, workers=workers or available_cores(), runs=runs)
     if as_json:
@@ -158,13 +159,13 @@ def claims(
         print(f"  {row['claim']}: {row['judgement']}. {row['evidence']}.")
 
 
-def _known_runs(study: "Study", target: str | None) -> "list[RunRecord]":
-    """Return the study's runs in its store; none if there is no store yet."""
+def _with_known_runs(study: "Study", target: str | None) -> "tuple[Study, list[RunRecord]]":
+    """Return the study, as its store holds it, and its runs there; none if there is no store yet."""
     if target is None and not study.default_store.exists():
-        return []
+        return study, []
     with open_store(study, target, create=False) as store:
         record = store.find_study(study.spec.name)
-        return [] if record is None else store.runs(record.id)
+        return study.as_started(store), [] if record is None else store.runs(record.id)
 
 
 def _speed(study: "Study", planned: "list[PlannedRun]", runs: "list[RunRecord]", device: str | None) -> "Speed":

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from netspace.errors import ConfigError, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from netspace.training import ImageData
 
 _WRITERS = {".csv": "to_csv", ".parquet": "to_parquet", ".jsonl": "to_json"}
 
@@ -16,6 +18,12 @@ TABLES = tuple(_WRITERS)
 """Endings of the table files that can be read and written."""
 
 _UNBOUNDED = 100_000  # characters
+
+
+def print_images(images: "ImageData", file: TextIO | None = None) -> None:
+    """Print what was understood of the images, and what is strange about them, to a file or standard output."""
+    lines = [*images.summary, *(f"  warning: {warning}" for warning in images.warnings)]
+    print("\n".join(lines), file=file, flush=True)
 
 
 def make_folder(folder: Path) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Track, Workers, refuse_useless
-from netspace.commands.output import TABLES, make_folder, print_json, print_table, write_text
-from netspace.commands.study_argument import Results, StudyName, is_store, open_store, results_of
+from netspace.commands.output import TABLES, make_folder, print_images, print_json, print_table, write_text
+from netspace.commands.study_argument import Results, StudyName, as_started, is_store, open_store, results_of
 from netspace.commands.table_comparison import compare_table
 from netspace.errors import StudyError
 
@@ -99,6 +99,9 @@ def run(
     if as_json:
         best = None if end.best is None else end.best.error
         print_json({"runs": end.total, "counts": end.counts, "spared": end.spared, "best_error": best})
+    if end.ended and not end.number("done", "diverged"):
+        raise StudyError(f"{study}: no run could be trained; `netspace status {shlex.quote(str(study))}` says why")
+    if as_json:
         return
     named = ["netspace", "report", str(study), *([] if store is None else ["--store", where])]
     print(f"Next: {shlex.join([*named, '-o', f'{study.stem}-report'])}")
@@ -128,8 +131,9 @@ def _train(
 
     get_executor(executor)
     must_be_usable(track)
-    loaded = Study.load(study)
+    loaded = as_started(Study.load(study), store)
     _ = loaded.spaces  # a study with an invalid space is refused before its store is made
+    print_images(loaded.data, sys.stderr if quiet else sys.stdout)
     with open_store(loaded, store) as opened:
         with watch_timings() as observe_timings:
             loaded.open(opened, observe_timings)

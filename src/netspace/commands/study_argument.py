@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netspace.errors import StudyError, raise_unknown
+from netspace.errors import StoreError, StudyError, raise_unknown
 
 if TYPE_CHECKING:
     from netspace.store import Store, StudyRecord
@@ -88,6 +88,17 @@ def open_store(study: "Study", target: str | None, *, create: bool = True) -> "S
     from netspace.store import Store
 
     return Store.open(target or study.default_store, create=create)
+
+
+def as_started(study: "Study", target: str | None) -> "Study":
+    """Return the study with the split that its store holds it to, if it was started."""
+    if target is None and not study.default_store.exists():
+        return study
+    try:
+        with open_store(study, target, create=False) as opened:
+            return study.as_started(opened)
+    except StoreError:
+        return study  # it is new, or whoever goes on to use it reports it
 
 
 def started(study: "Study", store: "Store") -> "StudyRecord":

@@ -20,7 +20,7 @@ from netspace.commands.options import (
     device_name,
     refuse_useless,
 )
-from netspace.commands.output import make_folder, print_json, print_records, print_table, write_text
+from netspace.commands.output import make_folder, print_images, print_json, print_records, print_table, write_text
 
 if TYPE_CHECKING:
     from netspace.arch import AnyNetConfig
@@ -104,11 +104,11 @@ def train(
     from netspace.training.calibration import calibrate
     from netspace.training.device import usable_device
     from netspace.training.trackers import Trackers
-    from netspace.training.training_folder import TrainingFolder
+    from netspace.training.training_folder import TrainingFolder, as_started
 
     overrides = {"epochs": epochs, "batch_size": batch_size, "precision": precision}
     recipe_used = _recipe(recipe, {key: value for key, value in overrides.items() if value is not None})
-    spec = _data(data)
+    spec = as_started(_data(data), output)
     config = find_network(network)
     place = usable_device(device_name(device))
     images = load_data(spec, resolution)
@@ -134,6 +134,7 @@ def train(
                 trackers.log(epoch)
 
         if first:
+            print_images(images, told)
             start = "resumed" if resumed else "new"
             print(f"{network}: {_amount(images)}, {start}, on {place}", file=told, flush=True)
         result = train_network(

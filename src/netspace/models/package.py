@@ -12,6 +12,7 @@ from scipy.stats import binomtest
 from netspace._version import __version__
 from netspace.documents import Document, parse
 from netspace.errors import WeightsError
+from netspace.pixels import BACKGROUND
 
 FORMAT = 1
 """Of the packages that this version writes; a newer one is refused."""
@@ -31,6 +32,7 @@ class Preparation(Document):
         channels: 1 for grey, 3 for RGB.
         mean, std: of each channel, of pixels in [0, 1].
         interpolation: of the resizing.
+        background: the grey that shows through transparent pixels, 0 .. 255.
     """
 
     resolution: Annotated[int, Field(ge=1)]
@@ -38,6 +40,7 @@ class Preparation(Document):
     mean: tuple[float, ...]
     std: tuple[Annotated[float, Field(gt=0)], ...]
     interpolation: Literal["bicubic"] = "bicubic"
+    background: Annotated[int, Field(ge=0, le=255)] = BACKGROUND
 
     @model_validator(mode="after")
     def _of_these_channels(self) -> Self:

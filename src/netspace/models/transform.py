@@ -11,7 +11,7 @@ from torch import Tensor
 
 from netspace.errors import DataError, first_line
 from netspace.models.package import Preparation
-from netspace.pixels import prepared
+from netspace.pixels import prepared, read_image
 
 
 class Transform:
@@ -38,11 +38,12 @@ class Transform:
     def pixels(self, image: Image.Image | NDArray[np.uint8] | Path | str) -> NDArray[np.uint8]:
         """Return an image resized and cropped, uint8 (resolution, resolution, channels)."""
         if isinstance(image, Path | str):
-            image = _opened(image)
+            image = _opened(image, self.preparation.background)
         elif isinstance(image, np.ndarray):
             image = Image.fromarray(image.squeeze(-1) if image.ndim == 3 and image.shape[-1] == 1 else image)
         # a copy: PIL's arrays cannot be written to, and torch warns of that
-        return np.array(prepared(image, self.preparation.resolution, self.preparation.channels))
+        preparation = self.preparation
+        return np.array(prepared(image, preparation.resolution, preparation.channels, preparation.background))
 
     def normalised(self, pixels: Tensor) -> Tensor:
         """Return uint8 images (n, height, width, channels) as float32 (n, channels, height, width)."""
@@ -57,12 +58,10 @@ class Transform:
         return f"Transform({', '.join(f'{key}={value}' for key, value in settings.items())})"
 
 
-def _opened(path: Path | str) -> Image.Image:
+def _opened(path: Path | str, background: int) -> Image.Image:
     try:
-        with Image.open(path) as image:
-            image.load()
-            return image.copy()
+        return read_image(Path(path).read_bytes(), background).image
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, DataError) as error:
         raise DataError(f"{path}: could not be read as an image ({first_line(error)})") from None

@@ -22,7 +22,7 @@ from netspace.study.executors import make_executor
 from netspace.study.jobs import CHECKPOINT_SECONDS, Checkpoints, JobContext, identity
 from netspace.study.runner import run_study
 from netspace.study.spec import StudySpec
-from netspace.training.images.data import DataSpec, ImageData, load_data
+from netspace.training.images.data import DataSpec, ImageData, as_recorded, completed, load_data
 from netspace.training.latency import LATENCY, Latency, Timings, sample_timed
 from netspace.training.recipe import Recipe
 
@@ -202,6 +202,15 @@ class Study:
         plain: dict[str, Any] = json.loads(json.dumps(spec))
         return plain
 
+    def as_started(self, store: Store) -> Self:
+        """Return the study with the split that `store` holds it to: its file need not ask for one, and may be older."""
+        known = store.find_study(self.spec.name)
+        recorded = None if known is None else known.spec.get("data")
+        if not isinstance(recorded, dict):
+            return self
+        data = as_recorded(self.spec.data, recorded)
+        return self if data == self.spec.data else replace(self, spec=self.spec.model_copy(update={"data": data}))
+
     def open(self, store: Store, observe: Callable[[Timings], None] = lambda _: None) -> StudyRecord:
         """Return the study as `store` holds it, planning it there (in one transaction) if it is new.
 
@@ -216,8 +225,8 @@ class Study:
             StudyError: the store holds a study of this name that was started from something else; the message says what
                 changed.
         """
-        record = self.record()
         known = store.find_study(self.spec.name)
+        record = self.as_started(store).record()
         if known is not None:
             decisive = {key: value for key, value in known.spec.items() if key not in ("claims", "timed_on")}
             # of what was started before this was recorded, the validation split alone tells the images
@@ -260,9 +269,10 @@ class Study:
             KeyboardInterrupt: Ctrl-C or SIGTERM; finished runs are recorded, the others are planned again.
             NetspaceError: the study, its data, its spaces, the store or the executor cannot be used.
         """
-        record = self.open(store)
+        study = self.as_started(store)
+        record = study.open(store)
         checkpoints = Checkpoints.of(record, self.root, seconds=checkpoint_seconds)
-        context = replace(self.context, checkpoints=checkpoints)
+        context = replace(study.context, checkpoints=checkpoints)
         hands = make_executor(executor, context, workers=workers, device=device, options=options)
         return run_study(
             record,
@@ -302,9 +312,10 @@ def _with_defaults(stored: dict[str, Any]) -> dict[str, Any]:
     filled = dict(stored)
     models: dict[str, type[Document]] = {"data": DataSpec, "recipe": Recipe, "latency": Latency}
     for key, model in ((key, model) for key, model in models.items() if key in stored):
-        settings = {name: value for name, value in stored[key].items() if name in model.model_fields}
+        known = completed(stored[key]) if key == "data" else stored[key]
+        settings = {name: value for name, value in known.items() if name in model.model_fields}
         with suppress(ConfigError):  # a setting that is valid no more is told as a difference
-            filled[key] = stored[key] | model(**settings).model_dump(mode="json", exclude=_UNDECISIVE)
+            filled[key] = known | model(**settings).model_dump(mode="json", exclude=_UNDECISIVE)
     return filled
 
 

@@ -12,7 +12,7 @@ from netspace.errors import TrainingError
 from netspace.models.anynet import AnyNet
 from netspace.models.hub import read_package, save_pretrained
 from netspace.models.package import Calibration, DataFacts, MeasuredError, Package, Preparation
-from netspace.training.images.data import DataSpec, ImageData
+from netspace.training.images.data import DataSpec, ImageData, as_recorded, completed
 from netspace.training.images.sources import located
 from netspace.training.local_sources import public_name, remember_source, remembered_source
 from netspace.training.recipe import Recipe
@@ -205,13 +205,24 @@ def _located_data(folder: Path, content: Any, where: str) -> DataSpec | None:
         if source is None:
             return None
         content = {**content, "source": source}
-    return parse(DataSpec, content, where)
+    return parse(DataSpec, completed(content) if isinstance(content, dict) else content, where)
+
+
+def as_started(data: DataSpec, folder: Path) -> DataSpec:
+    """Return the images with the split of the training that goes on from the checkpoint in a folder, if one does."""
+    try:
+        recorded = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))["data"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return data  # the checkpoint itself tells whether it goes on
+    return as_recorded(data, recorded) if isinstance(recorded, dict) and (folder / CHECKPOINT).exists() else data
 
 
 def preparation(images: ImageData) -> Preparation:
     """Return how images like these are shown to a network."""
     mean, std = (tuple(value / 255 for value in values) for values in (images.mean, images.std))
-    return Preparation(resolution=images.resolution, channels=images.channels, mean=mean, std=std)
+    return Preparation(
+        resolution=images.resolution, channels=images.channels, mean=mean, std=std, background=images.background
+    )
 
 
 def _write(path: Path, value: Any) -> None:

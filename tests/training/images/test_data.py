@@ -112,7 +112,11 @@ def sha(values: np.ndarray) -> str:
 @pytest.mark.parametrize(
     ("spec", "resolution", "expected"),
     [
-        (DataSpec(split="unchecked"), None, ("9d18cdc96f7f67af", "11adbafc64fb3542", "95e9dec87410fc92", "c76229464e1147ee")),
+        (
+            DataSpec(split="unchecked"),
+            None,
+            ("9d18cdc96f7f67af", "11adbafc64fb3542", "95e9dec87410fc92", "c76229464e1147ee"),
+        ),
         (
             DataSpec(train=300, validation=200, seed=1, split="unchecked"),
             20,

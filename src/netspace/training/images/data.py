@@ -6,6 +6,7 @@ the bit either way.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -81,6 +82,18 @@ class DataSpec(Document):
     storage: Literal["auto", "prepared", "streamed"] = "auto"
 
 
+def completed(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the recorded settings of a `DataSpec` with the split they meant before there was a choice."""
+    return {"split": "unchecked", **recorded}
+
+
+def as_recorded(spec: DataSpec, recorded: Mapping[str, Any]) -> DataSpec:
+    """Return the settings with the split that was recorded when they were first used, unless they ask for one."""
+    if "split" in spec.model_fields_set:
+        return spec
+    return spec.model_copy(update={"split": completed(recorded)["split"]})
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageData:
     """Images ready to train on.
@@ -97,6 +110,7 @@ class ImageData:
         skipped: broken images that were left out, over all splits.
         summary: what was understood of the source, and what was drawn of it: lines of a small tree.
         warnings: what is strange about the images or the split, a sentence each.
+        background: the grey that shows through transparent pixels, 0 .. 255.
 
     Raises:
         DataError: at construction, when a label is not one of the classes.
@@ -116,6 +130,7 @@ class ImageData:
     skipped: int = 0
     summary: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    background: int = BACKGROUND
 
     def __post_init__(self) -> None:
         for split in ("train", "validation", "test"):
@@ -309,4 +324,5 @@ def _opened(entry: Path, tables: Path, spec: DataSpec) -> ImageData:
         skipped=facts["skipped"],
         summary=tuple(facts["summary"]),
         warnings=tuple(facts["warnings"]),
+        background=spec.background,
     )

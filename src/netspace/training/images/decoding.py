@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from netspace.errors import DataError
+from netspace.errors import DataError, first_line
 from netspace.pixels import BACKGROUND, fit, read_image
 from netspace.training.images.folders import shown
 
@@ -127,8 +127,7 @@ def decode(
         # read whole: an image that opens its own file leaves it open when it turns out to be broken
         read = read_image(content or (Path(os.fsdecode(path)).read_bytes() if path else b""), background)
     except (OSError, TypeError, DataError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise BrokenImageError(f"{where}: broken image {cell_name(cell, row)} ({reason})") from None
+        raise BrokenImageError(f"{where}: broken image {cell_name(cell, row)} ({first_line(error)})") from None
     if remarks is not None:
         remarks.add(read.remarks, cell_name(cell, row))
     return read.image
