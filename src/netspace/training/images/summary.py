@@ -30,20 +30,22 @@ def tree(
     lines = [source]
     for split, (folder, labels) in splits.items():
         called = f" ({folder})" if folder and folder != split else ""
-        counts = np.bincount(labels, minlength=len(class_names))
-        lines.append(f"  {split}{called}: {_images(len(labels))}, {len(class_names):,} classes{_each(counts)}")
-        if len(set(counts.tolist())) > 1 or len(class_names) <= _CLASSES:
-            lines += [f"    {name}: {count:,}" for name, count in zip(class_names[:_CLASSES], counts, strict=False)]
-            if len(class_names) > _CLASSES:
-                lines.append(f"    ... {len(class_names) - _CLASSES:,} more classes")
+        lines.append(f"  {split}{called}: {_images(len(labels))}, {len(class_names):,} classes")
+        lines += [f"    {line}" for line in _classes(np.bincount(labels, minlength=len(class_names)), class_names)]
     lines += [f"  skipped: {len(names):,} {reason}: {_listed(names)}" for reason, names in skipped.items()]
     lines += [f"  {len(names):,} images have {remark}: {_listed(names)}" for remark, names in remarks.items()]
     return lines
 
 
-def _each(counts: NDArray[np.int64]) -> str:
+def _classes(counts: NDArray[np.int64], class_names: Sequence[str]) -> list[str]:
+    """Return how many images each class has: a line each, or one where they are equal or too many to list."""
     low, high = int(counts.min()), int(counts.max())
-    return f" of {low:,} images each" if low == high else f" of {low:,} to {high:,} images"
+    shown, more = ", ".join(class_names[:_CLASSES]), ", ..." if len(class_names) > _CLASSES else ""
+    if low == high:
+        return [f"{shown}{more}: {low:,} each"]
+    if more:
+        return [f"{shown}{more}: {low:,} to {high:,}"]
+    return [f"{name}: {count:,}" for name, count in zip(class_names, counts, strict=True)]
 
 
 def _images(n: int) -> str:
