@@ -31,7 +31,7 @@ LAYERS = {
 }
 """Every file and package directly below src/netspace, and its layer."""
 
-WITHIN = {("documents", "errors"), ("cli", "commands")}
+WITHIN = {("documents", "errors"), ("pixels", "errors"), ("cli", "commands")}
 """Imports on one layer that are allowed: one is the foundation of the other."""
 
 TORCH = {"torch", "torchvision", "timm"}
