@@ -2,7 +2,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from scipy.stats import brunnermunzel
+from scipy.stats import brunnermunzel, permutation_test, rankdata
 from statsmodels.stats.nonparametric import rank_compare_2indep
 
 from netspace.stats.superiority import permutation_p_value, superiority
@@ -92,6 +92,21 @@ def test_the_permutation_p_value_keeps_its_level_under_unequal_spreads() -> None
     )
     # 200 trials at 5 %: mean 10, sd 3.1
     assert rejected <= 20
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_permutation_p_value_is_that_of_scipy_with_ties_and_failures(seed) -> None:
+    def statistic(a, b):
+        placed_a, placed_b = (a - rankdata(a)) / b.size, (b - rankdata(b)) / a.size
+        variance = placed_a.var(ddof=1) / a.size + placed_b.var(ddof=1) / b.size
+        return (placed_a.mean() - 0.5) / np.sqrt(max(variance, (0.5 / (a.size * b.size)) ** 2))
+
+    rng = np.random.default_rng(seed)
+    a, b = rng.integers(0, 8, 5).astype(float), rng.integers(0, 8, 6).astype(float)
+    a[0] = np.inf
+    ranks = rankdata(np.concatenate([a, b]))
+    expected = permutation_test((ranks[:5], ranks[5:]), statistic, n_resamples=9999).pvalue
+    assert permutation_p_value(a, b) == pytest.approx(expected)
 
 
 def test_the_permutation_p_value_is_reproducible() -> None:

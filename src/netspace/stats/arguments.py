@@ -75,6 +75,12 @@ def as_numbers(values: ArrayLike, name: str) -> Floats:
     return array
 
 
+def midranks(values: Floats) -> Floats:
+    """Return the rank of each of (n,) values from 1, the mean rank for equal ones."""
+    _, level, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[level])
+
+
 def at_chance(errors: Floats, chance: float | None) -> Floats:
     """Failed models at the error of guessing, for means; unchanged where `chance` is None."""
     return errors if chance is None else np.where(np.isposinf(errors), chance, errors)

@@ -1,22 +1,22 @@
 """Is space B better than space A? One verdict in plain words, with everything that supports it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import ks_2samp, mannwhitneyu
-from statsmodels.stats.multitest import multipletests
 
 from netspace.errors import StatisticsError, raise_unknown
 from netspace.stats.arguments import Floats, Interval, as_errors, at_chance, check_probability
-from netspace.stats.assistance import Assistance
-from netspace.stats.differences import Differences, differences
+from netspace.stats.differences import NO_CHANCE, Differences, differences
 from netspace.stats.edf_dominance import Dominance, dominance
-from netspace.stats.pool_check import RefusedError
 from netspace.stats.superiority import Superiority, permutation_p_value, superiority
+
+if TYPE_CHECKING:
+    from netspace.stats.assistance import Assistance
 
 MIN_MODELS = 2
 """Models per space without which no spread can be estimated."""
@@ -45,15 +45,15 @@ class Comparison:
         different: whether a difference is claimed: `interval` excludes 1/2 and the p-value agrees.
         alpha: level of the whole chain and of the equivalence test.
         delta: margin of equivalence, fixed beforehand.
-        mann_whitney: (U, two-sided asymptotic p); U counts the pairs that B wins.
-        kolmogorov_smirnov: (D+, p) for "B's EDF is the higher one somewhere".
-        differences: of means and medians, B minus A, in percentage points.
         dominance: whether one EDF lies above the other at every error level.
         notes: what a reader must know beside the numbers.
         r2: the share of the variance of (ranked) errors that the predictor explains on held-out networks; None if the
             figures are classical.
         refused: why the figures are classical though features were given; None otherwise.
         unassisted: the classical comparison beside an assisted one.
+        errors_a, errors_b: in %; +inf is a failed model.
+        chance: error in % that a failed model counts with in `differences`.
+        resamples, seed: of the bootstrap behind `differences`.
     """
 
     n_a: int
@@ -67,14 +67,32 @@ class Comparison:
     different: bool
     alpha: float
     delta: float
-    mann_whitney: tuple[float, float]
-    kolmogorov_smirnov: tuple[float, float]
-    differences: Differences
     dominance: Dominance
     notes: tuple[str, ...] = ()
     r2: float | None = None
     refused: str | None = None
     unassisted: "Comparison | None" = None
+    errors_a: Floats = field(repr=False, compare=False)
+    errors_b: Floats = field(repr=False, compare=False)
+    chance: float | None
+    resamples: int
+    seed: int
+
+    @cached_property
+    def mann_whitney(self) -> tuple[float, float]:
+        """(U, two-sided asymptotic p); U counts the pairs that B wins."""
+        return _mann_whitney(self.errors_a, self.errors_b)
+
+    @cached_property
+    def kolmogorov_smirnov(self) -> tuple[float, float]:
+        """(D+, p) for "B's EDF is the higher one somewhere"."""
+        return _kolmogorov_smirnov(self.errors_a, self.errors_b)
+
+    @cached_property
+    def differences(self) -> Differences:
+        """Differences of means and medians, B minus A, in percentage points, with bootstrap intervals."""
+        a, b = at_chance(self.errors_a, self.chance), at_chance(self.errors_b, self.chance)
+        return differences(a, b, alpha=self.alpha, resamples=self.resamples, seed=self.seed)
 
     @property
     def assisted(self) -> bool:
@@ -185,6 +203,8 @@ def compare(
         return classical
     if features is None or pools is None:
         raise StatisticsError("features and pools go together: give both, or neither")
+    from netspace.stats.assistance import Assistance
+
     names = ("A", "B")
     assistance = Assistance.of(
         dict(zip(names, (a, b), strict=True)),
@@ -213,9 +233,6 @@ def _classical(
     estimate = superiority(errors_a, errors_b)
     by_permutation = estimate.pairs < PERMUTATION_BELOW and not estimate.degenerate
     p_value = permutation_p_value(errors_a, errors_b, seed=rng) if by_permutation else estimate.t_p_value
-    spread = differences(
-        at_chance(errors_a, chance), at_chance(errors_b, chance), alpha=alpha, resamples=resamples, seed=rng
-    )
     return Comparison(
         n_a=errors_a.size,
         n_b=errors_b.size,
@@ -228,11 +245,13 @@ def _classical(
         different=_different(estimate, p_value, alpha),
         alpha=alpha,
         delta=delta,
-        mann_whitney=_mann_whitney(errors_a, errors_b),
-        kolmogorov_smirnov=_kolmogorov_smirnov(errors_a, errors_b),
-        differences=spread,
         dominance=dominance(errors_a, errors_b, alpha),
-        notes=_notes(estimate, errors_a, errors_b, by_permutation, spread),
+        notes=_notes(estimate, errors_a, errors_b, by_permutation, chance),
+        errors_a=errors_a,
+        errors_b=errors_b,
+        chance=chance,
+        resamples=resamples,
+        seed=int(rng.integers(2**63)),
     )
 
 
@@ -242,7 +261,7 @@ def compare_chain(
     *,
     features: Mapping[str, Any] | None = None,
     pools: Mapping[str, Any] | None = None,
-    assistance: Assistance | None = None,
+    assistance: "Assistance | None" = None,
     alpha: float = 0.05,
     delta: float = 0.1,
     chance: float | None = None,
@@ -295,6 +314,8 @@ def compare_chain(
             raise StatisticsError(f"{second} against {first}: {error}") from None
     classical = _holm(found, alpha)
     if assistance is None and features is not None and pools is not None:
+        from netspace.stats.assistance import Assistance
+
         assistance = Assistance.of(populations, features, pools)
     if assistance is None:
         return classical
@@ -302,10 +323,12 @@ def compare_chain(
     return _holm(assisted, alpha)
 
 
-def _assisted(classical: Comparison, assistance: Assistance, a: str, b: str) -> Comparison:
+def _assisted(classical: Comparison, assistance: "Assistance", a: str, b: str) -> Comparison:
     """Return the comparison with an assisted theta, or the classical one with the reason why it is not."""
     if refused := _sided({"A": assistance.refusals.get(a), "B": assistance.refusals.get(b)}):
         return _refused(classical, refused)
+    from netspace.stats.pool_check import RefusedError
+
     try:
         estimate = assistance.theta(a, b).superiority
     except RefusedError as reason:
@@ -341,10 +364,18 @@ def _sided(reasons: Mapping[str, str | None]) -> str:
     return "; ".join(f"{name}: {reason}" for name, reason in given.items())
 
 
+def holm_adjusted(p_values: Floats) -> Floats:
+    """Return (k,) p-values after Holm's correction (1979) over all of them, in their order."""
+    order = np.argsort(p_values, kind="stable")
+    adjusted = np.empty(p_values.size)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p_values[order] * np.arange(p_values.size, 0, -1)), 1.0)
+    return adjusted
+
+
 def _holm(found: dict[tuple[str, str], Comparison], alpha: float) -> dict[tuple[str, str], Comparison]:
     names = list(found)
     p_values = np.array([found[name].p_value for name in names])
-    adjusted = multipletests(p_values, alpha=alpha, method="holm")[1]
+    adjusted = holm_adjusted(p_values)
     corrected: dict[tuple[str, str], Comparison] = {}
     stopped = False
     for rank, index in enumerate(np.argsort(p_values, kind="stable").tolist()):
@@ -367,17 +398,21 @@ def _different(estimate: Superiority, p_value: float, level: float) -> bool:
 def _mann_whitney(a: Floats, b: Floats) -> tuple[float, float]:
     if (np.concatenate([a, b]) == a[0]).all():
         return a.size * b.size / 2, 1.0
+    from scipy.stats import mannwhitneyu  # half a second, which a verdict need not pay
+
     result = mannwhitneyu(a, b, method="asymptotic")
     return float(result.statistic), float(result.pvalue)
 
 
 def _kolmogorov_smirnov(a: Floats, b: Floats) -> tuple[float, float]:
+    from scipy.stats import ks_2samp
+
     method: Literal["exact", "asymp"] = "exact" if a.size * b.size <= EXACT_KS_LIMIT else "asymp"
     result = ks_2samp(b, a, alternative="greater", method=method)
     return float(result.statistic), float(result.pvalue)
 
 
-def _notes(estimate: Superiority, a: Floats, b: Floats, by_permutation: bool, spread: Differences) -> tuple[str, ...]:
+def _notes(estimate: Superiority, a: Floats, b: Floats, by_permutation: bool, chance: float | None) -> tuple[str, ...]:
     notes = []
     if estimate.degenerate and estimate.theta == 0.5:
         notes.append(f"all errors of both spaces are {a[0]:g}: they say nothing about a difference")
@@ -389,6 +424,6 @@ def _notes(estimate: Superiority, a: Floats, b: Floats, by_permutation: bool, sp
     for name, errors in (("A", a), ("B", b)):
         if failed := int(np.isposinf(errors).sum()):
             notes.append(f"{failed} of {errors.size} models of {name} failed and rank last")
-    if spread.note:
-        notes.append(spread.note)
+    if chance is None and np.isinf([a.max(), b.max()]).any():
+        notes.append(NO_CHANCE)
     return tuple(notes)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import DegenerateDataWarning, bootstrap
 
 from netspace.stats.arguments import Floats, Interval
 
+NO_CHANCE = "differences of means and medians need a chance level, because models failed"
 BOOTSTRAP_LIMIT = 5_000
 """Models per space up to which BCa intervals are computed; the jackknife in them is quadratic."""
 
@@ -42,8 +42,7 @@ def differences(
         seed: of those.
     """
     if np.isinf(a).any() or np.isinf(b).any():
-        note = "differences of means and medians need a chance level, because models failed"
-        return Differences(mean=None, mean_interval=None, median=None, median_interval=None, note=note)
+        return Differences(mean=None, mean_interval=None, median=None, median_interval=None, note=NO_CHANCE)
     rng = np.random.default_rng(seed)
     note = ""
     intervals: list[Interval | None] = [None, None]
@@ -63,6 +62,8 @@ def differences(
 
 
 def _bca(a: Floats, b: Floats, centre: Any, alpha: float, resamples: int, rng: np.random.Generator) -> Interval | None:
+    from scipy.stats import DegenerateDataWarning, bootstrap  # half a second, which a verdict need not pay
+
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         # a flat jackknife or bootstrap distribution: reported as None below, not as a warning
         warnings.simplefilter("ignore", DegenerateDataWarning)

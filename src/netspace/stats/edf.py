@@ -7,7 +7,6 @@ from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest
 
 from netspace.errors import StatisticsError, raise_unknown
 from netspace.stats.arguments import Floats, Interval, as_errors, as_finite, at_chance, check_probability
@@ -153,6 +152,8 @@ class EDF:
         """
         self._refuse_weights("a pointwise interval")
         below = int(np.searchsorted(self.errors, x, side="left"))
+        from scipy.stats import binomtest
+
         interval = binomtest(below, self.n).proportion_ci(confidence_level=1 - alpha, method="exact")
         return float(interval.low), float(interval.high)
 

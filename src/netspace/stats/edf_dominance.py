@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from netspace.stats.arguments import Floats
 
@@ -60,7 +60,7 @@ def dominance(a: Floats, b: Floats, alpha: float = 0.05) -> Dominance:
     inside = (levels >= low) & (levels < high)
     lead = difference[inside] if winner == "b" else -difference[inside]
     z = lead / np.sqrt(_variance(share_a[inside], a.size) + _variance(share_b[inside], b.size))
-    p_value = float(norm.sf(z.min())) if z.size else 1.0
+    p_value = float(ndtr(-z.min())) if z.size else 1.0
     name, other = winner.upper(), "A" if winner == "b" else "B"
     if p_value <= alpha and min(a.size, b.size) >= MIN_MODELS:
         statement = f"{name} dominates {other} between {low:.4g} and {high:.4g} % error (p = {p_value:.2g})"

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm, rankdata
+from scipy.special import ndtr
 
 from netspace.errors import StatisticsError
-from netspace.stats.arguments import Floats, as_errors, as_finite, check_probability
+from netspace.stats.arguments import Floats, as_errors, as_finite, check_probability, midranks
 from netspace.stats.edf import EDF, Band
 
 MIN_EFFECTIVE = 30.0
@@ -205,13 +205,13 @@ def van_elteren(a: ArrayLike, strata_a: ArrayLike, b: ArrayLike, strata_b: Array
         n, n_a = int(here.sum()), int((here & from_a).sum())
         if n_a in (0, n):
             continue
-        ranks = rankdata(errors[here])
+        ranks = midranks(errors[here])
         excess += (ranks[from_a[here]].sum() - n_a * (n + 1) / 2) / (n + 1)
         variance += n_a * (n - n_a) / n * ranks.var(ddof=1) / (n + 1) ** 2
     if variance == 0:
         raise StatisticsError("no stratum holds models of both spaces with different errors: ranks cannot compare them")
     z = float(excess / np.sqrt(variance))
-    return z, float(2 * norm.sf(abs(z)))
+    return z, float(2 * ndtr(-abs(z)))
 
 
 def _bins(complexity: Floats, edges: Floats) -> NDArray[np.intp]:

@@ -4,9 +4,7 @@ from functools import lru_cache
 from math import ceil, log, log1p
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import gammaln
-from scipy.stats import beta, binom
+from scipy.special import betaincinv, gammaln
 
 from netspace.errors import StatisticsError
 from netspace.stats.arguments import Floats, check_probability
@@ -33,6 +31,8 @@ def quantile_ranks(n: int, p: float, alpha: float = 0.05) -> tuple[int, int, flo
     """
     check_probability(p, "p")
     check_probability(alpha, "alpha")
+    from scipy.stats import binom
+
     law = binom(n, p)
     low = int(law.ppf(alpha / 2))
     if low > 0 and law.cdf(low - 1) > alpha / 2:
@@ -79,6 +79,8 @@ def local_level(n: int, alpha: float = 0.05) -> float:
         return alpha
     # Bonferroni covers too much, a single order statistic's level too little
     low, high = log(alpha / n), log(alpha)
+    from scipy.optimize import brentq
+
     root = brentq(lambda level: joint_coverage(*_local_bounds(n, float(np.exp(level)))) - (1 - alpha), low, high)
     return float(np.exp(root))
 
@@ -118,5 +120,5 @@ def joint_coverage(lower: Floats, upper: Floats) -> float:
 
 def _local_bounds(n: int, level: float) -> tuple[Floats, Floats]:
     ranks = np.arange(1, n + 1)
-    lower = np.asarray(beta.ppf(level / 2, ranks, n - ranks + 1))
+    lower = np.asarray(betaincinv(ranks, n - ranks + 1, level / 2), dtype=np.float64)
     return lower, 1 - lower[::-1]

@@ -1,14 +1,17 @@
 """theta = P(e_B < e_A) + P(e_B = e_A) / 2, its tests and intervals (Brunner & Munzel 2000; Neubert & Brunner 2007)."""
 
 from dataclasses import dataclass
-from typing import Any
+from itertools import combinations
+from math import comb
 
 import numpy as np
-from scipy.special import expit, logit
-from scipy.stats import permutation_test, rankdata, t
-from statsmodels.stats.nonparametric import rank_compare_2indep
+from numpy.typing import NDArray
+from scipy.special import expit, logit, stdtr, stdtrit
 
-from netspace.stats.arguments import Floats, Interval
+from netspace.stats.arguments import Floats, Interval, midranks
+
+ROWS = 2000
+"""Splits whose statistics are computed at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +46,7 @@ class Superiority:
         """Return the confidence interval on the logit scale, always inside [0, 1]."""
         if self.degenerate:
             return self._degenerate_interval(alpha)
-        reach = float(t.isf(alpha / 2, self.df)) * self.se / (self.theta * (1 - self.theta))
+        reach = -float(stdtrit(self.df, alpha / 2)) * self.se / (self.theta * (1 - self.theta))
         centre = logit(self.theta)
         return float(expit(centre - reach)), float(expit(centre + reach))
 
@@ -51,7 +54,7 @@ class Superiority:
         """Return theta +- t * se, which may leave [0, 1]."""
         if self.degenerate:
             return self._degenerate_interval(alpha)
-        reach = float(t.isf(alpha / 2, self.df)) * self.se
+        reach = -float(stdtrit(self.df, alpha / 2)) * self.se
         return self.theta - reach, self.theta + reach
 
     def tost_p_value(self, delta: float) -> float:
@@ -62,7 +65,7 @@ class Superiority:
         if self.degenerate:
             return 1.0
         distance = (delta - abs(self.theta - 0.5)) / self.se
-        return float(t.sf(distance, self.df))
+        return float(stdtr(self.df, -distance))
 
     def _degenerate_interval(self, alpha: float) -> Interval:
         bound = float((alpha / 2) ** (1 / self.pairs))
@@ -79,21 +82,21 @@ def superiority(a: Floats, b: Floats) -> Superiority:
     Args:
         a, b: errors in %, at least 2 each, +inf for failures.
     """
-    ranks = rankdata(np.concatenate([a, b]))
+    ranks = midranks(np.concatenate([a, b]))
     a, b = ranks[: a.size], ranks[a.size :]
     pairs = min(a.size, b.size)
     if a.min() > b.max() or b.min() > a.max() or ranks.min() == ranks.max():
         theta = 0.5 + 0.5 * float(np.sign(a.mean() - b.mean()))
         p_value = 1.0 if theta == 0.5 else min(1.0, 2 * 0.5**pairs)
         return Superiority(theta=theta, se=0.0, df=float("inf"), t_p_value=p_value, pairs=pairs)
-    result: Any = rank_compare_2indep(a, b)
-    return Superiority(
-        theta=float(result.prob1),
-        se=float(np.sqrt(result.var_prob)),
-        df=float(result.df),
-        t_p_value=float(result.pvalue),
-        pairs=pairs,
-    )
+    # the share of the other sample below each model, half of its equals included
+    placed_a, placed_b = (a - midranks(a)) / b.size, (b - midranks(b)) / a.size
+    theta = float(placed_a.mean())
+    of_a, of_b = float(placed_a.var(ddof=1)) / a.size, float(placed_b.var(ddof=1)) / b.size
+    se = float(np.sqrt(of_a + of_b))
+    df = (of_a + of_b) ** 2 / (of_a**2 / (a.size - 1) + of_b**2 / (b.size - 1))
+    t_p_value = 2 * float(stdtr(df, -abs(theta - 0.5) / se))
+    return Superiority(theta=theta, se=se, df=df, t_p_value=t_p_value, pairs=pairs)
 
 
 def permutation_p_value(a: Floats, b: Floats, *, resamples: int = 9999, seed: int | np.random.Generator = 0) -> float:
@@ -107,24 +110,39 @@ def permutation_p_value(a: Floats, b: Floats, *, resamples: int = 9999, seed: in
         resamples: random splits.
         seed: of those.
     """
-    ranks = rankdata(np.concatenate([a, b]))
-    result = permutation_test(
-        (ranks[: a.size], ranks[a.size :]),
-        _studentised,
-        n_resamples=resamples,
-        vectorized=True,
-        batch=2000,
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.pvalue)
+    n = a.size + b.size
+    values, level = np.unique(np.concatenate([a, b]), return_inverse=True)
+    member = (level[:, None] == np.arange(values.size)).astype(np.float64)
+    exact = comb(n, a.size) <= resamples
+    if exact:
+        chosen = np.array(list(combinations(range(n), a.size)))
+    else:
+        chosen = np.random.default_rng(seed).permuted(np.tile(np.arange(n), (resamples, 1)), axis=1)[:, : a.size]
+    observed = float(_studentised(np.arange(a.size)[None], member)[0])
+    parts = [_studentised(chosen[start : start + ROWS], member) for start in range(0, len(chosen), ROWS)]
+    null = np.concatenate(parts)
+    slack = 100 * np.finfo(np.float64).eps * abs(observed)
+    below, above = int((null <= observed + slack).sum()), int((null >= observed - slack).sum())
+    more = 0 if exact else 1
+    return min(1.0, 2 * (min(below, above) + more) / (null.size + more))
 
 
-def _studentised(a: Floats, b: Floats, axis: int = -1) -> Floats:
-    """Return the Brunner-Munzel statistic of each row of pooled ranks."""
-    n_a, n_b = a.shape[axis], b.shape[axis]
-    placed_a = (a - rankdata(a, axis=axis)) / n_b
-    placed_b = (b - rankdata(b, axis=axis)) / n_a
-    theta = placed_a.mean(axis=axis)
-    variance = placed_a.var(axis=axis, ddof=1) / n_a + placed_b.var(axis=axis, ddof=1) / n_b
+def _studentised(chosen: NDArray[np.intp], member: Floats) -> Floats:
+    """Return the Brunner-Munzel statistic of splits.
+
+    Args:
+        chosen: (rows, n_a), the models that each split puts into A.
+        member: (n, levels), 1 at the level of each model's error among the different errors.
+    """
+    n, n_a = len(member), chosen.shape[1]
+    in_a = np.zeros((len(chosen), n))
+    np.put_along_axis(in_a, chosen, 1.0, axis=1)
+    theta, variance = np.empty(0), np.zeros(len(chosen))
+    for mine, own in ((in_a @ member, n_a), ((1 - in_a) @ member, n - n_a)):
+        others = member.sum(axis=0) - mine
+        placed = (np.cumsum(others, axis=1) - others / 2) / (n - own)
+        mean = (mine * placed).sum(axis=1) / own
+        theta = theta if theta.size else mean
+        variance += (mine * (placed - mean[:, None]) ** 2).sum(axis=1) / (own - 1) / own
     # a separated split has no spread; half the smallest step of theta keeps its statistic finite and largest
-    return np.asarray((theta - 0.5) / np.sqrt(np.maximum(variance, (0.5 / (n_a * n_b)) ** 2)))
+    return np.asarray((theta - 0.5) / np.sqrt(np.maximum(variance, (0.5 / (n_a * (n - n_a))) ** 2)))
