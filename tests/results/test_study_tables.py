@@ -9,10 +9,11 @@ from scipy.stats import mannwhitneyu
 
 from netspace.arch import AnyNetConfig
 from netspace.errors import StatisticsError, StudyError, UnknownNameError
-from netspace.report import study_tables, verdict_table
+from netspace.report import study_tables
 from netspace.report.page import page
 from netspace.report.text import markdown
 from netspace.results.stopping import judge_claims, stopping_chain
+from netspace.results.verdicts import study_verdicts
 from netspace.store import STATUSES, Outcome, PlannedRun, Store
 
 
@@ -49,41 +50,41 @@ def test_chance_is_told_by_the_classes_where_no_result_recorded_it(make_study):
 
 def test_theta_agrees_with_mann_whitney_and_the_sentence_names_both_spaces(make_study):
     store = make_study(("first", "second", "third"), n=15, failures={"second": 2})
-    table = verdict_table(store, "small")
+    verdicts = study_verdicts(store, "small")
     populations = study_tables(store, "small").populations
-    assert list(zip(table["against"], table["space"], strict=True)) == [("first", "second"), ("second", "third")]
-    for row in table.to_dict("records"):
-        a, b = populations[row["against"]], populations[row["space"]]
-        assert row["theta"] == pytest.approx(mannwhitneyu(a, b).statistic / (len(a) * len(b)))
-        assert row["space"] in row["sentence"]
-        assert row["against"] in row["sentence"]
-    assert "2 of 15 models of second failed" in table["notes"][0]
+    assert [(one.against, one.space) for one in verdicts] == [("first", "second"), ("second", "third")]
+    for one in verdicts:
+        a, b = populations[one.against], populations[one.space]
+        assert one.theta == pytest.approx(mannwhitneyu(a, b).statistic / (len(a) * len(b)))
+        assert one.space in one.sentence
+        assert one.against in one.sentence
+    assert "2 of 15 models of second failed" in verdicts[0].notes
 
 
 def test_chosen_spaces_are_compared_in_the_order_given(make_study):
     store = make_study(("a", "b", "c"), n=5)
-    table = verdict_table(store, "small", ["c", "a"])
-    assert table[["against", "space"]].to_numpy().tolist() == [["c", "a"]]
+    (verdict,) = study_verdicts(store, "small", ["c", "a"])
+    assert (verdict.against, verdict.space) == ("c", "a")
     with pytest.raises(UnknownNameError, match=r"unknown space 'd'.*a, b, c"):
-        verdict_table(store, "small", ["a", "d"])
+        study_verdicts(store, "small", ["a", "d"])
     with pytest.raises(StatisticsError, match="at least 2 different spaces, got a, a"):
-        verdict_table(store, "small", ["a", "a"])
+        study_verdicts(store, "small", ["a", "a"])
 
 
 def test_a_single_space_has_no_verdict_and_a_single_run_is_not_judged(make_study):
     alone = study_tables(make_study(("only",), n=3, name="alone"), "alone")
-    assert alone.verdicts.empty
+    assert alone.verdicts == []
     single = study_tables(make_study(n=1, name="single"), "single")
-    assert single.verdicts["verdict"].tolist() == ["not judged"]
-    assert np.isnan(single.verdicts["theta"][0])
+    assert [one.verdict for one in single.verdicts] == ["not judged"]
+    assert np.isnan(single.verdicts[0].theta)
     assert single.ranges.empty
 
 
 def test_equal_errors_are_no_difference_and_have_no_best_range(make_study):
     tables = study_tables(make_study(n=10, equal_errors=True), "small")
-    assert tables.verdicts["theta"].tolist() == [0.5]
-    assert tables.verdicts["verdict"].tolist() == ["no difference detected"]
-    assert "all errors of both spaces are 50" in tables.verdicts["notes"][0]
+    assert [one.theta for one in tables.verdicts] == [0.5]
+    assert [one.verdict for one in tables.verdicts] == ["no difference detected"]
+    assert "all errors of both spaces are 50" in tables.verdicts[0].notes
     assert tables.ranges.empty
 
 
@@ -91,14 +92,14 @@ def test_a_partial_study_says_so(make_study):
     tables = study_tables(make_study(n=10, finished=6), "small")
     assert not tables.standing.complete
     assert tables.standing.state == "PARTIAL: 12 of 20 runs ended; figures and verdicts are preliminary"
-    assert tables.verdicts["notes"][0].startswith("preliminary")
+    assert tables.verdicts[0].notes.startswith("preliminary")
     assert tables.standing.counts["RegNetX"] == dict.fromkeys(STATUSES, 0) | {"planned": 4, "done": 6}
     assert tables.summary["n"].tolist() == [6, 6]
 
 
 def test_a_study_without_ended_runs_is_told_in_one_line(make_study):
     store = make_study(n=3, finished=0)
-    for call in (study_tables, verdict_table):
+    for call in (study_tables, study_verdicts):
         with pytest.raises(StudyError, match=r"no run of study 'small' has ended yet \(6 planned, 0 of them running\)"):
             call(store, "small")
     with pytest.raises(UnknownNameError, match="did you mean 'small'"):
@@ -118,7 +119,7 @@ def test_models_without_a_network_are_compared_but_not_reported(tmp_path):
         for i in range(8):
             run = store.claim_next(record.id, "me")
             store.record(run.id, "me", Outcome(status="done", error=10.0 + i, seconds=1.0))
-        assert verdict_table(store, "plain")["n"].tolist() == [4]
+        assert [one.n for one in study_verdicts(store, "plain")] == [4]
         with pytest.raises(
             StudyError, match=r"plain\.db: a report draws networks.*netspace compare .*plain\.db --study plain"
         ):
@@ -168,29 +169,29 @@ def test_early_stopping_gives_the_verdicts_and_completes_a_study(make_study):
     tables = study_tables(store, "small")
     assert tables.standing.chain.pairs["a", "b"].decision == "better"
     assert tables.standing.state == "complete: stopped early, every pair decided with 80 of 120 runs"
-    row = verdict_table(store, "small").iloc[0]
-    assert row["verdict"] == "better"
-    assert row["sentence"].startswith("b is better than a: 9 pairs in launch order (9 won, 0 lost).")
-    assert np.isnan(row["low"])
-    assert row["p_value"] <= 0.05
+    (row,) = study_verdicts(store, "small")
+    assert row.verdict == "better"
+    assert row.sentence.startswith("b is better than a: 9 pairs in launch order (9 won, 0 lost).")
+    assert np.isnan(row.low)
+    assert row.p_value <= 0.05
 
 
 def test_early_stopping_gives_one_verdict_on_a_pair_whichever_space_is_named_first(make_study):
     store = make_study(("a", "b"), n=60, finished=40, gap=20, spec={"stop": {"alpha": 0.05, "delta": 0.1}})
-    forth, back = (verdict_table(store, "small", pair).iloc[0] for pair in (["a", "b"], ["b", "a"]))
-    assert (forth["verdict"], back["verdict"]) == ("better", "worse")
-    assert back["sentence"].startswith("a is worse than b: 9 pairs in launch order (0 won, 9 lost).")
-    assert back["p_value"] == forth["p_value"]
-    assert np.isnan(back["low"])
+    forth, back = (study_verdicts(store, "small", pair)[0] for pair in (["a", "b"], ["b", "a"]))
+    assert (forth.verdict, back.verdict) == ("better", "worse")
+    assert back.sentence.startswith("a is worse than b: 9 pairs in launch order (0 won, 9 lost).")
+    assert back.p_value == forth.p_value
+    assert np.isnan(back.low)
 
 
 def test_a_pair_that_early_stopping_has_not_decided_is_undecided(make_study):
     store = make_study(("a", "b", "c"), n=8, finished=4, spec={"stop": {"alpha": 0.05, "delta": None}})
     tables = study_tables(store, "small")
-    assert tables.verdicts["verdict"].tolist() == ["undecided", "undecided"]
+    assert [one.verdict for one in tables.verdicts] == ["undecided", "undecided"]
     assert tables.standing.state.startswith("PARTIAL")
-    apart = verdict_table(store, "small", ["a", "c"])
-    assert "only indicative" in apart["notes"][0]
+    (apart,) = study_verdicts(store, "small", ["a", "c"])
+    assert "only indicative" in apart.notes
 
 
 def test_claims_of_the_study_are_judged(make_study):

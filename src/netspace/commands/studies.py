@@ -1,6 +1,5 @@
 """Commands about whole studies: the demo, run, report, compare."""
 
-import json
 import shlex
 import sys
 from pathlib import Path
@@ -11,15 +10,13 @@ import typer
 from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Track, Workers, refuse_useless
 from netspace.commands.output import TABLES, make_folder, print_images, print_json, print_table, write_text
 from netspace.commands.study_argument import Results, StudyName, as_started, is_store, open_store, results_of
-from netspace.commands.table_comparison import compare_table
 from netspace.errors import StudyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
-
     from netspace.results.standing import Standing
+    from netspace.results.verdicts import Verdict
     from netspace.store import RunState
 
 
@@ -263,22 +260,21 @@ def compare(
         netspace compare study.yaml
         netspace compare sweep.csv --error-column top1 --status-column state --chance 90
     """
-    from netspace.report import verdict_table
-    from netspace.results.standing import standing
-
     if spaces and len(spaces) != 2:
         raise StudyError(f"compare takes two spaces, or none to compare each with the one before; got {len(spaces)}")
     if Path(study).suffix in TABLES and not is_store(study):
         refuse_useless({"--store": store, "--study": name}, f"with a table, {study}")
-        table = compare_table(
+        from netspace.results.table_verdicts import table_verdicts
+
+        verdicts = table_verdicts(
             Path(study),
-            spaces or (),
+            spaces or None,
             space=space_column or "space",
             error=error_column or "error",
             status=status_column,
             chance=100.0 if chance is None else chance,
         )
-        _print_verdicts(table, as_json)
+        _print_verdicts(verdicts, as_json)
         return
     refuse_useless(
         {
@@ -290,23 +286,27 @@ def compare(
         f"on {study}, which is not a table ({', '.join(TABLES)})",
     )
     with results_of(study, store, name) as (opened, record, _):
-        _print_verdicts(verdict_table(opened, record.name, spaces or None), as_json)
+        from netspace.results.standing import standing
+        from netspace.results.verdicts import study_verdicts
+
+        _print_verdicts(study_verdicts(opened, record.name, spaces or None), as_json)
         if not as_json:
             print_stopping(standing(record, opened))
 
 
-def _print_verdicts(table: "pd.DataFrame", as_json: bool) -> None:
+def _print_verdicts(verdicts: "Sequence[Verdict]", as_json: bool) -> None:
     """Print the figures of each pair as a table, and below it each verdict in a sentence; or everything as JSON."""
     if as_json:
-        print_json(json.loads(table.to_json(orient="records")))
+        print_json([verdict.as_dict() for verdict in verdicts])
         return
     columns = ["space", "against", "verdict", "theta", "low", "high", "holm_p_value", "n", "n_against"]
-    failed = [f"{row.failures} / {row.failures_against}" for row in table.itertuples()]
-    rows = zip(*(table[column] for column in columns), failed, strict=True)
+    rows = (
+        [*(getattr(verdict, column) for column in columns), f"{verdict.failures} / {verdict.failures_against}"]
+        for verdict in verdicts
+    )
     print_table([*columns, "failed"], rows)
-    for row in table.itertuples():
-        lines = [str(line) for line in (row.sentence, row.dominance, row.notes) if line]
-        print("\n".join(f"  {line}" for line in lines) + "\n")
+    for verdict in verdicts:
+        print("\n".join(f"  {line}" for line in verdict.lines) + "\n")
 
 
 def print_stopping(standing: "Standing") -> None:

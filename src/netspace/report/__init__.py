@@ -16,7 +16,7 @@ from netspace.results.figure_tables import (
     trend_table,
 )
 from netspace.results.stopping import e_process_table, thresholds
-from netspace.results.study_tables import StudyTables, edf_table, study_tables, verdict_table
+from netspace.results.study_tables import StudyTables, edf_table, study_tables
 
 __all__ = [
     "FORMATS",
@@ -45,6 +45,5 @@ __all__ = [
     "thresholds",
     "trend_table",
     "trends_figure",
-    "verdict_table",
     "write_report",
 ]

@@ -112,7 +112,7 @@ def edf_html(edf: EDF) -> str:
 
 def tables_html(tables: StudyTables) -> str:
     """Return a study: its state, the verdicts, the error distributions and the best networks."""
-    verdicts = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in tables.verdicts["sentence"])
+    verdicts = "".join(f"<li>{html.escape(verdict.sentence)}</li>" for verdict in tables.verdicts)
     best = tables.best[["error", "space", "structure", "flops", "params", "activations"]]
     return (
         _heading(tables.study.name)

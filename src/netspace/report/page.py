@@ -185,14 +185,13 @@ def _short(value: Any) -> str:
 
 
 def _verdicts(tables: StudyTables) -> str:
-    if tables.verdicts.empty:
+    if not tables.verdicts:
         return '<p class="lead">One space: there is nothing to compare it with.</p>'
     parts = []
-    for row in tables.verdicts.to_dict("records"):
-        mark = _MARKS.get(row["verdict"], "equivalent")
-        notes = "; ".join(filter(None, [row["dominance"], row["notes"]]))
-        note = f'<p class="note">{_text(notes)}</p>' if notes else ""
-        parts.append(f'<div class="verdict {mark}"><p>{_text(row["sentence"])}</p>{note}</div>')
+    for verdict in tables.verdicts:
+        mark = _MARKS.get(verdict.verdict, "equivalent")
+        notes = "".join(f'<p class="note">{_text(line)}</p>' for line in verdict.lines[1:])
+        parts.append(f'<div class="verdict {mark}"><p>{_text(verdict.sentence)}</p>{notes}</div>')
     columns = {
         "space": "space",
         "against": "against",
@@ -204,8 +203,9 @@ def _verdicts(tables: StudyTables) -> str:
         "equivalence_p_value": "p (equivalence)",
         "mean_difference": "mean difference",
         "median_difference": "median difference",
+        "p_value_at_equal_flops": "p at equal flops",
     }
-    rows = [[row[name] for name in columns] for row in tables.verdicts.to_dict("records")]
+    rows = [[getattr(verdict, name) for name in columns] for verdict in tables.verdicts]
     return "".join(parts) + _details("The numbers behind the verdicts", _table(list(columns.values()), rows))
 
 

@@ -40,11 +40,11 @@ def duration(seconds: float) -> str:
 def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
     """Return the report as Markdown: verdicts, tables, and links to `pictures` (paths relative to the text)."""
     parts = [f"# {_escaped(tables.study.name)}", f"**{_escaped(tables.standing.state)}**", "## Verdicts"]
-    if tables.verdicts.empty:
+    if not tables.verdicts:
         parts.append("One space: there is nothing to compare it with.")
-    for row in tables.verdicts.to_dict("records"):
-        notes = "; ".join(filter(None, [row["dominance"], row["notes"]]))
-        parts.append(f"- {_escaped(row['sentence'])}" + (f" ({_escaped(notes)})" if notes else ""))
+    for verdict in tables.verdicts:
+        sentence, *notes = map(_escaped, verdict.lines)
+        parts.append(f"- {sentence}" + (f" ({'; '.join(notes)})" if notes else ""))
     if tables.claims:
         parts.append("## Claims")
         judged = [[one.claim, one.judgement, one.evidence] for one in tables.claims]

@@ -99,8 +99,7 @@ def judge(
     # Holm's correction runs over all claims that one space is better than another
     pairs = dict.fromkeys((claim.worse, claim.better) for claim in read if isinstance(claim, Order))
     enough = [pair for pair in pairs if all(errors[name].size >= MIN_MODELS for name in pair)]
-    # a bootstrap of means takes no part in the judgement: it is kept short
-    compared = compare_chain(errors, enough, alpha=alpha, delta=DELTA, resamples=100) if enough else {}
+    compared = compare_chain(errors, enough, alpha=alpha, delta=DELTA) if enough else {}
     judged = []
     for one in read:
         match one:

@@ -53,16 +53,6 @@ def number_columns(runs: pd.DataFrame) -> tuple[str, ...]:
     return tuple(column for column in runs.columns if column not in (*_RUN_COLUMNS, "score"))
 
 
-def chance_error(runs: Sequence[RunRecord]) -> float:
-    """Return the error of guessing, in %: as a result recorded it, else 100 (1 - 1 / classes)."""
-    for run in runs:
-        recorded = (run.details or {}).get("chance_error")
-        if recorded is not None:
-            return float(recorded)
-    classes = max((int(run.config.get("num_classes", 1000)) for run in runs), default=1000)
-    return 100.0 * (1.0 - 1.0 / classes)
-
-
 def structure(config: Mapping[str, Any]) -> str:
     """Return a network's body in one short line, as the paper's tables write it: "d 1,2,7 w 32,64,160 g 16 b 1"."""
     stages = config["stages"]

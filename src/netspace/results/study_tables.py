@@ -12,18 +12,17 @@ from numpy.typing import NDArray
 
 from netspace.arch import AnyNetConfig
 from netspace.documents import parse
-from netspace.errors import StatisticsError, StudyError, raise_unknown
+from netspace.errors import StatisticsError, StudyError
 from netspace.results.claims import JudgedClaim
 from netspace.results.runs import (
-    chance_error,
     number_columns,
     properties_of,
     runs_table,
     structure,
 )
 from netspace.results.standing import Standing, standing
-from netspace.results.stopping import judge_claims, stopping_chain
-from netspace.results.verdicts import judge
+from netspace.results.stopping import judge_claims
+from netspace.results.verdicts import Verdict, compare_spaces, models_of, study_with_results
 from netspace.stats.edf import EDF
 from netspace.stats.ranges import best_range
 from netspace.store import FINAL, RunRecord, Store, StudyRecord
@@ -58,7 +57,7 @@ class StudyTables:
             8 models ended whose errors are not all equal.
         best: the best networks: `space`, `run_id`, `error`, `flops`, `params`, `activations`, `structure`, `digest`,
             `yaml`, `command`.
-        verdicts: see `verdict_table`.
+        verdicts: each space compared with the one before it; see `compare_spaces`.
         claims: those that the study was started with, judged; see `judge_claims`.
         standing: where the study stands: counts, early stopping, failures.
         curves: one row per epoch of each run: `run_id`, `epoch`, `train_loss`, `val_error`, `lr`, `seconds`.
@@ -77,7 +76,7 @@ class StudyTables:
     edf: pd.DataFrame
     ranges: pd.DataFrame
     best: pd.DataFrame
-    verdicts: pd.DataFrame
+    verdicts: Sequence[Verdict]
     claims: Sequence[JudgedClaim]
     standing: Standing
     curves: pd.DataFrame
@@ -100,17 +99,20 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
         UnknownNameError: the store holds no study of this name.
         StudyError: no run of it has ended, or of some models only results are known.
     """
-    study, records, runs = _results(store, study_name)
+    study, states = study_with_results(store, study_name)
+    records = store.runs(study.id)
     if not all(run.config for run in records):
         raise StudyError(
             f"{store.where}: a report draws networks, and of some imported models only results are known; "
             f"netspace compare {shlex.join([store.where, '--study', study.name])} takes them"
         )
+    runs = runs_table(records)
     configs = {run.id: run.config for run in records}
     spaces = tuple(runs["space"].unique())
     ended = runs[runs["status"].isin(FINAL)]
-    populations = _populations(runs)
-    chance = chance_error(records)
+    models = models_of(states)
+    populations = {space: one.errors for space, one in models.items()}
+    chance = store.chance_error(study.id)
     numbers = number_columns(runs)
     properties = {space: properties_of(ended[ended["space"] == space], numbers) for space in populations}
     now = standing(study, store)
@@ -127,52 +129,12 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
         edf=edf_table(populations),
         ranges=_ranges(ended, properties),
         best=_best(ended, configs, study.spec),
-        verdicts=judge(populations, chance, complete=now.complete, chain=now.chain),
+        verdicts=compare_spaces(models, chance=chance, complete=now.complete, chain=now.chain),
         claims=judge_claims(study, store, study.spec.get("claims") or (), now.chain, lenient=True),
         standing=now,
         curves=store.curves(study.id),
         environments=_environments(records),
     )
-
-
-def verdict_table(
-    store: Store,
-    study_name: str,
-    spaces: Sequence[str] | None = None,
-    *,
-    alpha: float = 0.05,
-    delta: float = 0.1,
-) -> pd.DataFrame:
-    """Compare the spaces of a study, each with the one before it, corrected over the whole chain.
-
-    Args:
-        store: where the study lies.
-        study_name: its name there.
-        spaces: which ones, in the order of the chain; None takes all, in the order of the study.
-        alpha: familywise level.
-        delta: theta within 1/2 +- delta counts as equivalent; fix it before looking.
-
-    Returns:
-        One row per pair; see `judge` for the columns. Empty for a study of one space.
-
-    Raises:
-        UnknownNameError: the store holds no study of this name, or the study no space of that name.
-        StudyError: no run of it has ended.
-        StatisticsError: a level outside its range, or fewer than two spaces asked for.
-    """
-    study, records, runs = _results(store, study_name)
-    known = tuple(runs["space"].unique())
-    for space in spaces or ():
-        if space not in known:
-            raise_unknown("space", space, known)
-    chosen = known if spaces is None else tuple(dict.fromkeys(spaces))
-    if spaces is not None and len(chosen) < 2:
-        raise StatisticsError(f"a comparison needs at least 2 different spaces, got {', '.join(spaces) or 'none'}")
-    found = _populations(runs)
-    populations = {space: found.get(space, np.empty(0)) for space in chosen}
-    complete = bool(runs.loc[runs["space"].isin(chosen), "status"].isin(FINAL).all())
-    chain = stopping_chain(study, store)
-    return judge(populations, chance_error(records), complete=complete, chain=chain, alpha=alpha, delta=delta)
 
 
 def edf_table(
@@ -188,44 +150,6 @@ def edf_table(
             pd.DataFrame({"space": space, "error": x, "share": share, "lower": band.lower, "upper": band.upper})
         )
     return pd.concat(parts, ignore_index=True)
-
-
-def _results(store: Store, name: str) -> tuple[StudyRecord, list[RunRecord], pd.DataFrame]:
-    """Return a study, its runs and their table.
-
-    Raises:
-        UnknownNameError: the store holds no study of this name.
-        StudyError: no run of it has ended.
-    """
-    study = _find(store, name)
-    records = store.runs(study.id)
-    if not any(run.status in FINAL for run in records):
-        raise StudyError(_nothing_yet(store, name, records))
-    return study, records, runs_table(records)
-
-
-def _find(store: Store, name: str) -> StudyRecord:
-    study = store.find_study(name)
-    if study is None:
-        names = [known.name for known in store.studies()]
-        if not names:
-            raise StudyError(f"{store.where}: it holds no study yet, so no '{name}'; start it with `netspace run`")
-        raise_unknown("study", name, names)
-    return study
-
-
-def _nothing_yet(store: Store, name: str, records: Sequence[RunRecord]) -> str:
-    running = sum(run.status == "running" for run in records)
-    return (
-        f"{store.where}: no run of study '{name}' has ended yet ({len(records)} planned, {running} of them running); "
-        "there is nothing to report"
-    )
-
-
-def _populations(runs: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    scores = runs.loc[runs["status"].isin(FINAL), ["space", "score"]]
-    found = {str(space): group["score"].to_numpy(np.float64) for space, group in scores.groupby("space", sort=False)}
-    return {space: found[space] for space in runs["space"].unique() if space in found}
 
 
 def _summary(populations: Mapping[str, NDArray[np.float64]], chance: float) -> pd.DataFrame:

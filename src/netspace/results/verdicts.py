@@ -1,24 +1,45 @@
-"""Which space is better: the comparison of a chain as a table, with each verdict said in one sentence."""
+"""Which space is better: the comparison of a chain of spaces, with each verdict said in one sentence."""
 
+import math
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
+from netspace.arch.complexity import MEASURES
+from netspace.errors import StatisticsError, StudyError, raise_unknown
+from netspace.results.standing import standing
+from netspace.stats.arguments import Floats, at_chance
 from netspace.stats.chain import INDICATIVE, SequentialChain
-from netspace.stats.comparison import MIN_MODELS, Comparison, compare_chain
+from netspace.stats.comparison import MIN_MODELS, Comparison, compare_chain, holm_adjusted
+from netspace.stats.normalized import NormalizedComparison, compare_normalized
 from netspace.stats.sequential import METHODS
+from netspace.store import FINAL, RunState, Store, StudyRecord
 
 NOT_JUDGED = "not judged"
+COST = "flops"
+"""The measure of complexity at which spaces are compared like with like."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Models:
+    """The models of a space that ended, in launch order.
+
+    Attributes:
+        errors: float64 (n,), top-1 in %; +inf is a failed model.
+        costs: float64 (n,) by measure (flops, params, activations); only measures that are known of every model.
+    """
+
+    errors: Floats
+    costs: Mapping[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """One row of the verdict table; numbers are NaN where the pair could not be judged.
+    """How one space compares with another; numbers are NaN if the pair could not be judged.
 
     Attributes:
         space, against: B and A; theta above 1/2 means that B is better.
@@ -31,6 +52,9 @@ class Verdict:
         n, n_against, failures, failures_against: models, failed ones included, and failed ones.
         mean_difference, median_difference: B minus A in percentage points, failures at chance.
         dominance: whether one EDF lies above the other everywhere, in words.
+        z_at_equal_flops, p_value_at_equal_flops: of the two spaces compared at equal flops; z above 0 means that B is
+            better, p is two-sided, after Holm's correction over the chain.
+        at_equal_flops: the same in words, or why there is no such comparison.
         sentence: the verdict in plain words.
         notes: what a reader must know beside it.
     """
@@ -51,49 +75,160 @@ class Verdict:
     mean_difference: float = np.nan
     median_difference: float = np.nan
     dominance: str = ""
+    z_at_equal_flops: float = np.nan
+    p_value_at_equal_flops: float = np.nan
+    at_equal_flops: str = ""
     sentence: str
     notes: str = ""
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the verdict as plain values, None for NaN."""
+        values = asdict(self).items()
+        return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values}
 
-def judge(
-    populations: Mapping[str, NDArray[np.float64]],
-    chance: float,
+    @property
+    def lines(self) -> list[str]:
+        """All that is to be said of the pair, in sentences; the first one is the verdict."""
+        equal = "" if math.isnan(self.p_value_at_equal_flops) else self.at_equal_flops
+        return [line for line in (self.sentence, self.dominance, equal, self.notes) if line]
+
+
+def compare_spaces(
+    models: Mapping[str, Models],
     *,
+    chance: float,
     complete: bool = True,
     chain: SequentialChain | None = None,
     alpha: float = 0.05,
     delta: float = 0.1,
-) -> pd.DataFrame:
-    """Compare each population with the one before it.
+) -> list[Verdict]:
+    """Compare each space with the one before it: what `netspace compare` prints and every report shows.
 
     Args:
-        populations: errors in % by space, in the order of the chain; +inf is a failed model.
+        models: by space, in the order of the chain; see `models_of` for those of a study.
         chance: error of guessing, with which failures enter means.
         complete: whether every planned model is in; if not, the notes say that verdicts are preliminary.
         chain: of a study with early stopping: its decisions are the verdicts of the pairs it holds, for a test meant
-            for a fixed number of models does not hold where the results decided that number.
+            for a fixed number of models does not hold if the results decided that number.
         alpha, delta: see `compare_chain`.
 
     Returns:
-        One row per pair with the fields of `Verdict` as columns; empty for fewer than two spaces.
+        One verdict a pair; none for fewer than two spaces.
+
+    Raises:
+        StatisticsError: a level outside its range.
     """
-    pairs = list(pairwise(populations))
-    judged = [pair for pair in pairs if all(len(populations[name]) >= MIN_MODELS for name in pair)]
-    found = compare_chain(populations, judged, alpha=alpha, delta=delta, chance=chance) if judged else {}
-    rows = []
-    for pair in pairs:
-        first, second = pair
-        if pair in found:
-            row = _row(first, second, found[pair], complete)
-            rows.append(row if chain is None else _stopped(row, chain))
-        else:
-            rows.append(_unjudged(first, second, populations[first], populations[second]))
-    return pd.DataFrame([asdict(row) for row in rows], columns=[field.name for field in fields(Verdict)])
+    pairs = list(pairwise(models))
+    enough = [pair for pair in pairs if all(models[name].errors.size >= MIN_MODELS for name in pair)]
+    errors = {name: one.errors for name, one in models.items()}
+    found = compare_chain(errors, enough, alpha=alpha, delta=delta, chance=chance) if enough else {}
+    verdicts = []
+    for first, second in pairs:
+        if (first, second) not in found:
+            verdicts.append(_unjudged(first, second, errors[first], errors[second]))
+            continue
+        verdict = _verdict(first, second, found[first, second], chance, complete)
+        verdicts.append(verdict if chain is None else _stopped(verdict, chain))
+    return verdicts if chain is not None else _at_equal_cost(verdicts, models, chance, alpha)
 
 
-def _row(first: str, second: str, found: Comparison, complete: bool) -> Verdict:
+def study_verdicts(
+    store: Store,
+    study_name: str,
+    spaces: Sequence[str] | None = None,
+    *,
+    alpha: float = 0.05,
+    delta: float = 0.1,
+) -> list[Verdict]:
+    """Compare the spaces of a study, each with the one before it, corrected over the whole chain.
+
+    Args:
+        store: where the study lies.
+        study_name: its name there.
+        spaces: which ones, in the order of the chain; None takes all, in the order of the study.
+        alpha: familywise level.
+        delta: theta within 1/2 +- delta counts as equivalent; fix it before looking.
+
+    Raises:
+        UnknownNameError: the store holds no study of this name, or the study no space of that name.
+        StudyError: no run of it has ended.
+        StatisticsError: a level outside its range, or fewer than two spaces asked for.
+    """
+    study, runs = study_with_results(store, study_name)
+    known = list(dict.fromkeys(run.space for run in runs))
+    chosen = chosen_spaces(spaces, known)
+    found = models_of(runs)
+    return compare_spaces(
+        {space: found.get(space, Models(errors=np.empty(0))) for space in chosen},
+        chance=store.chance_error(study.id),
+        complete=all(run.status in FINAL for run in runs if run.space in chosen),
+        chain=standing(study, store).chain,
+        alpha=alpha,
+        delta=delta,
+    )
+
+
+def chosen_spaces(spaces: Sequence[str] | None, known: Sequence[str]) -> list[str]:
+    """Return which spaces to compare, each once: those asked for, or all that are known.
+
+    Raises:
+        UnknownNameError: one that is not known.
+        StatisticsError: fewer than two asked for.
+    """
+    for space in spaces or ():
+        if space not in known:
+            raise_unknown("space", space, known)
+    chosen = list(dict.fromkeys(known if spaces is None else spaces))
+    if spaces is not None and len(chosen) < 2:
+        raise StatisticsError(f"a comparison needs at least 2 different spaces, got {', '.join(spaces) or 'none'}")
+    return chosen
+
+
+def models_of(runs: Iterable[RunState]) -> dict[str, Models]:
+    """Return the models of each space that ended, spaces in the order of their first launch; only spaces with one."""
+    by_space: dict[str, list[RunState]] = {}
+    for run in runs:
+        by_space.setdefault(run.space, []).extend([run] if run.status in FINAL else [])
+    return {
+        space: Models(
+            errors=np.array([run.score for run in ended]),
+            costs={
+                measure: np.array([float(getattr(run, measure)) for run in ended])
+                for measure in MEASURES
+                if all(getattr(run, measure) > 0 for run in ended)
+            },
+        )
+        for space, ended in by_space.items()
+        if ended
+    }
+
+
+def study_with_results(store: Store, name: str) -> tuple[StudyRecord, list[RunState]]:
+    """Return a study and what became of its runs.
+
+    Raises:
+        UnknownNameError: the store holds no study of this name.
+        StudyError: no run of it has ended.
+    """
+    study = store.find_study(name)
+    if study is None:
+        names = [known.name for known in store.studies()]
+        if not names:
+            raise StudyError(f"{store.where}: it holds no study yet, so no '{name}'; start it with `netspace run`")
+        raise_unknown("study", name, names)
+    runs = store.states(study.id)
+    if not any(run.status in FINAL for run in runs):
+        running = sum(run.status == "running" for run in runs)
+        raise StudyError(
+            f"{store.where}: no run of study '{name}' has ended yet ({len(runs)} planned, {running} of them running); "
+            "there is nothing to report"
+        )
+    return study, runs
+
+
+def _verdict(first: str, second: str, found: Comparison, chance: float, complete: bool) -> Verdict:
     low, high = found.interval
-    differences = found.differences
+    a, b = at_chance(found.errors_a, chance), at_chance(found.errors_b, chance)
     notes = [_named(note, first, second) for note in found.notes]
     if not complete:
         notes.insert(0, "preliminary: not every run has ended")
@@ -111,8 +246,8 @@ def _row(first: str, second: str, found: Comparison, complete: bool) -> Verdict:
         n_against=found.n_a,
         failures=found.failures_b,
         failures_against=found.failures_a,
-        mean_difference=np.nan if differences.mean is None else differences.mean,
-        median_difference=np.nan if differences.median is None else differences.median,
+        mean_difference=float(b.mean() - a.mean()),
+        median_difference=float(np.median(b) - np.median(a)),
         dominance=_named(found.dominance.statement, first, second),
         sentence=_sentence(first, second, found),
         notes="; ".join(notes),
@@ -153,6 +288,50 @@ def _stopped(row: Verdict, chain: SequentialChain) -> Verdict:
     )
 
 
+def _at_equal_cost(
+    verdicts: Sequence[Verdict], models: Mapping[str, Models], chance: float, alpha: float
+) -> list[Verdict]:
+    """Add to each verdict how the two spaces compare if both had the same distribution of flops."""
+    found: dict[int, NormalizedComparison] = {}
+    said = [verdict.at_equal_flops for verdict in verdicts]
+    for place, verdict in enumerate(verdicts):
+        a, b = models[verdict.against], models[verdict.space]
+        if COST not in a.costs or COST not in b.costs:
+            said[place] = f"not compared at equal {COST}: they are not known of every model"
+            continue
+        try:
+            found[place] = compare_normalized(a.errors, a.costs[COST], b.errors, b.costs[COST], chance=chance)
+        except StatisticsError as refusal:
+            said[place] = f"not compared at equal {COST}: {_named(str(refusal), verdict.against, verdict.space)}"
+    adjusted = holm_adjusted(np.array([one.p_value for one in found.values()]))
+    p_values = dict(zip(found, adjusted.tolist(), strict=True))
+    for place, one in found.items():
+        said[place] = _said_at_equal_cost(verdicts[place], one, p_values[place], alpha)
+    return [
+        replace(
+            verdict,
+            at_equal_flops=said[place],
+            z_at_equal_flops=found[place].z if place in found else np.nan,
+            p_value_at_equal_flops=p_values.get(place, np.nan),
+        )
+        for place, verdict in enumerate(verdicts)
+    ]
+
+
+def _said_at_equal_cost(verdict: Verdict, found: NormalizedComparison, p_value: float, alpha: float) -> str:
+    space, against = verdict.space, verdict.against
+    claim = (
+        f"{space} is {'better' if found.z > 0 else 'worse'} than {against}"
+        if p_value <= alpha
+        else f"no difference detected between {space} and {against}"
+    )
+    return (
+        f"At equal {COST} {claim}: mean error {found.edf_b.mean:.2f} against {found.edf_a.mean:.2f} %, "
+        f"p = {p_value:.2g} after Holm's correction (as good as {found.effective_b:.0f} and {found.effective_a:.0f} "
+        f"models of equal weight)."
+    )
+
+
 def _named(text: str, first: str, second: str) -> str:
     """Return a statement of the statistics, which call the spaces A and B, with their names."""
     return re.sub(r"\b[AB]\b", lambda found: first if found[0] == "A" else second, text)
@@ -173,7 +352,7 @@ def _sentence(first: str, second: str, found: Comparison) -> str:
     )
 
 
-def _unjudged(first: str, second: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> Verdict:
+def _unjudged(first: str, second: str, a: Floats, b: Floats) -> Verdict:
     few = " and ".join(f"{name} has {len(e)}" for name, e in ((first, a), (second, b)) if len(e) < MIN_MODELS)
     return Verdict(
         space=second,
