@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from netspace.errors import ConfigError, NetspaceError, first_line
+from netspace.errors import ConfigError, NetspaceError, first_line, short
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -75,7 +75,7 @@ def parse(model: type[Model], data: Any, where: str) -> Model:
     """
     if not isinstance(data, dict):
         expected = ", ".join(_keys(model))
-        raise ConfigError(f"{where}: must be a mapping with the keys {expected}, got {_shown(data)}")
+        raise ConfigError(f"{where}: must be a mapping with the keys {expected}, got {short(data)}")
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -115,7 +115,7 @@ def _first_problem(error: ValidationError, model: type[BaseModel], where: str) -
     if problem["type"] == "value_error":
         return f"{where}: {key + ': ' if key else ''}{message}{more}"
     message = message[0].lower() + message[1:]
-    return f"{where}: {key}: {message}, got {_shown(problem['input'])}{more}"
+    return f"{where}: {key}: {message}, got {short(problem['input'])}{more}"
 
 
 def _keys(model: type[BaseModel]) -> list[str]:
@@ -132,8 +132,3 @@ def _model_at(model: type[BaseModel], path: list[Any]) -> type[BaseModel] | None
             annotation = found.model_fields[part].annotation
             found = next((one for one in get_args(annotation) if one is not type(None)), annotation)
     return found if isinstance(found, type) and issubclass(found, BaseModel) else None
-
-
-def _shown(value: Any, limit: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"

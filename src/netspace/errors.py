@@ -4,8 +4,9 @@ The command line prints the message of a `NetspaceError` as one line and exits w
 is a bug of ours and keeps its traceback.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from operator import length_hint
 from typing import NoReturn
 
 LONGEST_LINE = 400
@@ -84,6 +85,48 @@ def first_line(error: BaseException | str, otherwise: str = "no reason given") -
     return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
 
 
+def short(value: object, limit: int = 60) -> str:
+    """Return a value as a message shows it: as Python writes it, cut to `limit` characters.
+
+    No more of it is written than is shown, so that length and time are bounded whatever a user's file holds.
+    """
+    text = ""
+    for piece in _written(value, limit):
+        text += piece
+        if len(text) > limit:
+            return f"{text[: limit - 1]}…"
+    return text
+
+
+def _written(value: object, limit: int) -> Iterator[str]:
+    """Yield a value piece by piece as Python writes it, of each text or number as much as is worth showing."""
+    if isinstance(value, str | bytes):
+        yield repr(value[: limit + 1])
+    elif isinstance(value, int) and value.bit_length() > 4 * limit:
+        yield f"a whole number of {value.bit_length()} bits"
+    elif isinstance(value, Mapping):
+        yield "{"
+        for i, (key, item) in enumerate(value.items()):
+            yield ", " * (i > 0)
+            yield from _written(key, limit)
+            yield ": "
+            yield from _written(item, limit)
+        yield "}"
+    elif isinstance(value, list | tuple | set | frozenset):
+        opened, closed = ("[", "]") if isinstance(value, list) else ("{", "}")
+        if isinstance(value, tuple):
+            opened, closed = "(", ",)" if len(value) == 1 else ")"
+        yield opened
+        for i, item in enumerate(value):
+            yield ", " * (i > 0)
+            yield from _written(item, limit)
+        yield closed
+    elif (length := length_hint(value)) > limit:
+        yield f"{type(value).__name__} of length {length}"
+    else:
+        yield repr(value)
+
+
 def raise_unknown(kind: str, name: str, valid: Iterable[str]) -> NoReturn:
     """Raise `UnknownNameError` that lists the `valid` names of a `kind` and the nearest one to `name`.
 
@@ -97,6 +140,6 @@ def raise_unknown(kind: str, name: str, valid: Iterable[str]) -> NoReturn:
     """
     names = sorted(valid)
     folded = {known.lower(): known for known in names}
-    near = get_close_matches(name.lower(), list(folded), n=1)
+    near = get_close_matches(name[:LONGEST_LINE].lower(), list(folded), n=1)
     hint = f" (did you mean '{folded[near[0]]}'?)" if near else ""
-    raise UnknownNameError(f"unknown {kind} '{name}'{hint}; valid: {', '.join(names)}")
+    raise UnknownNameError(f"unknown {kind} {short(name, 120)}{hint}; valid: {', '.join(names)}")

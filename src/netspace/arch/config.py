@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from netspace.documents import Document, digest, dump_yaml, parse, read_yaml
+from netspace.errors import short
 
 Block = Literal["bottleneck", "linear_bottleneck", "basic", "vanilla", "v", "vr"]
 StemKind = Literal["simple", "res_in", "cifar"]
@@ -114,7 +115,7 @@ def _stages_from_columns(data: Any) -> Any:
     present = {column: values for column, values in data.items() if values is not None}
     for column, values in present.items():
         if not isinstance(values, list | tuple):
-            raise ValueError(f"{column} must be a list with one entry for each stage, got {values!r}")  # noqa: TRY004 (pydantic catches ValueError only)
+            raise ValueError(f"{column} must be a list with one entry for each stage, got {short(values)}")  # noqa: TRY004 (pydantic catches ValueError only)
     lengths = {column: len(values) for column, values in present.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError("every column must have one entry for each stage, got " + _pairs(lengths))

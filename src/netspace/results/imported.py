@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 from netspace.arch import AnyNetConfig
 from netspace.arch.pycls import network_of, regnet_parameters
 from netspace.documents import digest
-from netspace.errors import DataError, StudyError, first_line, raise_unknown
+from netspace.errors import DataError, StudyError, first_line, raise_unknown, short
 from netspace.results.populations import DONE, read_table
 from netspace.store import FINAL, STATUSES, CurvePoint, Outcome, PlannedRun, Store, StoredResult, StudyRecord
 from netspace.store.frames import NETWORK, RUN_COLUMNS, parameter_of
@@ -338,7 +338,7 @@ def _network(value: Any) -> AnyNetConfig | None:
     """Return the network that a cell holds: as text, or, in JSON lines, as it is."""
     content = json.loads(value) if isinstance(value, str) else value
     if not isinstance(content, dict):
-        raise TypeError(f"a network as a JSON object is expected, got {str(value)[:60]}")
+        raise TypeError(f"a network as a JSON object is expected, got {short(value)}")
     return AnyNetConfig(**content)
 
 

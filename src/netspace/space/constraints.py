@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspace.arch import MEASURES
-from netspace.errors import ConfigError, raise_unknown
+from netspace.errors import ConfigError, raise_unknown, short
 from netspace.space.distributions import Number, is_number
 from netspace.space.expressions import Expression
 from netspace.space.laws import ORDERS, Order
@@ -88,7 +88,9 @@ class Restrict:
             raise ConfigError(f"restrict '{self.parameter}': give low, high or values")
         for value in (self.low, self.high, *(self.values or ())):
             if value is not None and not is_number(value):
-                raise ConfigError(f"restrict '{self.parameter}': low, high and values must be numbers, got {value!r}")
+                raise ConfigError(
+                    f"restrict '{self.parameter}': low, high and values must be numbers, got {short(value)}"
+                )
         if self.low is not None and self.high is not None and self.low > self.high:
             raise ConfigError(
                 f"restrict '{self.parameter}': low <= high must hold, got low={self.low}, high={self.high}"
@@ -244,7 +246,7 @@ def parse_window(text: str) -> tuple[float, float]:
     """
     low, colon, high = text.partition(":") if isinstance(text, str) else ("", "", "")
     if not colon or not (low.strip() or high.strip()):
-        raise ConfigError(f"a window is written LO:HI, such as 360M:400M, 0.4G: or :1e6, got {text!r}")
+        raise ConfigError(f"a window is written LO:HI, such as 360M:400M, 0.4G: or :1e6, got {short(text)}")
     return _checked((_parse_count(low, text), _parse_count(high, text)))
 
 
@@ -268,17 +270,17 @@ def _parse_count(part: str, text: str) -> float | None:
     match = _COUNT.fullmatch(part)
     value = math.inf if match is None else float(Decimal(match[1]) * _UNITS[match[2].upper()])
     if math.isinf(value):
-        raise ConfigError(f"'{part}' in the window {text!r} is not a number such as 360M, 0.4G or 1e6")
+        raise ConfigError(f"'{part}' in the window {short(text)} is not a number such as 360M, 0.4G or 1e6")
     return value
 
 
 def _checked(bounds: tuple[Number | None, Number | None]) -> tuple[float, float]:
     """Return the bounds as numbers, an open side as 0 or infinity."""
     if not isinstance(bounds, tuple | list) or len(bounds) != 2:
-        raise ConfigError(f"a window is (LO, HI) or a text such as 360M:400M, got {bounds!r}")
+        raise ConfigError(f"a window is (LO, HI) or a text such as 360M:400M, got {short(bounds)}")
     for bound in bounds:
         if bound is not None and not is_number(bound) and bound not in (math.inf, -math.inf):
-            raise ConfigError(f"a window's bounds must be numbers or None, got {bound!r}")
+            raise ConfigError(f"a window's bounds must be numbers or None, got {short(bound)}")
     low, high = cast(tuple[Number | None, Number | None], tuple(bounds))
     least, most = 0.0 if low is None else float(low), math.inf if high is None else float(high)
     if not least <= most:

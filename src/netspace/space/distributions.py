@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from netspace.errors import ConfigError, raise_unknown
+from netspace.errors import ConfigError, raise_unknown, short
 
 Number = int | float
 Values = NDArray[np.int64] | NDArray[np.float64]
@@ -62,7 +62,7 @@ class Distribution:
         if values is not None:
             foreign = [value for value in values if value not in self.values]
             if foreign:
-                raise ConfigError(f"{foreign[0]!r} is not one of the values to restrict: {self.support()}")
+                raise ConfigError(f"{short(foreign[0])} is not one of the values to restrict: {self.support()}")
             keep &= np.isin(self.values, np.asarray(values))
         if not keep.any():
             raise ConfigError(f"the restriction leaves no value of {self.support()}")
@@ -166,14 +166,14 @@ def choice(values: Sequence[Number], weights: Sequence[float] | None = None) -> 
         ConfigError: no values, a repeated value, or weights that are negative, all zero or of another length.
     """
     if not values or not all(is_number(value) for value in values):
-        raise ConfigError(f"choice: values must be a list of numbers, got {values!r}")
+        raise ConfigError(f"choice: values must be a list of numbers, got {short(values)}")
     if len(set(values)) < len(values):
         raise ConfigError(f"choice: values must differ from one another, got {list(values)}")
     spec: dict[str, Any] = {"choice": list(values)}
     if weights is not None:
         one_each = isinstance(weights, Sequence | np.ndarray) and len(weights) == len(values)
         if not one_each or not all(is_number(weight) and weight >= 0 for weight in weights):
-            raise ConfigError(f"choice: weights must be one number >= 0 for each value, got {weights!r}")
+            raise ConfigError(f"choice: weights must be one number >= 0 for each value, got {short(weights)}")
         if not sum(weights) > 0:
             raise ConfigError(f"choice: one weight at least must be > 0, got {list(weights)}")
         spec["weights"] = list(weights)
@@ -190,7 +190,7 @@ def fixed(value: Number) -> Distribution:
         ConfigError: `value` is not a number.
     """
     if not is_number(value):
-        raise ConfigError(f"fixed: the value must be a number, got {value!r}")
+        raise ConfigError(f"fixed: the value must be a number, got {short(value)}")
     return _law(_whole_if_whole([value]), np.ones(1), {"fixed": value})
 
 
@@ -203,7 +203,7 @@ def from_spec(spec: Any) -> Distribution:
     if is_number(spec):
         return fixed(spec)
     if not isinstance(spec, Mapping) or not spec:
-        raise ConfigError(f"must be a number or a mapping such as {{uniform: [1, 16]}}, got {spec!r}")
+        raise ConfigError(f"must be a number or a mapping such as {{uniform: [1, 16]}}, got {short(spec)}")
     kind, *options = spec
     if kind not in _KINDS:
         raise_unknown("distribution", str(kind), _KINDS)
@@ -214,10 +214,10 @@ def from_spec(spec: Any) -> Distribution:
     argument, keywords = spec[kind], {option: spec[option] for option in options}
     if interval:
         if not isinstance(argument, list | tuple) or len(argument) != 2 or not all(map(is_number, argument)):
-            raise ConfigError(f"{kind}: must be two numbers [low, high], got {argument!r}")
+            raise ConfigError(f"{kind}: must be two numbers [low, high], got {short(argument)}")
         return make(*argument, **keywords)
     if kind == "choice" and not isinstance(argument, list | tuple):
-        raise ConfigError(f"choice: values must be a list of numbers, got {argument!r}")
+        raise ConfigError(f"choice: values must be a list of numbers, got {short(argument)}")
     return make(argument, **keywords)
 
 
@@ -241,7 +241,7 @@ def _grid(kind: str, low: Number, high: Number, step: Number) -> Values:
     if not (is_number(low) and is_number(high) and low <= high):
         raise ConfigError(f"{kind}: low <= high must hold, got low={low}, high={high}")
     if not (is_number(step) and step > 0):
-        raise ConfigError(f"{kind}: step must be a number > 0, got {step!r}")
+        raise ConfigError(f"{kind}: step must be a number > 0, got {short(step)}")
     first, last = round(low / step), round(high / step)
     for end, multiple in ((low, first), (high, last)):
         if not math.isclose(multiple * step, end, rel_tol=1e-9, abs_tol=1e-12):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspace.errors import ConfigError
+from netspace.errors import ConfigError, short
 
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: np.add,
@@ -61,7 +61,7 @@ class Expression:
 
     def __init__(self, text: str) -> None:
         if not isinstance(text, str) or not text.strip() or len(text) > _LONGEST:
-            raise ConfigError(f"a condition must be a text of 1 to {_LONGEST} characters, got {str(text)[:60]!r}")
+            raise ConfigError(f"a condition must be a text of 1 to {_LONGEST} characters, got {short(text)}")
         try:
             tree = ast.parse(text.strip(), mode="eval").body
             if not _is_condition(tree):

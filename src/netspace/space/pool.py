@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from netspace.arch.features import FeatureTable, features
-from netspace.errors import ConfigError, WindowError
+from netspace.errors import ConfigError, WindowError, short
 from netspace.space.constraints import Window
 from netspace.space.design_space import DesignSpace
 from netspace.space.population import Population
@@ -61,7 +61,7 @@ def pool_of(
     """
     for what, value, least in (("n", n, 1), ("seed", seed, 0), ("samples", samples, 1)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise ConfigError(f"{what} must be a whole number >= {least}, got {value!r}")
+            raise ConfigError(f"{what} must be a whole number >= {least}, got {short(value)}")
     parts: list[FeatureTable] = []
     seen: set[bytes] = set()
     complete, fruitless = 0, 0

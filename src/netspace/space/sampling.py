@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from netspace.arch import MEASURES, AnyNetBatch, Complexity, complexity
 from netspace.arch.config import BOTTLENECK_BLOCKS
 from netspace.arch.regnet import adjust_compatibility, group_into_stages, quantized_linear
-from netspace.errors import ConfigError, WindowError
+from netspace.errors import ConfigError, WindowError, short
 from netspace.space.constraints import Window, format_count
 from netspace.space.definition import SpaceDefinition
 from netspace.space.distributions import Values
@@ -68,7 +68,7 @@ def sample(
     """Draw n different networks. See `DesignSpace.sample`."""
     for what, value, least in (("n", n, 1), ("seed", seed, 0), ("patience", patience, 1)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise ConfigError(f"{what} must be a whole number >= {least}, got {value!r}")
+            raise ConfigError(f"{what} must be a whole number >= {least}, got {short(value)}")
     settings = math.prod(law.count for law in space.laws.values())
     if n > settings:
         raise WindowError(f"{space.name} holds {settings} networks at most, {n} were asked for")

@@ -24,7 +24,7 @@ from pydantic import Field
 
 from netspace.arch import MEASURES, Template
 from netspace.documents import Document, is_document, parse, read_yaml
-from netspace.errors import ConfigError, NetspaceError
+from netspace.errors import ConfigError, NetspaceError, short
 from netspace.space import catalog, distributions
 from netspace.space.constraints import Constraint, ordered, restrict, shared, tied, where, window
 from netspace.space.definition import changed_template
@@ -121,7 +121,7 @@ def constraint_from_spec(spec: Any) -> Constraint:
     """
     valid = ["shared", *ORDERS, "tied", "restrict", *MEASURES, "where"]
     if not isinstance(spec, Mapping) or len(spec) != 1:
-        raise ConfigError(f"must be a mapping with one of the keys {', '.join(valid)}, got {spec!r}")
+        raise ConfigError(f"must be a mapping with one of the keys {', '.join(valid)}, got {short(spec)}")
     ((key, value),) = spec.items()
     if key in MEASURES:
         return window(key, value)
@@ -129,24 +129,26 @@ def constraint_from_spec(spec: Any) -> Constraint:
         return where(value if isinstance(value, str) else "")
     if key in {"tied", "restrict"}:
         if not isinstance(value, Mapping) or len(value) != 1:
-            raise ConfigError(f"{key}: must be a mapping of one parameter, got {value!r}")
+            raise ConfigError(f"{key}: must be a mapping of one parameter, got {short(value)}")
         ((parameter, argument),) = value.items()
         if key == "tied" and not isinstance(argument, str):
-            raise ConfigError(f"tied: must map a parameter to the name of another, got {value!r}")
+            raise ConfigError(f"tied: must map a parameter to the name of another, got {short(value)}")
         return tied(parameter, to=argument) if key == "tied" else _restriction(parameter, argument)
     if key not in valid:
         raise ConfigError(f"unknown constraint '{key}'; valid: {', '.join(valid)}")
     if not isinstance(value, str):
-        raise ConfigError(f"{key}: must be the name of a parameter, got {value!r}")
+        raise ConfigError(f"{key}: must be the name of a parameter, got {short(value)}")
     return shared(value) if key == "shared" else ordered(value, key)
 
 
 def _restriction(parameter: str, bounds: Any) -> Constraint:
     valid = ("low", "high", "values")
     if not isinstance(bounds, Mapping) or not set(bounds) <= set(valid):
-        raise ConfigError(f"restrict: {parameter}: must be a mapping with the keys {', '.join(valid)}, got {bounds!r}")
+        raise ConfigError(
+            f"restrict: {parameter}: must be a mapping with the keys {', '.join(valid)}, got {short(bounds)}"
+        )
     if not isinstance(bounds.get("values", []), list | tuple):
-        raise ConfigError(f"restrict: {parameter}: values must be a list, got {bounds['values']!r}")
+        raise ConfigError(f"restrict: {parameter}: values must be a list, got {short(bounds['values'])}")
     return restrict(parameter, **bounds)
 
 

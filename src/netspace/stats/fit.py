@@ -7,7 +7,7 @@ from math import log
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from netspace.errors import StatisticsError
+from netspace.errors import StatisticsError, short
 from netspace.stats.arguments import Floats, as_numbers
 
 W_M_RANGE = (1.5, 3.0)
@@ -108,5 +108,7 @@ def _candidate_steps(logs: Floats) -> NDArray[np.float64]:
 def _positive(widths: ArrayLike) -> Floats:
     observed = as_numbers(widths, "widths")
     if observed.size == 0 or not (np.isfinite(observed) & (observed > 0)).all():
-        raise StatisticsError(f"widths: at least one block is needed and every width must be positive, got {widths!r}")
+        raise StatisticsError(
+            f"widths: at least one block is needed and every width must be positive, got {short(widths)}"
+        )
     return observed

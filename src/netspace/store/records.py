@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from netspace.errors import StoreError
+from netspace.errors import StoreError, short
 
 Status = Literal["planned", "running", "done", "diverged", "failed", "lost"]
 """`done` has an error, `diverged` met a loss that is not finite, `failed` raised, `lost` vanished with its worker."""
@@ -72,7 +72,9 @@ class Outcome:
 
     def __post_init__(self) -> None:
         if self.status not in ("done", "diverged"):
-            raise StoreError(f"an outcome is 'done' or 'diverged', got {self.status!r}; a failure goes through fail()")
+            raise StoreError(
+                f"an outcome is 'done' or 'diverged', got {short(self.status)}; a failure goes through fail()"
+            )
         if self.status == "done":
             if self.error is None or not (math.isfinite(self.error) and 0 <= self.error <= 100):
                 raise StoreError(f"a run that is done needs a finite error in [0, 100] %, got {self.error}")

@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from netspace.arch import MEASURES, AnyNetConfig, Complexity
 from netspace.documents import Document
-from netspace.errors import ConfigError, WindowError
+from netspace.errors import ConfigError, WindowError, short
 from netspace.space import DesignSpace, Population
 
 LATENCY = "latency_ms"
@@ -40,7 +40,7 @@ def parse_milliseconds(text: str) -> tuple[float | None, float | None]:
     """
     match = _WINDOW.fullmatch(text)
     if match is None:
-        raise ConfigError(f"{_FORM}, got {text!r}")
+        raise ConfigError(f"{_FORM}, got {short(text)}")
     low, high = (None if bound is None else float(bound) for bound in match.groups())
     return low, high
 
@@ -50,7 +50,7 @@ def _window(data: Any) -> Any:
         return parse_milliseconds(data)
     if isinstance(data, int | float):
         # YAML 1.1 counts in sixties: 2:5 without quotes is the number 125
-        raise ConfigError(f"{_FORM}, with the quotes: without them YAML makes a number of it, here {data!r}")
+        raise ConfigError(f"{_FORM}, with the quotes: without them YAML makes a number of it, here {short(data)}")
     return data
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from netspace.documents import Document, parse
-from netspace.errors import ConfigError, raise_unknown
+from netspace.errors import ConfigError, raise_unknown, short
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -219,7 +219,7 @@ def parse_recipe(data: Any, where: str) -> Recipe:
     if isinstance(data, str):
         return get_recipe(data)
     if not isinstance(data, dict):
-        raise ConfigError(f"{where}: must be a recipe's name ({', '.join(RECIPES)}) or a mapping, got {data!r}")
+        raise ConfigError(f"{where}: must be a recipe's name ({', '.join(RECIPES)}) or a mapping, got {short(data)}")
     settings = {key: value for key, value in data.items() if key != "base"}
     if "base" not in data:
         return parse(Recipe, settings, where)
