@@ -1,6 +1,7 @@
 """The command line: every command by its name, and how mistakes end. The commands themselves are in `commands/`."""
 
 import inspect
+import os
 import sys
 import textwrap
 from collections import Counter
@@ -88,6 +89,8 @@ for command in COMMANDS:
 
 def main() -> None:
     """Run the command line: exit code 2 and one line for a user's mistake, 130 for an interruption."""
+    # threads of torch that spin while they wait take the core from those they wait for; read when torch is imported
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except NetspaceError as error:

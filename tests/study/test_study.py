@@ -151,3 +151,24 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_trained(study_
         with pytest.raises(TrainingError, match=f"^device '{device}' cannot be used "):
             study.run(store, device=device)
         assert store.runs(record.id) == planned
+
+
+def test_networks_are_evaluated_after_the_last_epoch_alone_unless_asked_for(study_file):
+    recipe = {"base": "quick", "epochs": 3}
+    assert Study.load(study_file(recipe=recipe)).record()["recipe"]["evaluate_every"] == 3
+    assert Study.load(study_file(recipe={**recipe, "evaluate_every": 2})).record()["recipe"]["evaluate_every"] == 2
+
+
+def test_a_study_begun_when_every_epoch_was_evaluated_goes_on_so(study_file, tmp_path):
+    recipe = {"base": "quick", "epochs": 2, "augment": {"flip": False}}
+    with Store.open(tmp_path / "s.db") as store:
+        Study.load(study_file(n=1, recipe={**recipe, "evaluate_every": 1})).open(store)
+        study = Study.load(study_file(n=1, recipe=recipe))
+        study.run(store, workers=1, device="cpu")
+        runs = store.runs(study.open(store).id)
+        assert all(store.curve(run.id)["val_error"].notna().all() for run in runs)
+    with Store.open(tmp_path / "new.db") as store:
+        study.run(store, workers=1, device="cpu")
+        again = store.runs(study.open(store).id)
+        assert [store.curve(run.id)["val_error"].notna().tolist() for run in again] == [[False, True]] * 2
+    assert [run.error for run in again] == [run.error for run in runs]

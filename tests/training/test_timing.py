@@ -5,7 +5,8 @@ import torch
 
 from netspace.arch import AnyNetConfig
 from netspace.errors import TrainingError
-from netspace.training.timing import Conditions, cpu_threads, keep_timing, kept_timing, time_network
+from netspace.training.threads import cpu_threads
+from netspace.training.timing import Conditions, keep_timing, kept_timing, time_network
 
 NETWORK = AnyNetConfig(stages={"depths": [1, 1], "widths": [8, 8]}, stem={"kind": "simple", "width": 8}, num_classes=10)
 SHORT = {"warmup": 0, "repeats": 2}

@@ -79,6 +79,14 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed for weights, order and augmentation.")] = 0,
     device: Device = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Number of CPU threads. Default: the fastest in a short measurement, or those it was started with.",
+        ),
+    ] = None,
     halve_batch: Annotated[
         bool,
         typer.Option("--halve-batch", help="A restart with each batch split in half, whenever memory runs out."),
@@ -103,6 +111,8 @@ def train(
     from netspace.training import train as train_network
     from netspace.training.calibration import calibrate
     from netspace.training.device import usable_device
+    from netspace.training.preconditions import must_fit
+    from netspace.training.threads import cpu_threads, fastest_threads
     from netspace.training.trackers import Trackers
     from netspace.training.training_folder import TrainingFolder, as_started
 
@@ -118,9 +128,14 @@ def train(
     folder = TrainingFolder.new(
         output, images, network=network, data=spec, recipe=recipe_used, seed=seed, licence=licence
     )
+    resumed = folder.checkpoint.exists()
+    if place.type != "cpu":
+        refuse_useless({"--threads": threads}, f"on {place}")
+    elif threads is None and not resumed:
+        must_fit(model, images)
+        threads = fastest_threads(fitted, recipe_used, images.resolution, len(images.train_labels))
     with distributed.process_group(place):
         first = distributed.rank() == 0
-        resumed = folder.checkpoint.exists()
         if first and not resumed:
             folder.start(model)
         trackers = Trackers(list(dict.fromkeys(track or [])), output, folder.settings()) if first else None
@@ -136,7 +151,7 @@ def train(
         if first:
             print_images(images, told)
             start = "resumed" if resumed else "new"
-            print(f"{network}: {_amount(images)}, {start}, on {place}", file=told, flush=True)
+            print(f"{network}: {_amount(images)}, {start}, on {place}{_counted(threads)}", file=told, flush=True)
         result = train_network(
             model,
             images,
@@ -146,12 +161,14 @@ def train(
             on_epoch=on_epoch,
             resume_from=folder.checkpoint,
             halve_batch=halve_batch,
+            threads=threads,
         )
         if trackers is not None:
             trackers.close()
         if not first:
             return
-    calibration = None if result.error is None else calibrate(model, images, recipe_used, place)
+    with cpu_threads(result.threads):
+        calibration = None if result.error is None else calibrate(model, images, recipe_used, place)
     folder.finish(model, result, calibration)
     _draw_curve(output, result.curve)
     if as_json:
@@ -328,6 +345,10 @@ def _data(source: str) -> "DataSpec":
 def _fitted(config: "AnyNetConfig", images: "ImageData") -> "AnyNetConfig":
     """Return the network with the images' classes and channels."""
     return config.changed(num_classes=images.num_classes, in_channels=images.channels)
+
+
+def _counted(threads: int | None) -> str:
+    return "" if threads is None else f", {threads} thread{'' if threads == 1 else 's'}"
 
 
 def _amount(images: "ImageData") -> str:

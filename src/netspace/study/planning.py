@@ -97,7 +97,7 @@ def measure_speed(
 
 def _seconds_of(study: Study, run: PlannedRun, device: str, budget: float) -> float:
     """Estimate the time of a whole training by short ones: a first one that warms up, a second one that counts."""
-    data, recipe = study.data, study.spec.recipe
+    data, recipe = study.data, study.recipe
     model = build(AnyNetConfig(**run.config), seed=run.seed)
     steps = max(1, len(data.train_labels) // recipe.batch_size)
     once = recipe.model_copy(update={"epochs": 1, "warmup_epochs": 0.0})
@@ -114,7 +114,7 @@ def _seconds_of(study: Study, run: PlannedRun, device: str, budget: float) -> fl
 def _part(data: ImageData, recipe: Recipe, share: float) -> ImageData:
     """Return a share of an epoch: so many training images, and as many validation images as go with them."""
     train_images = max(1, round(share * len(data.train_labels)))
-    validation = max(1, round(share * len(data.validation_labels) / recipe.evaluate_every))
+    validation = max(1, round(share * len(data.validation_labels) / (recipe.evaluate_every or recipe.epochs)))
     return replace(
         data,
         train_images=data.train_images[:train_images],

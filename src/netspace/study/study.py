@@ -77,9 +77,15 @@ class Study:
             data=self.spec.data,
             root=self.root.resolve(),
             resolution=self.data.resolution,
-            recipe=self.spec.recipe,
+            recipe=self.recipe,
             images=identity(self.data),
         )
+
+    @property
+    def recipe(self) -> Recipe:
+        """How networks are trained; if the study file leaves it open, the last epoch alone is evaluated."""
+        recipe = self.spec.recipe
+        return recipe if recipe.evaluate_every else recipe.model_copy(update={"evaluate_every": recipe.epochs})
 
     @cached_property
     def spaces(self) -> tuple[DesignSpace, ...]:
@@ -194,7 +200,7 @@ class Study:
         spec |= {name: [low, None if high == np.inf else high] for name, (low, high) in self.spec.windows.items()}
         spec |= {
             "spaces": [space.to_dict() for space in self.spaces],
-            "recipe": self.spec.recipe.resolved(),
+            "recipe": self.recipe.resolved(),
             "resolution": self.data.resolution,
             "split_digest": self.data.split_digest,
             "train_digest": self.data.train_digest,
@@ -203,13 +209,21 @@ class Study:
         return plain
 
     def as_started(self, store: Store) -> Self:
-        """Return the study with the split that `store` holds it to: its file need not ask for one, and may be older."""
+        """Return the study with what its file leaves open as it was when the study was started in `store`.
+
+        That is the split, for which the file need not ask and which may be older, and which epochs are evaluated.
+        """
         known = store.find_study(self.spec.name)
-        recorded = None if known is None else known.spec.get("data")
-        if not isinstance(recorded, dict):
+        if known is None:
             return self
-        data = as_recorded(self.spec.data, recorded)
-        return self if data == self.spec.data else replace(self, spec=self.spec.model_copy(update={"data": data}))
+        settled: dict[str, Any] = {}
+        if isinstance(recorded := known.spec.get("data"), dict):
+            settled["data"] = as_recorded(self.spec.data, recorded)
+        if isinstance(recorded := known.spec.get("recipe"), dict) and self.spec.recipe.evaluate_every is None:
+            every = recorded.get("evaluate_every") or 1
+            settled["recipe"] = self.spec.recipe.model_copy(update={"evaluate_every": every})
+        changed = {key: value for key, value in settled.items() if value != getattr(self.spec, key)}
+        return replace(self, spec=self.spec.model_copy(update=changed)) if changed else self
 
     def open(self, store: Store, observe: Callable[[Timings], None] = lambda _: None) -> StudyRecord:
         """Return the study as `store` holds it, planning it there (in one transaction) if it is new.

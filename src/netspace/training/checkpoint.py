@@ -34,6 +34,7 @@ class State:
         model, optimizer, average, scaler: with all they hold; `average` is None without a moving average.
         generator: of the order of the images and their augmentation.
         accumulate: parts that a batch is computed in: the recipe's, or more where memory ran out.
+        threads: of the CPU: in which order sums are made, and so their last bits, depends on it.
         curve: the epochs so far.
     """
 
@@ -43,6 +44,7 @@ class State:
     scaler: torch.amp.GradScaler
     generator: torch.Generator
     accumulate: int
+    threads: int
     curve: list[Epoch] = field(default_factory=list)
 
     @property
@@ -202,6 +204,7 @@ def _content(state: State) -> dict[str, Any]:
         "scaler": state.scaler.state_dict(),
         "generator": state.generator.get_state(),
         "accumulate": state.accumulate,
+        "threads": state.threads,
     }
 
 
@@ -213,6 +216,7 @@ def _apply(content: dict[str, Any], state: State) -> None:
     state.scaler.load_state_dict(content["scaler"])
     state.generator.set_state(content["generator"])
     state.accumulate = content["accumulate"]
+    state.threads = content.get("threads", state.threads)  # earlier versions kept no number
     state.curve[:] = [Epoch(**epoch) for epoch in content["curve"]]
 
 

@@ -110,7 +110,8 @@ class Latency(Document):
             TrainingError: the device cannot be used, or what is timed does not work on it.
         """
         # torch is loaded where a network is timed, not where a study file is read
-        from netspace.training.timing import Conditions, cpu_threads, keep_timing, kept_timing, time_network
+        from netspace.training.threads import cpu_threads
+        from netspace.training.timing import Conditions, keep_timing, kept_timing, time_network
 
         shared = {name: getattr(self, name) for name in Conditions.model_fields if name != "resolution"}
         conditions = Conditions(resolution=self.resolution or resolution, **shared)

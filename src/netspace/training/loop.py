@@ -33,6 +33,7 @@ from netspace.training.optim import learning_rate, make_optimizer
 from netspace.training.preconditions import batches_must_divide, must_fit
 from netspace.training.recipe import Recipe
 from netspace.training.result import Epoch, TrainResult, environment
+from netspace.training.threads import cpu_threads
 
 
 def train(
@@ -47,6 +48,7 @@ def train(
     checkpoint_seconds: float = 0.0,
     checkpoint_needed: bool = True,
     halve_batch: bool = False,
+    threads: int | None = None,
 ) -> TrainResult:
     """Train `model` in place and return its error on the validation split at the last epoch.
 
@@ -69,6 +71,8 @@ def train(
             be written, instead of raising.
         halve_batch: where the memory does not suffice, start again with each batch computed in twice as many parts; in
             one process alone.
+        threads: of the CPU; None for those of the checkpoint, or torch's own number. See
+            `netspace.training.threads.fastest_threads`.
 
     Raises:
         TrainingError: the model does not fit the data, a batch cannot be divided as the recipe says, the device cannot
@@ -87,7 +91,7 @@ def train(
         accumulate = recipe.accumulate
         while True:
             try:
-                return _train(model, data, recipe, accumulate, seed, place, on_epoch, keeper)
+                return _train(model, data, recipe, accumulate, seed, place, on_epoch, keeper, threads)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
@@ -111,6 +115,7 @@ def _train(
     device: torch.device,
     on_epoch: Callable[[Epoch], None] | None,
     keeper: Keeper,
+    threads: int | None,
 ) -> TrainResult:
     """Train for all the epochs that are left, each batch in `accumulate` parts or in as many as the checkpoint has."""
     with ExitStack() as stack:
@@ -126,9 +131,12 @@ def _train(
             scaler=torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16"),
             generator=torch.Generator().manual_seed(seed),
             accumulate=accumulate,
+            threads=torch.get_num_threads(),
         )
         about = checkpoint.identity(model, recipe, data, seed)
         keeper.restore(state, about)
+        state.threads = threads or state.threads
+        stack.enter_context(cpu_threads(state.threads))
         augmenter = Augmenter(recipe.augment, data, device)
         before = state.curve[-1].seconds if state.curve else 0.0
         started = time.perf_counter()
@@ -208,7 +216,7 @@ def _batches(
 
 def _validate(state: State, data: ImageData, recipe: Recipe, device: torch.device) -> float | None:
     """Return the error after an epoch in %, None where it is not asked for or the outputs are not finite."""
-    if not _validated(len(state.curve) + 1, recipe):
+    if not recipe.is_evaluated(len(state.curve) + 1):
         return None
     if recipe.precise_bn:
         with autocast(recipe, device):
@@ -217,16 +225,12 @@ def _validate(state: State, data: ImageData, recipe: Recipe, device: torch.devic
     return None if found is None else found.top1_error
 
 
-def _validated(epoch: int, recipe: Recipe) -> bool:
-    return epoch == recipe.epochs or epoch % recipe.evaluate_every == 0
-
-
 def _finite(curve: Sequence[Epoch], recipe: Recipe) -> bool:
     """Return whether loss and outputs have been finite so far."""
     if not curve:
         return True
     last = curve[-1]
-    return math.isfinite(last.train_loss) and (last.val_error is not None or not _validated(last.epoch, recipe))
+    return math.isfinite(last.train_loss) and (last.val_error is not None or not recipe.is_evaluated(last.epoch))
 
 
 def _result(state: State, data: ImageData, recipe: Recipe, device: torch.device) -> TrainResult:
@@ -243,4 +247,5 @@ def _result(state: State, data: ImageData, recipe: Recipe, device: torch.device)
         environment=environment(device),
         recipe=recipe.model_copy(update={"accumulate": state.accumulate}).resolved(),
         split_digest=data.split_digest,
+        threads=state.threads,
     )

@@ -82,7 +82,8 @@ class Recipe(Document):
             (Wu and Johnson, "Rethinking Batch in BatchNorm", section 3); 0 for the running averages.
         precision: `float32`, or `bfloat16` or `float16` for mixed precision.
         augment: see `Augment`.
-        evaluate_every: epochs between evaluations on the validation split; the last epoch is always evaluated.
+        evaluate_every: epochs between evaluations on the validation split; the last epoch is always evaluated. None for
+            1 in a training of its own, and for the last epoch alone in a study.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 5
@@ -108,7 +109,7 @@ class Recipe(Document):
     precise_bn: Annotated[int, Field(ge=0)] = 0
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     augment: Augment = Augment()
-    evaluate_every: Annotated[int, Field(ge=1)] = 1
+    evaluate_every: Annotated[int, Field(ge=1)] | None = None
 
     @field_validator("optimizer")
     @classmethod
@@ -151,9 +152,13 @@ class Recipe(Document):
         """Return what `netspace.models.build` must know of the recipe: the arguments drop_path and zero_init_last."""
         return {"drop_path": self.drop_path, "zero_init_last": self.zero_init_gamma}
 
+    def is_evaluated(self, epoch: int) -> bool:
+        """Return whether the validation split is looked at after an epoch, counted from 1."""
+        return epoch == self.epochs or epoch % (self.evaluate_every or 1) == 0
+
     def resolved(self) -> dict[str, Any]:
         """Return every setting as plain values, with the scaled learning rate `peak_lr`: what a result records."""
-        return {**self.model_dump(), "peak_lr": self.peak_lr}
+        return {**self.model_dump(), "evaluate_every": self.evaluate_every or 1, "peak_lr": self.peak_lr}
 
 
 _IMAGENET = Augment(flip=True, crop=(0.08, 1.0), color_noise=0.1)

@@ -42,6 +42,7 @@ class TrainResult:
         environment: device and versions.
         recipe: the recipe as it was carried out, resolved.
         split_digest: identity of the validation split.
+        threads: of the CPU that it was trained with.
     """
 
     status: Literal["done", "diverged"]
@@ -53,6 +54,7 @@ class TrainResult:
     environment: dict[str, str]
     recipe: dict[str, Any]
     split_digest: str
+    threads: int
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain values."""

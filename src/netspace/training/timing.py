@@ -4,8 +4,8 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -138,17 +138,6 @@ def kept_timing(
     here = environment(usable_device(device))
     timing = _read(_path(config.digest, conditions.model_dump(), here, torch.get_num_threads()))
     return timing if all(action in timing for action in actions) else None
-
-
-@contextmanager
-def cpu_threads(threads: int) -> Iterator[None]:
-    """Let torch compute with so many threads of the CPU inside the `with` block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _path(network: str, conditions: dict[str, Any], where: dict[str, str], threads: int) -> Path:
