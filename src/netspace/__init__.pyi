@@ -21,7 +21,7 @@ from .arch.scaling import scale as scale
 from .errors import NetspaceError as NetspaceError
 from .models import AnyNet as AnyNet
 from .models import build as build
-from .models import create as create
+from .models import create_model as create_model
 from .models import load_weights as load_weights
 from .models.export import export_onnx as export_onnx
 from .models.export import export_program as export_program

@@ -3,7 +3,7 @@
 from netspace.models.anynet import AnyNet, build, initialise
 from netspace.models.convert import from_netspace, to_netspace
 from netspace.models.counting import count_by_hooks
-from netspace.models.pretrained import create
+from netspace.models.pretrained import create_model
 from netspace.models.weights import load_weights, recognise
 from netspace.models.weights_file import read_weights
 
@@ -11,7 +11,7 @@ __all__ = [
     "AnyNet",
     "build",
     "count_by_hooks",
-    "create",
+    "create_model",
     "from_netspace",
     "initialise",
     "load_weights",

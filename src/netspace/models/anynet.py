@@ -10,12 +10,11 @@ from torch import Tensor, nn
 from netspace.arch.config import AnyNetConfig, Stage, Stem
 from netspace.arch.regnet import RegNetConfig
 from netspace.errors import ConfigError
+from netspace.models.backbone import Backbone
 from netspace.models.blocks import ACTIVATIONS, RESIDUAL_BLOCKS, ConvNorm, Residual, make_block
-from netspace.models.package import Package
-from netspace.models.transform import Transform
 
 
-class AnyNet(nn.Module):
+class AnyNet(Backbone):
     """The network that a configuration describes. Its parameters come from `build`.
 
     Attributes:
@@ -23,13 +22,12 @@ class AnyNet(nn.Module):
         stem: the layers before the body.
         stages: the body, one `BodyStage` each.
         head: the layers after the body.
-        package: what is known of a trained network; None for others.
+
+    What else it has, `Backbone` says.
     """
 
     def __init__(self, config: AnyNetConfig, *, drop_path: float = 0.0) -> None:
-        super().__init__()
-        self.config = config
-        self.package: Package | None = None
+        super().__init__(config)
         self.stem: nn.Sequential = _stem(config.stem, config.in_channels, config.activation)
         rates = _drop_path_rates(drop_path, config)
         stages, w_in = [], config.stem.width
@@ -46,10 +44,9 @@ class AnyNet(nn.Module):
             x: images, float (n, in_channels, height, width), channels_last or not.
 
         Returns:
-            Logits, float (n, num_classes).
+            Logits, float (n, num_classes); without a classifier, features.
         """
-        logits: Tensor = self.head(self.stages(self.stem(x)))
-        return logits
+        return self.forward_head(self.forward_features(x))
 
     def set_head_activation(self, present: bool) -> None:
         """Put an activation before the pooling, or take it away: see `Template.head_activation`.
@@ -64,16 +61,6 @@ class AnyNet(nn.Module):
             head = _head(self.config, self.config.stages[-1].width)
         head.fc = self.head.fc
         self.head = head
-
-    @property
-    def classes(self) -> tuple[str, ...] | None:
-        """Names of the outputs, in order; None if unknown."""
-        return None if self.package is None else self.package.classes
-
-    @property
-    def transform(self) -> Transform | None:
-        """What turns an image into the network's input, float32 (channels, height, width); None if unknown."""
-        return None if self.package is None else Transform(self.package.preparation)
 
 
 class BodyStage(nn.Module):

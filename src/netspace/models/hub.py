@@ -6,6 +6,7 @@
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,21 @@ def save_pretrained(model: AnyNet, folder: Path | str, package: Package | None =
     # safetensors stores dense tensors only, and a channels_last one is not dense in its sense
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
     safetensors.torch.save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-    describe(folder, model.config, package or model.package)
+    head = {"num_classes": model.num_classes, "global_pool": model.global_pool}
+    describe(folder, model.config, package or model.package, head)
     return folder
 
 
-def describe(folder: Path, config: AnyNetConfig, package: Package | None) -> None:
-    """Write all files of a package but the weights."""
-    content: dict[str, Any] = {"library_name": "netspace", "num_classes": config.num_classes}
+def describe(folder: Path, config: AnyNetConfig, package: Package | None, head: Mapping[str, Any]) -> None:
+    """Write all files of a package but the weights.
+
+    Args:
+        folder: where to; it exists.
+        config: the network.
+        package: what is known of it.
+        head: `num_classes` and `global_pool`, as the network has them now.
+    """
+    content: dict[str, Any] = {"library_name": "netspace", **head}
     if package is not None:
         content |= to_config(package)
         _write_json(folder / PROCESSOR, processor_config(package.preparation))
@@ -69,11 +78,30 @@ def from_pretrained(source: Path | str, *, revision: str | None = None) -> AnyNe
         ConfigError: its configuration breaks a rule.
     """
     config, package = read_package(source, revision=revision)
-    weights = _file(source, WEIGHTS, revision)
+    content = _read_json(_file(source, CONFIG, revision))
+    headless = content.get("num_classes") == 0
     # every tensor comes from the file: the seed only keeps the global random state out of it
-    model = load_weights(config, weights, seed=0)
-    model.package = package
+    model = load_weights(config, weights_path(source, revision=revision), reinit_head=headless, seed=0)
+    model.set_pool(content.get("global_pool", "avg"))
+    if headless:
+        model.reset_classifier(0)
+    if package is not None:
+        model.know(package)
     return model
+
+
+def is_package(name: Path | str) -> bool:
+    """Return whether a name is a folder's, or could be that of a repository of the hub."""
+    return Path(name).is_dir() or "/" in str(name)
+
+
+def weights_path(source: Path | str, *, revision: str | None = None) -> Path:
+    """Return the file of a package's weights, downloaded if it is on the hub.
+
+    Raises:
+        WeightsError: there is none, or the hub cannot be reached.
+    """
+    return _file(source, WEIGHTS, revision)
 
 
 def read_package(source: Path | str, *, revision: str | None = None) -> tuple[AnyNetConfig, Package | None]:

@@ -88,6 +88,8 @@ def _training(package: Package) -> str:
             f"Trained on {data.training_images:,} images of {data.source or 'local files'}, validated on "
             f"{data.validation_images:,} (fingerprints `{data.train_digest}` and `{data.split_digest}`)."
         )
+    if package.started_from is not None:
+        lines.append(f"The training started from the weights of {package.started_from}.")
     if package.recipe is not None:
         lines.append(f"The recipe:\n\n```yaml\n{dump_yaml(package.recipe)}```")
     return "\n\n".join(lines) or "Nothing was recorded."

@@ -116,6 +116,7 @@ class Package(Document):
         calibration: None if not fitted.
         data: None if unknown.
         license: an SPDX identifier; None if none was given.
+        started_from: whose weights the training started from; None for random ones.
     """
 
     name: str = "network"
@@ -126,11 +127,20 @@ class Package(Document):
     calibration: Calibration | None = None
     data: DataFacts | None = None
     license: str | None = None
+    started_from: str | None = None
 
     @property
     def temperature(self) -> float:
         """What the logits are divided by; 1 without calibration."""
         return 1.0 if self.calibration is None else self.calibration.temperature
+
+    def timm_config(self) -> dict[str, Any]:
+        """Return what timm calls a `pretrained_cfg`."""
+        shown = self.preparation
+        size = (shown.channels, shown.resolution, shown.resolution)
+        known = timm_config(len(self.classes), size, shown.mean, shown.std)
+        licence = {} if self.license is None else {"license": self.license}
+        return {**known, "label_names": list(self.classes), **licence}
 
     def with_error(self, measured: MeasuredError) -> Self:
         """Return the package with the error of a split added, or in place of that split's former one."""
@@ -145,31 +155,27 @@ def error_interval(wrong: int, images: int) -> tuple[float, float]:
 
 
 def timm_config(
-    classes: int, preparation: Preparation, names: tuple[str, ...] = (), licence: str | None = None
+    num_classes: int, input_size: tuple[int, int, int], mean: tuple[float, ...], std: tuple[float, ...]
 ) -> dict[str, Any]:
     """Return what timm calls a `pretrained_cfg`.
 
     Args:
-        classes: outputs of the classifier.
-        preparation: of images.
-        names: of the classes; none if unknown.
-        licence: an SPDX identifier.
+        num_classes: outputs of the classifier.
+        input_size: channels, height and width of the images.
+        mean, std: of each channel, of pixels in [0, 1].
     """
-    size = preparation.resolution
     return {
         "architecture": ARCHITECTURE,
-        "num_classes": classes,
-        "input_size": [preparation.channels, size, size],
-        "interpolation": preparation.interpolation,
+        "num_classes": num_classes,
+        "input_size": input_size,
+        "interpolation": "bicubic",
         "crop_pct": 1.0,
         "crop_mode": "center",
-        "mean": list(preparation.mean),
-        "std": list(preparation.std),
+        "mean": mean,
+        "std": std,
         "pool_size": None,
         "first_conv": "stem.conv",
         "classifier": "head.fc",
-        **({"label_names": list(names)} if names else {}),
-        **({"license": licence} if licence else {}),
     }
 
 
@@ -187,7 +193,7 @@ def to_config(package: Package) -> dict[str, Any]:
         "image_size": package.preparation.resolution,
         "id2label": {str(label): name for label, name in names.items()},
         "label2id": {name: label for label, name in names.items()},
-        "pretrained_cfg": timm_config(len(names), package.preparation, package.classes, package.license),
+        "pretrained_cfg": package.timm_config(),
         **content,
     }
 

@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from torch import nn
+
 from netspace.arch import zoo
 from netspace.arch.published import Published
-from netspace.models.anynet import AnyNet, build
-from netspace.models.hub import from_pretrained, read_package
 from netspace.models.package import ARCHITECTURE
-from netspace.models.pretrained import create
+from netspace.models.pretrained import create_model
 
 
 def timm_name(entry: Published) -> str:
@@ -27,7 +27,8 @@ def timm_name(entry: Published) -> str:
 def register() -> list[str]:
     """Register every network of the zoo with timm, and what opens packages, once; return the zoo's names.
 
-    `timm.create_model` then takes `num_classes`, `in_chans`, `drop_path_rate` and `pretrained`.
+    `timm.create_model` then takes `pretrained`, `num_classes`, `in_chans`, `drop_path_rate`, `global_pool`,
+    `features_only` and `out_indices`.
     """
     from timm.models import is_model, register_model
 
@@ -39,32 +40,37 @@ def register() -> list[str]:
     return [timm_name(entry) for entry in zoo.ZOO]
 
 
-def netspace_anynet(pretrained: bool = False, **options: Any) -> AnyNet:
+def netspace_anynet(pretrained: bool = False, **options: Any) -> nn.Module:
     """Return the network of a package that timm has found in a folder or on the hub, with its weights or fresh."""
-    found = options.pop("pretrained_cfg")
-    source = found.get("file") or found["hf_hub_id"]
-    _must_know(ARCHITECTURE, options)
-    return from_pretrained(source) if pretrained else build(read_package(source)[0])
+    found = options["pretrained_cfg"]
+    return _made(found.get("file") or found["hf_hub_id"], ARCHITECTURE, pretrained, options)
 
 
-def _entrypoint(entry: Published) -> Callable[..., AnyNet]:
-    def make(pretrained: bool = False, **options: Any) -> AnyNet:
-        model = create(
-            entry.name,
-            pretrained=pretrained,
-            num_classes=options.pop("num_classes", None),
-            in_channels=options.pop("in_chans", None),
-            drop_path=options.pop("drop_path_rate", 0.0),
-        )
-        _must_know(timm_name(entry), options)
-        return model
+def _entrypoint(entry: Published) -> Callable[..., nn.Module]:
+    def make(pretrained: bool = False, **options: Any) -> nn.Module:
+        return _made(entry.name, timm_name(entry), pretrained, options)
 
     make.__name__ = make.__qualname__ = timm_name(entry)
     return make
 
 
-def _must_know(name: str, options: dict[str, Any]) -> None:
+def _made(name: str, called: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
+    """Return a network made by what timm calls its options."""
+    given = {ours: options.pop(theirs) for theirs, ours in _OPTIONS.items() if theirs in options}
     # timm hands its own bookkeeping to every entry point; ours has no use for it
     unknown = options.keys() - {"pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}
     if unknown:
-        raise TypeError(f"{name} does not take {', '.join(sorted(unknown))}")
+        raise TypeError(f"{called} does not take {', '.join(sorted(unknown))}")
+    model: nn.Module = create_model(name, pretrained=pretrained, **given)
+    return model
+
+
+_OPTIONS = {
+    "num_classes": "num_classes",
+    "in_chans": "in_channels",
+    "drop_path_rate": "drop_path",
+    "global_pool": "global_pool",
+    "features_only": "features_only",
+    "out_indices": "out_indices",
+}
+"""What timm calls the arguments of `create_model`."""
