@@ -77,6 +77,16 @@ def train(
         str | None,
         typer.Option(metavar="P", help="Number format: float32, bfloat16 or float16. Default: the recipe's."),
     ] = None,
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="A start from the published weights of NAME, with a new classifier.")
+    ] = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="W",
+            help="Weights to start from: a package, or a .safetensors or .pth file. Default: random ones.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed for weights, order and augmentation.")] = 0,
     device: Device = None,
     threads: Annotated[
@@ -111,6 +121,8 @@ def train(
     from netspace.training import train as train_network
     from netspace.training.calibration import calibrate
     from netspace.training.device import usable_device
+    from netspace.training.fine_tuning import start_from_published, start_from_weights
+    from netspace.training.images.normalisation import COMPUTED
     from netspace.training.preconditions import must_fit
     from netspace.training.threads import cpu_threads, fastest_threads
     from netspace.training.trackers import Trackers
@@ -124,9 +136,25 @@ def train(
     images = load_data(spec, resolution)
     fitted = _fitted(config, images)
     model = build(fitted, seed=seed, **recipe_used.build_options())
+    start = None
+    if pretrained:
+        refuse_useless({"--weights": weights}, "with --pretrained")
+        start = start_from_published(model, network)
+    elif weights is not None:
+        start = start_from_weights(model, weights, images.class_names)
+    if start is not None and start.mean is not None and start.std is not None and spec.normalise == COMPUTED:
+        # the weights expect what they were trained on
+        images = replace(images, mean=start.mean, std=start.std)
     make_folder(output)
     folder = TrainingFolder.new(
-        output, images, network=network, data=spec, recipe=recipe_used, seed=seed, licence=licence
+        output,
+        images,
+        network=network,
+        data=spec,
+        recipe=recipe_used,
+        seed=seed,
+        licence=licence,
+        started_from=None if start is None else start.name,
     )
     resumed = folder.checkpoint.exists()
     if place.type != "cpu":
@@ -150,8 +178,8 @@ def train(
 
         if first:
             print_images(images, told)
-            start = "resumed" if resumed else "new"
-            print(f"{network}: {_amount(images)}, {start}, on {place}{_counted(threads)}", file=told, flush=True)
+            begun = "resumed" if resumed else "new" if start is None else f"from {start.name}"
+            print(f"{network}: {_amount(images)}, {begun}, on {place}{_counted(threads)}", file=told, flush=True)
         result = train_network(
             model,
             images,

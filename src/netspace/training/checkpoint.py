@@ -111,6 +111,8 @@ def load(path: Path, about: dict[str, Any]) -> dict[str, Any]:
     """
     content = _read(path)
     before = json.loads(content["identity"])
+    # of a training that began when there were fewer settings: what they are by default changes nothing
+    before["recipe"] = json.loads(json.dumps(Recipe().resolved())) | before["recipe"]
     if difference := _difference(before, about):
         raise TrainingError(
             f"{path}: is a checkpoint of another training: {difference}; "

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +26,11 @@ from netspace.training.distributed import (
     total,
 )
 from netspace.training.evaluation import autocast, evaluate, moving_average, precise_batch_norm
+from netspace.training.fine_tuning import frozen_body
 from netspace.training.images.augmentation import Augmenter
 from netspace.training.images.data import ImageData
 from netspace.training.images.streaming import read_ahead
-from netspace.training.optim import learning_rate, make_optimizer
+from netspace.training.optim import learning_rate, make_optimizer, set_rate
 from netspace.training.preconditions import batches_must_divide, must_fit
 from netspace.training.recipe import Recipe
 from netspace.training.result import Epoch, TrainResult, environment
@@ -144,7 +145,9 @@ def _train(
             # what the model itself draws follows from seed, epoch and process: no state of it needs to be kept
             words = np.random.SeedSequence([seed, len(state.curve), rank()])
             torch.manual_seed(int(words.generate_state(1, np.uint64)[0]))
-            train_loss, rate = _epoch(state, data, recipe, augmenter, device)
+            state.model.train()
+            with frozen_body(state.model) if len(state.curve) < recipe.frozen_epochs else nullcontext():
+                train_loss, rate = _epoch(state, data, recipe, augmenter, device)
             error = _validate(state, data, recipe, device) if np.isfinite(train_loss) else None
             state.curve.append(
                 Epoch(
@@ -168,15 +171,13 @@ def _epoch(
     state: State, data: ImageData, recipe: Recipe, augmenter: Augmenter, device: torch.device
 ) -> tuple[float, float]:
     """Train for one epoch; return its mean loss and the last learning rate."""
-    state.model.train()
     parameters = list(state.model.parameters())
     steps = max(1, len(data.train_labels) // recipe.batch_size)
     step = len(state.curve) * steps
     loss_sum = torch.zeros((), device=device)
     for images, labels in _batches(data, recipe, augmenter, state.generator, device):
         rate = learning_rate(recipe, step, steps)
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(state.optimizer, rate)
         state.optimizer.zero_grad(set_to_none=True)
         # divided into parts before processes: batch norm then sees the parts that it would in one process
         for part, targets in zip(*(batch.tensor_split(state.accumulate) for batch in (images, labels)), strict=True):

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import torch
 from torch import nn, optim
 
 from netspace.errors import ConfigError, first_line
@@ -12,24 +13,52 @@ from netspace.training.recipe import Recipe
 def make_optimizer(model: nn.Module, recipe: Recipe) -> optim.Optimizer:
     """Return the recipe's optimiser over the model's parameters, with scales and biases undecayed if it says so.
 
-    Scales and biases are the parameters with one dimension, as in timm and pycls.
+    Scales and biases are the parameters with one dimension, as in timm and pycls. With a layer decay, each layer has
+    groups of its own, whose `lr_scale` multiplies the rate.
 
     Raises:
         ConfigError: the optimiser is one of timm's that this machine or these settings cannot make.
     """
-    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    tensors = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    groups: list[dict[str, Any]] = [
-        {"params": tensors, "weight_decay": recipe.weight_decay},
-        {"params": vectors, "weight_decay": recipe.weight_decay if recipe.decay_norm else 0.0},
-    ]
+    groups = [group for _, group in sorted(_groups(model, recipe).items())]
     match recipe.optimizer:
         case "sgd":
-            return optim.SGD(groups, lr=recipe.peak_lr, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True)
+            sgd = optim.SGD(groups, lr=recipe.peak_lr, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True)
+            if recipe.frozen_epochs and recipe.momentum:
+                # torch's fused steps want a buffer of all parameters or of none, and those that rest have none
+                for parameter in model.parameters():
+                    sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+            return sgd
         case "adamw":
             return optim.AdamW(groups, lr=recipe.peak_lr, betas=(recipe.momentum, 0.999), fused=True)
         case name:
             return _from_timm(name, groups, recipe)
+
+
+def _groups(model: nn.Module, recipe: Recipe) -> dict[tuple[int, bool], dict[str, Any]]:
+    """Return the parameters by layer, counted from the classifier back, and by whether they are scales or biases."""
+    backs = dict.fromkeys((name for name, _ in model.named_parameters()), 0)
+    if recipe.layer_decay < 1:
+        matcher = getattr(model, "group_matcher", None)
+        if matcher is None:
+            raise ConfigError("layer_decay needs a network that says what its layers are, by timm's `group_matcher`")
+        from timm.models import group_parameters
+
+        layers: dict[str, int] = group_parameters(model, matcher(), reverse=True)
+        backs = {name: max(layers.values()) - layers[name] for name in backs}
+    groups: dict[tuple[int, bool], dict[str, Any]] = {}
+    for back in sorted(set(backs.values())):
+        scale = {"lr_scale": recipe.layer_decay**back} if recipe.layer_decay < 1 else {}
+        groups[back, False] = {"params": [], "weight_decay": recipe.weight_decay, **scale}
+        groups[back, True] = {"params": [], "weight_decay": recipe.weight_decay if recipe.decay_norm else 0.0, **scale}
+    for name, parameter in model.named_parameters():
+        groups[backs[name], parameter.ndim <= 1]["params"].append(parameter)
+    return {key: group for key, group in groups.items() if group["params"] or recipe.layer_decay == 1}
+
+
+def set_rate(optimizer: optim.Optimizer, rate: float) -> None:
+    """Give each group of parameters its learning rate: `rate`, times its own `lr_scale` if it has one."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("lr_scale", 1.0)
 
 
 def _from_timm(name: str, groups: list[dict[str, Any]], recipe: Recipe) -> optim.Optimizer:

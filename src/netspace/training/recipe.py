@@ -82,6 +82,9 @@ class Recipe(Document):
             (Wu and Johnson, "Rethinking Batch in BatchNorm", section 3); 0 for the running averages.
         precision: `float32`, or `bfloat16` or `float16` for mixed precision.
         augment: see `Augment`.
+        layer_decay: factor of the learning rate from each layer (a block, or the stem) to the one before it, for a
+            network that was trained before: its first layers then change least. 1 for one rate for all.
+        frozen_epochs: first epochs in which only the classifier is trained, and batch norm keeps its statistics.
         evaluate_every: epochs between evaluations on the validation split; the last epoch is always evaluated. None for
             1 in a training of its own, and for the last epoch alone in a study.
     """
@@ -109,6 +112,8 @@ class Recipe(Document):
     precise_bn: Annotated[int, Field(ge=0)] = 0
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     augment: Augment = Augment()
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    frozen_epochs: Annotated[int, Field(ge=0)] = 0
     evaluate_every: Annotated[int, Field(ge=1)] | None = None
 
     @field_validator("optimizer")
@@ -126,6 +131,10 @@ class Recipe(Document):
         if self.warmup_epochs >= self.epochs and self.warmup_epochs > 0:
             raise ValueError(
                 f"warmup_epochs < epochs must hold, got warmup_epochs={self.warmup_epochs:g}, epochs={self.epochs}"
+            )
+        if self.frozen_epochs >= self.epochs:
+            raise ValueError(
+                f"frozen_epochs < epochs must hold, got frozen_epochs={self.frozen_epochs}, epochs={self.epochs}"
             )
         if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0):
             raise ValueError(

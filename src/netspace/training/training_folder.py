@@ -77,6 +77,7 @@ class TrainingFolder:
         recipe: Recipe,
         seed: int,
         licence: str | None = None,
+        started_from: str | None = None,
     ) -> Self:
         """Return the folder of a training that is about to start.
 
@@ -86,6 +87,7 @@ class TrainingFolder:
             network: what it is called: a name, or the path of a file, of which the folder keeps the file's name.
             data, recipe, seed: see the attributes.
             licence: of the network, an SPDX identifier; None if none is given.
+            started_from: whose weights the training starts from; None for random ones.
         """
         name = Path(network).stem if is_document(network) else network
         return cls(
@@ -109,6 +111,7 @@ class TrainingFolder:
                     split_digest=images.split_digest,
                 ),
                 license=licence,
+                started_from=started_from,
             ),
         )
 

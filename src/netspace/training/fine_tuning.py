@@ -1,0 +1,101 @@
+"""Training that starts from weights: which, how they are shown images, and a body that rests at first."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from netspace.arch import zoo
+from netspace.documents import is_document
+from netspace.errors import ConfigError
+from netspace.models.anynet import AnyNet
+from netspace.models.hub import is_package, read_package, weights_path
+from netspace.models.pretrained import load_adapted, load_published
+from netspace.models.weights_file import read_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Weights that a training started from.
+
+    Attributes:
+        name: whose they are, for people; names no path.
+        mean, std: what normalised the images that they were trained on, in [0, 255]; None if unknown.
+    """
+
+    name: str
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+def start_from_published(model: AnyNet, name: str) -> Start:
+    """Load the weights that timm or torchvision publish of a network of the zoo; another number of classes is new.
+
+    Raises:
+        ConfigError: the name is not of the zoo, so that nobody publishes weights for it.
+        WeightsError: they cannot be downloaded.
+    """
+    if is_document(name):
+        raise ConfigError(f"published weights are those of a network of the zoo, got the file '{name}'")
+    published = load_published(model, zoo.find(name))
+    return _shown(published, model.pretrained_cfg["mean"], model.pretrained_cfg["std"], model)
+
+
+def start_from_weights(model: AnyNet, source: str, classes: tuple[str, ...]) -> Start:
+    """Load the weights of a package or of a file; the classifier is a new one unless it tells the same classes apart.
+
+    Args:
+        model: changed in place.
+        source: a package's folder, `owner/name` on the hub, or a file of weights.
+        classes: of the images to come.
+
+    Raises:
+        WeightsError: they cannot be read, or are not this network's.
+    """
+    if Path(source).is_file() or not is_package(source):
+        load_adapted(model, read_weights(source), source, new_head=True)
+        return Start(name=f"the file {Path(source).name}")
+    _, package = read_package(source)
+    state = read_weights(weights_path(source))
+    load_adapted(model, state, source, new_head=package is None or package.classes != classes)
+    if package is None:
+        return Start(name="a package of an earlier version")
+    return _shown(f"the package '{package.name}'", package.preparation.mean, package.preparation.std, model)
+
+
+def _shown(name: str, mean: tuple[float, ...], std: tuple[float, ...], model: AnyNet) -> Start:
+    if len(mean) != model.config.in_channels:
+        return Start(name=name)
+    return Start(name=name, mean=tuple(255 * value for value in mean), std=tuple(255 * value for value in std))
+
+
+@contextmanager
+def frozen_body(model: nn.Module) -> Iterator[None]:
+    """Let nothing but the classifier learn inside the `with` block; batch norm works by its statistics and keeps them.
+
+    Args:
+        model: in training mode; names its classifier by timm's `get_classifier`.
+
+    Raises:
+        ConfigError: it does not, or has none.
+    """
+    named = getattr(model, "get_classifier", None)
+    classifier = None if named is None else named()
+    learning = set() if not isinstance(classifier, nn.Module) else set(classifier.parameters())
+    if not learning:
+        raise ConfigError("frozen_epochs needs a network with a classifier, which timm's `get_classifier` names")
+    frozen = [parameter for parameter in model.parameters() if parameter.requires_grad and parameter not in learning]
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d) and module.training]
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    for norm in norms:
+        norm.eval()
+    try:
+        yield
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+        for norm in norms:
+            norm.train()
