@@ -1,8 +1,11 @@
 """The zoo against pycls' published complexities of ResNets, and its names."""
 
+import re
+
 import pytest
 
 from netspace.arch import complexity, zoo
+from netspace.arch.published import RESNETS
 from netspace.errors import UnknownNameError
 
 # pycls dev/model_complexity.json: flops, params, activations
@@ -26,7 +29,9 @@ def test_resnets_cost_what_pycls_publishes(name):
 
 
 def test_depths_of_names_count_the_convolutions_of_the_longest_path_and_the_classifier():
-    for name in ("ResNet-50", "ResNet-152", "ResNet-56", "ResNet-110", "Vanilla-56", "Vanilla-110"):
+    names = [entry.name for entry in RESNETS if re.fullmatch(r"(ResNet|Vanilla)-\d+", entry.name)]
+    assert len(names) == 11
+    for name in names:
         config = zoo.get(name)
         layers_a_block = 3 if config.block == "bottleneck" else 2
         assert config.depth * layers_a_block + 2 == int(name.split("-")[1])
@@ -45,6 +50,9 @@ def test_depths_of_names_count_the_convolutions_of_the_longest_path_and_the_clas
         ("y8gf-tv", "RegNetY-8.0GF-tv"),
         ("resnext50_32x4d", "ResNeXt-50"),
         ("resnet50", "ResNet-50"),
+        ("resnext101_32x8d", "ResNeXt-101-32x8d"),
+        ("resnext101_32x4d", "ResNeXt-101"),
+        ("wide_resnet50_2", "WideResNet-50-2"),
         ("regnetz_040_h", "RegNetZ-4.0GF-h"),
     ],
 )

@@ -34,7 +34,7 @@ def test_converted_weights_give_the_publishers_logits_up_to_12_gf(entry, library
 
 @pytest.mark.slow
 def test_the_largest_networks_have_the_tensors_of_timm():
-    for name in ("RegNetY-64GF", "RegNetY-128GF", "RegNetY-256GF"):
+    for name in ("RegNetY-64GF", "RegNetY-128GF", "RegNetY-256GF", "ResNeXt-101-32x16d", "ResNeXt-101-32x32d"):
         entry = zoo.find(name)
         with torch.device("meta"):
             theirs = peer(entry, "timm").state_dict()

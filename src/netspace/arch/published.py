@@ -4,9 +4,7 @@ RegNetX and RegNetY by their parameters (pycls `configs/dds_baselines`), RegNetZ
 defines them (`models/regnet.py`), ResNets stage by stage. Three networks exist twice: torchvision rounds the widths
 that groups must divide by another rule (never below 0.9 of the width), and its own are called `-tv` here as in timm.
 
-Not here, because `AnyNetConfig` cannot express them: timm's `regnetz_b16`, `c16`, `d8`, `d32`, `e8` and their `_evos`
-(the bottleneck is a multiple of the block's input, some stems are tiered), `regnetv_*` (normalisation before the
-convolution) and `regnety_040_sgn` (group normalisation).
+`ABSENT` lists the RegNets and ResNets of timm that `AnyNetConfig` cannot express, and why.
 """
 
 from dataclasses import dataclass
@@ -106,27 +104,32 @@ def _as_torchvision(
 def _resnet(
     name: str,
     depths: list[int],
-    top1: float,
-    top5: float,
+    top1: float | None,
+    top5: float | None,
     timm: str | None,
     torchvision: str | None,
-    bottleneck_ratio: int = 4,
+    *,
+    bottleneck_ratio: float = 4,
     groups: int = 1,
+    basic: bool = False,
+    source: str = _PYCLS,
 ) -> Published:
     """A ResNet of version 1.5: the stride is on the 3x3 convolution, as in pycls, timm and torchvision."""
-    widths = [256, 512, 1024, 2048]
-    network = AnyNetConfig(
-        stem={"kind": "res_in", "width": 64},
-        stages={
-            "depths": depths,
-            "widths": widths,
-            "strides": [1, 2, 2, 2],
-            "bottleneck_ratios": [bottleneck_ratio] * 4,
-            "group_widths": [width // bottleneck_ratio // groups for width in widths],
-        },
-    )
+    widths = [64, 128, 256, 512] if basic else [256, 512, 1024, 2048]
+    stages: dict[str, Any] = {"depths": depths, "widths": widths, "strides": [1, 2, 2, 2]}
+    if not basic:
+        stages["bottleneck_ratios"] = [bottleneck_ratio] * 4
+        stages["group_widths"] = [round(width / bottleneck_ratio) // groups for width in widths]
     return Published(
-        name=name, network=network, top1_error=top1, top5_error=top5, source=_PYCLS, timm=timm, torchvision=torchvision
+        name=name,
+        network=AnyNetConfig(
+            block="basic" if basic else "bottleneck", stem={"kind": "res_in", "width": 64}, stages=stages
+        ),
+        top1_error=top1,
+        top5_error=top5,
+        source="" if top1 is None else source,
+        timm=timm,
+        torchvision=torchvision,
     )
 
 
@@ -259,14 +262,99 @@ REGNETZ = (
 """RegNetZ (Fast and Accurate Model Scaling, section 6) with timm's parameters; 4.0GF is its flops at 256 px."""
 
 RESNETS = (
+    _resnet("ResNet-18", [2, 2, 2, 2], 30.242, 10.922, "resnet18", "resnet18", basic=True, source=_TORCHVISION),
+    _resnet("ResNet-26", [2, 2, 2, 2], None, None, "resnet26", None),
+    _resnet("ResNet-34", [3, 4, 6, 3], 26.686, 8.58, "resnet34", "resnet34", basic=True, source=_TORCHVISION),
     _resnet("ResNet-50", [3, 4, 6, 3], 23.19, 6.63, "resnet50", "resnet50"),
     _resnet("ResNet-101", [3, 4, 23, 3], 21.414, 5.792, "resnet101", "resnet101"),
     _resnet("ResNet-152", [3, 8, 36, 3], 20.87, 5.44, "resnet152", "resnet152"),
+    _resnet("ResNet-200", [3, 24, 36, 3], None, None, "resnet200", None),
+    _resnet(
+        "WideResNet-50-2",
+        [3, 4, 6, 3],
+        21.532,
+        5.914,
+        "wide_resnet50_2",
+        "wide_resnet50_2",
+        bottleneck_ratio=2,
+        source=_TORCHVISION,
+    ),
+    _resnet(
+        "WideResNet-101-2",
+        [3, 4, 23, 3],
+        21.152,
+        5.716,
+        "wide_resnet101_2",
+        "wide_resnet101_2",
+        bottleneck_ratio=2,
+        source=_TORCHVISION,
+    ),
     _resnext("ResNeXt-50", [3, 4, 6, 3], 21.884, 6.062, "resnext50_32x4d", "resnext50_32x4d"),
     _resnext("ResNeXt-101", [3, 4, 23, 3], 20.664, 5.392, "resnext101_32x4d", None),
     _resnext("ResNeXt-152", [3, 8, 36, 3], 20.386, 5.318, None, None),
+    _resnet(
+        "ResNeXt-101-32x8d",
+        [3, 4, 23, 3],
+        20.688,
+        5.474,
+        "resnext101_32x8d",
+        "resnext101_32x8d",
+        bottleneck_ratio=1,
+        groups=32,
+        source=_TORCHVISION,
+    ),
+    _resnet(
+        "ResNeXt-101-64x4d",
+        [3, 4, 23, 3],
+        16.754,
+        3.546,
+        "resnext101_64x4d",
+        "resnext101_64x4d",
+        bottleneck_ratio=1,
+        groups=64,
+        source=_TORCHVISION,
+    ),
+    _resnet(
+        "ResNeXt-101-32x16d", [3, 4, 23, 3], None, None, "resnext101_32x16d", None, bottleneck_ratio=0.5, groups=32
+    ),
+    _resnet(
+        "ResNeXt-101-32x32d", [3, 4, 23, 3], None, None, "resnext101_32x32d", None, bottleneck_ratio=0.25, groups=32
+    ),
     _cifar("ResNet-56", "basic", 9, 6.97, "He et al., Deep Residual Learning, table 6"),
     _cifar("ResNet-110", "basic", 18, 6.43, "He et al., Deep Residual Learning, table 6, best of 5 runs"),
     _cifar("Vanilla-56", "vanilla", 9),
     _cifar("Vanilla-110", "vanilla", 18),
 )
+
+_DEEP_STEM = "a stem of several convolutions"
+_AVERAGED_SHORTCUT = f"{_DEEP_STEM}, and shortcuts that average before they project"
+_LATE_SE = "squeeze-and-excitation after the block's last convolution"
+_EARLY_NORM = "normalisation before each convolution"
+_OTHER_NORM = "another normalisation than batch norm"
+_BLUR = "blurred pooling in place of strides"
+
+ABSENT: dict[str, str] = {
+    "regnetv_*": _EARLY_NORM,
+    "regnety_040_sgn": _OTHER_NORM,
+    "regnetz_[bcde]*": "bottlenecks that are a multiple of the block's input; some have a stem of several convolutions",
+    "haloregnetz_b": "attention in place of some convolutions",
+    "nf_regnet_b*": "no normalisation but standardised weights",
+    "resnetv2_*": _EARLY_NORM,
+    "resnetaa*": _BLUR,
+    "resnetblur*": _BLUR,
+    "resnetrs*": f"{_DEEP_STEM}, and {_LATE_SE}",
+    "resnet*_clip*": f"{_DEEP_STEM}, and a pooling by attention or a projection before the classifier",
+    "resnet50_gn": _OTHER_NORM,
+    "resnet50_mlp": f"{_DEEP_STEM}, and a hidden layer before the classifier",
+    "resnet*[csq]": _DEEP_STEM,
+    "resnext26ts": _DEEP_STEM,
+    "resnet*[dt]": _AVERAGED_SHORTCUT,
+    "resnext50d_32x4d": _AVERAGED_SHORTCUT,
+    "senet154": _LATE_SE,
+    "seresne*": _LATE_SE,
+    "ecaresne*": "channel attention by a one-dimensional convolution",
+    "test_resnet": _AVERAGED_SHORTCUT,
+}
+"""The RegNets and ResNets of timm that are not in the zoo, as patterns of their names, and why; the first one counts.
+
+ResNeSt, SKNet, Res2Net and other families with blocks of their own are not meant."""

@@ -14,7 +14,7 @@ from torch import nn
 
 from netspace.arch import zoo
 from netspace.arch.complexity import Complexity, complexity
-from netspace.arch.published import Published
+from netspace.arch.published import ABSENT, Published
 from netspace.models.anynet import AnyNet
 from netspace.models.convert import to_netspace
 from netspace.models.pretrained import Library, peer
@@ -95,7 +95,11 @@ def measure(compare_up_to: float = COMPARE_UP_TO) -> Iterator[Row]:
 
 def page(rows: Sequence[Row]) -> str:
     """Return the page `docs/zoo.md`, in Markdown."""
-    return _PAGE.format(tolerance=TOLERANCE, rows="\n".join(_line(row) for row in rows))
+    reasons: dict[str, list[str]] = {}
+    for pattern, reason in ABSENT.items():
+        reasons.setdefault(reason, []).append(f"`{pattern}`")
+    absent = "\n".join(f"| {', '.join(patterns)} | {reason} |" for reason, patterns in reasons.items())
+    return _PAGE.format(tolerance=TOLERANCE, rows="\n".join(_line(row) for row in rows), absent=absent)
 
 
 def _line(row: Row) -> str:
@@ -121,11 +125,20 @@ Stages are depths | widths. Flops (multiply-adds, millions), parameters and acti
 ImageNet validation, or CIFAR-10 test for the CIFAR networks. "Logits equal" names the libraries whose network, with
 random weights and random normalisation statistics, converted, gives the same logits in float64 on random images (to
 {tolerance:g} of the largest logit); the last column is the largest relative difference seen. The networks above 33 GF
-are not compared here for their memory.
+are not compared here for their memory; a test holds their tensors against timm's.
 
 | network | stages | flops M | params M | activations M | error % | source of the error | logits equal | difference |
 |---|---|---|---|---|---|---|---|---|
 {rows}
+
+## What is not here
+
+These RegNets and ResNets of timm have parts that `AnyNetConfig` does not describe; the first pattern that fits a name
+counts.
+
+| in timm | has |
+|---|---|
+{absent}
 """
 
 
