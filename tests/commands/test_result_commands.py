@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from netspace.arch import zoo
-from netspace.results.populations import read_table
+from netspace.results.tables import read_table
 from netspace.store import CurvePoint, Outcome, PlannedRun, Store
 
 NETWORK = zoo.get("RegNetX-200MF")

@@ -9,6 +9,7 @@ import pytest
 from netspace.arch import AnyNetConfig, complexity, zoo
 from netspace.errors import DataError, StudyError, UnknownNameError
 from netspace.results.imported import import_results
+from netspace.results.table_rows import Meaning
 from netspace.store import Store
 
 SWEEPS = Path(__file__).parents[3] / "shared" / "reference" / "pycls"
@@ -92,7 +93,7 @@ def test_the_least_error_of_all_epochs_is_taken_if_asked_for_and_the_study_says_
     assert [run.error for run in store.runs(least.id)] == [40.0, None]
     assert last.spec["imported"]["error"] == "of the last epoch"
     assert least.spec["imported"]["error"] == "the least of all epochs, an optimistic choice"
-    with pytest.raises(StudyError, match="needs curves, which 'csv' does not have; valid: pycls, nds"):
+    with pytest.raises(StudyError, match="needs curves, which 'table' does not have; valid: pycls, nds"):
         import_results(store, "table", [sweep], "csv", least_error=True)
 
 
@@ -150,7 +151,7 @@ def test_a_table_is_read_by_the_mapping_of_its_columns(store, tmp_path):
     path = tmp_path / "sweep.csv"
     path.write_text("design,top1_err,state,macs,lr\nold,30.5,ok,1e6,0.1\nnew,29,ok,2e6,0.2\nnew,,crashed,2e6,0.3\n")
     columns = {"space": "design", "error": "top1_err", "status": "state", "flops": "macs"}
-    runs = store.runs(import_results(store, "table", [path], "csv", columns).id)
+    runs = store.runs(import_results(store, "table", [path], "csv", Meaning.of(columns)).id)
     assert [(run.space, run.index, run.status, run.error, run.flops) for run in runs] == [
         ("old", 0, "done", 30.5, 1_000_000),
         ("new", 0, "done", 29.0, 2_000_000),
@@ -168,7 +169,12 @@ def test_a_table_is_read_by_the_mapping_of_its_columns(store, tmp_path):
         ("top1\n30\n", {"error": "top"}, UnknownNameError, "unknown column 'top' .did you mean 'top1'"),
         ("top1\n30\n", {}, DataError, "no column 'error'; name the one with the error in %: --map error=COLUMN"),
         ("error\n130\n", {}, DataError, r"error must lie in \[0, 100\] %, got 130"),
-        ("error\nbad\n", {}, DataError, r"t\.csv: row 1, column 'error': could not convert string to float: 'bad'"),
+        (
+            "error\nbad\n",
+            {},
+            DataError,
+            r"t\.csv: column 'error': 1 of 1 rows have no number \(the first is row 1: 'bad'\)",
+        ),
         (
             "top1,network\n3,\n4,[1]\n",
             {"error": "top1"},
@@ -188,7 +194,7 @@ def test_a_table_that_does_not_fit_is_refused_and_nothing_is_stored(store, tmp_p
     path = tmp_path / "t.csv"
     path.write_text(content)
     with pytest.raises(kind, match=message):
-        import_results(store, "table", [path], "csv", columns)
+        import_results(store, "table", [path], "csv", Meaning.of(columns))
     assert store.studies() == []
 
 

@@ -100,3 +100,26 @@ Track = Annotated[
     typer.Option(metavar="NAME", help="Tracker of the curves: tensorboard, wandb or mlflow. May be repeated."),
 ]
 Resolution = Annotated[int, typer.Option(metavar="N", min=1, help="Height and width of the images, in pixels.")]
+ColumnMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="FIELD=COLUMN",
+        help="Column of a table, such as error=top1_err, accuracy=val_acc or space=design. May be repeated.",
+    ),
+]
+Maximize = Annotated[
+    bool, typer.Option("--maximize", help="Table's errors are scores, of which more is better, such as accuracies.")
+]
+ErrorUnit = Annotated[
+    str | None,
+    typer.Option("--unit", metavar="percent|fraction", help="Unit of a table's errors. Default: found from them."),
+]
+OutcomeWord = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--outcome",
+        metavar="WORD=OUTCOME",
+        help="Meaning of a word in a table's status, such as 0=done, 1=failed, NEW=unfinished. May be repeated.",
+    ),
+]

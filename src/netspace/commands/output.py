@@ -1,6 +1,7 @@
 """How commands print and write: tables that are never cut, JSON, and files whose folders are made if missing."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -111,3 +112,9 @@ def _cell(value: Any) -> str:
     if isinstance(value, int) and abs(value) >= 10_000:
         return f"{value:,}"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print what was understood that a user may want to check, beside the results."""
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)

@@ -1,16 +1,15 @@
 """Commands that move results: out of a store into a table, and from other tools into a store."""
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from netspace.commands.options import AsJson, StoreTarget, refuse_useless
-from netspace.commands.output import must_be_table, print_json, write_table
+from netspace.commands.options import AsJson, ColumnMap, ErrorUnit, Maximize, OutcomeWord, StoreTarget, refuse_useless
+from netspace.commands.output import must_be_table, print_json, print_notes, write_table
 from netspace.commands.study_argument import Results, StudyName, arguments_of, results_of
-from netspace.errors import ConfigError
+from netspace.commands.table_options import meaning_of
 
 
 def export(
@@ -51,23 +50,27 @@ def export(
 
 def import_(
     files: Annotated[
-        list[Path],
-        typer.Argument(metavar="FILE...", help="Results of another tool: a table, or a file for each space."),
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="Results of another tool: a table, a file for each space, an Optuna storage's URL, a Ray Tune folder.",
+        ),
     ],
     name: Annotated[str, typer.Option("--study", "--name", metavar="NAME", help="Name of the study to create.")],
     layout: Annotated[
-        str, typer.Option("--format", metavar="F", help="Format of the files: csv (any table), pycls or nds.")
-    ] = "csv",
+        str,
+        typer.Option(
+            "--format", metavar="F", help="Format: table, pycls, nds, optuna or ray. Default: auto, by the content."
+        ),
+    ] = "auto",
     store: Annotated[
         str | None,
         typer.Option("--store", metavar="URL", help="SQLite file or database URL. Default: NAME.db in this folder."),
     ] = None,
-    mapping: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map", metavar="FIELD=COLUMN", help="Column of a table, such as error=top1_err. May be repeated."
-        ),
-    ] = None,
+    mapping: ColumnMap = None,
+    maximize: Maximize = False,
+    unit: ErrorUnit = None,
+    outcome: OutcomeWord = None,
     least_error: Annotated[
         bool,
         typer.Option("--least-error", help="Least error of all epochs, as pycls and NDS report it, not the last."),
@@ -81,21 +84,20 @@ def import_(
 
     Examples:
         netspace import sweep.csv --study theirs --map error=top1 --map space=design
+        netspace import sqlite:///search.db --study search
         netspace import first/sweep.json second/sweep.json --format pycls --study sweep
     """
     from netspace.results.imported import import_results
     from netspace.store import Store
 
-    pairs = [pair.partition("=") for pair in mapping or []]
-    if wrong := next((field for field, sign, _ in pairs if not sign), None):
-        raise ConfigError(f"--map takes FIELD=COLUMN, got '{wrong}'")
-    if twice := next((field for field, times in Counter(field for field, *_ in pairs).items() if times > 1), None):
-        raise ConfigError(f"--map gives the field '{twice}' twice")
-    if layout != "csv":
-        refuse_useless({"--map": mapping}, f"with --format {layout}")
+    if layout in ("pycls", "nds"):
+        refuse_useless(
+            {"--map": mapping, "--maximize": maximize, "--unit": unit, "--outcome": outcome},
+            f"with --format {layout}",
+        )
+    meaning = meaning_of(mapping, maximize=maximize, unit=unit, outcomes=outcome)
     with Store.open(store or f"{name}.db") as opened:
-        columns = {field: column for field, _, column in pairs}
-        record = import_results(opened, name, files, layout, columns, least_error=least_error)
+        record = import_results(opened, name, files, layout, meaning, least_error=least_error)
         counts = opened.counts(record.id)
         arguments, target = arguments_of(opened, name), opened.where
     about = record.spec["imported"]
@@ -109,4 +111,5 @@ def import_(
         print(f"left out: {about['left_out']} models that have not ended")
     if least_error:
         print(f"error: {about['error']}")
+    print_notes(about["notes"])
     print(f"Compare them with: netspace compare {arguments}")

@@ -7,9 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Track, Workers, refuse_useless
-from netspace.commands.output import TABLES, make_folder, print_images, print_json, print_table, write_text
+from netspace.commands.options import (
+    AsJson,
+    Device,
+    ErrorUnit,
+    Maximize,
+    OutcomeWord,
+    StoreTarget,
+    StudyFile,
+    Track,
+    Workers,
+    refuse_useless,
+)
+from netspace.commands.output import make_folder, print_images, print_json, print_notes, print_table, write_text
 from netspace.commands.study_argument import Results, StudyName, as_started, is_store, open_store, results_of
+from netspace.commands.table_options import meaning_of
 from netspace.errors import StudyError
 
 if TYPE_CHECKING:
@@ -237,11 +249,18 @@ def compare(
         str | None, typer.Option(metavar="NAME", help="Table's column with the space. Default: space.")
     ] = None,
     error_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Table's column with the error in %. Default: error.")
+        str | None, typer.Option(metavar="NAME", help="Table's column with the error. Default: error.")
+    ] = None,
+    accuracy_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Table's column with a score instead, of which more is better.")
     ] = None,
     status_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Table's column with the status: done, or else failed.")
+        str | None,
+        typer.Option(metavar="NAME", help="Table's column with the status. Default: status or state, if there is one."),
     ] = None,
+    maximize: Maximize = False,
+    unit: ErrorUnit = None,
+    outcome: OutcomeWord = None,
     chance: Annotated[
         float | None,
         typer.Option(
@@ -260,29 +279,26 @@ def compare(
         netspace compare study.yaml
         netspace compare sweep.csv --error-column top1 --status-column state --chance 90
     """
+    from netspace.results.tables import TABLES, is_table
+
     if spaces and len(spaces) != 2:
         raise StudyError(f"compare takes two spaces, or none to compare each with the one before; got {len(spaces)}")
-    if Path(study).suffix in TABLES and not is_store(study):
+    columns = {"space": space_column, "error": error_column, "accuracy": accuracy_column, "status": status_column}
+    if is_table(study) and not is_store(study):
         refuse_useless({"--store": store, "--study": name}, f"with a table, {study}")
         from netspace.results.table_verdicts import table_verdicts
 
-        verdicts = table_verdicts(
-            Path(study),
-            spaces or None,
-            space=space_column or "space",
-            error=error_column or "error",
-            status=status_column,
-            chance=100.0 if chance is None else chance,
+        pairs = [f"{field}={column}" for field, column in columns.items() if column is not None]
+        meaning = meaning_of(pairs, maximize=maximize, unit=unit, outcomes=outcome)
+        verdicts, notes = table_verdicts(
+            Path(study), spaces or None, meaning.reading, chance=100.0 if chance is None else chance
         )
         _print_verdicts(verdicts, as_json)
+        print_notes(notes)
         return
     refuse_useless(
-        {
-            "--space-column": space_column,
-            "--error-column": error_column,
-            "--status-column": status_column,
-            "--chance": chance,
-        },
+        {f"--{field}-column": column for field, column in columns.items()}
+        | {"--maximize": maximize, "--unit": unit, "--outcome": outcome, "--chance": chance},
         f"on {study}, which is not a table ({', '.join(TABLES)})",
     )
     with results_of(study, store, name) as (opened, record, _):

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import kendalltau, rankdata
 
 from netspace.errors import StatisticsError, UnknownNameError
-from netspace.results.populations import populations_from_frame
+from netspace.results.populations import Reading, Unit, models_of, populations_of
 from netspace.stats import ranges
 from netspace.stats.arguments import Floats, as_finite, require_variety
 from netspace.stats.chain import INDICATIVE, SequentialChain
@@ -54,6 +54,7 @@ def judge(
     space: str = "space",
     error: str = "error",
     status: str | None = None,
+    unit: Unit | None = None,
 ) -> list[JudgedClaim]:
     """Judge claims about the models in a table.
 
@@ -73,7 +74,8 @@ def judge(
             says so.
         alpha: level of every judgement.
         lenient: whether a claim that cannot be read, or names what there is not, is undecided instead of an error.
-        space, error, status: columns, see `populations_from_frame`.
+        space, error, status: columns, see `Reading`.
+        unit: of the errors, see `Reading`.
 
     Returns:
         One judgement per claim, in their order.
@@ -82,9 +84,10 @@ def judge(
         StatisticsError: a claim that cannot be read, unless `lenient`; a table that `populations_from_frame` refuses.
         UnknownNameError: a claim names a space or property that there is not, unless `lenient`; a column is missing.
     """
-    populations = populations_from_frame(frame, space=space, error=error, status=status)
+    table = models_of(frame, Reading(space=space, error=error, status=status, unit=unit))
+    populations = populations_of(table)
     names = list(populations) if spaces is None else list(spaces)
-    models = {name: frame[frame[space].astype(str) == name] for name in names}
+    models = {name: frame[table.ended & (table.spaces == name)] for name in names}
     errors = {name: populations.get(name, np.empty(0)) for name in names}
     read: list[Claim | JudgedClaim] = []
     for claim in claims:

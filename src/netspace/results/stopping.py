@@ -111,7 +111,7 @@ def judge_claims(
     if ended.empty:
         raise StudyError(f"{store.where}: no run of study '{record.name}' has ended; there is nothing to judge by")
     spaces = list(runs["space"].unique())
-    return judge(claims, ended, spaces=spaces, chain=chain, lenient=lenient, status="status")
+    return judge(claims, ended, spaces=spaces, chain=chain, lenient=lenient, status="status", unit="percent")
 
 
 def e_process_table(runs: "pd.DataFrame", spaces: Sequence[str]) -> "pd.DataFrame":
