@@ -179,7 +179,7 @@ def test_a_table_is_read_by_the_mapping_of_its_columns(store, tmp_path):
             "top1,network\n3,\n4,[1]\n",
             {"error": "top1"},
             DataError,
-            r"t\.csv: row 2, column 'network': a network as a JSON object is expected, got \[1\]$",
+            r"t\.csv: row 2, column 'network': a network as a JSON object is expected, got '\[1\]'$",
         ),
         ("error,network\n3,{\n", {}, DataError, r"t\.csv: row 1, column 'network': Expecting property name"),
         ('error,network\n3,"{""a"": 1}"\n', {}, DataError, r"t\.csv: row 1, column 'network': .*unknown key 'a'"),
