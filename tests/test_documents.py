@@ -1,10 +1,22 @@
 """Reading YAML and telling mistakes in one line."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from netspace.documents import Document, digest, dump_yaml, is_document, parse, read_yaml
+from netspace.documents import (
+    Document,
+    differences,
+    digest,
+    dump_yaml,
+    is_document,
+    parse,
+    plain,
+    read_yaml,
+    whole_if_whole,
+)
 from netspace.errors import ConfigError
 
 
@@ -88,3 +100,27 @@ def test_a_digest_depends_on_values_not_on_order():
 )
 def test_documents_are_known_by_their_ending(name, expected):
     assert is_document(name) == is_document(Path(name)) == expected
+
+
+def test_plain_values_are_what_json_holds():
+    value = {1: (np.int64(2), np.float32(0.5)), "a": np.array([[1.0, np.nan]]), "b": [float("inf"), None, True, "x"]}
+    assert plain(value) == {"1": [2, 0.5], "a": [[1.0, None]], "b": [None, None, True, "x"]}
+    assert json.loads(json.dumps(plain(value), allow_nan=False)) == plain(value)
+
+
+@pytest.mark.parametrize(("value", "one"), [(1.0, 1), (1.5, 1.5), (2, 2), (None, None), ("1", "1")])
+def test_a_whole_number_has_one_spelling(value, one):
+    assert repr(whole_if_whole(value)) == repr(one)
+
+
+def test_differences_of_two_documents_are_named_with_their_keys():
+    before = {"n": 4, "data": {"train": 100, "seed": 0}, "spaces": [{"name": "A"}, {"name": "B"}], "gone": 1}
+    now = {"n": 4, "data": {"train": 200, "seed": 0, "new": "x"}, "spaces": [{"name": "A"}]}
+    assert list(differences(before, now)) == [
+        "data.train = 100 (now 200)",
+        "data.new = None (now 'x')",
+        "spaces = ['A', 'B'] (now ['A'])",
+        "gone = 1 (now None)",
+    ]
+    assert list(differences([1, {"a": 2}], [1, {"a": 3}], "list")) == ["list.1.a = 2 (now 3)"]
+    assert not list(differences(before, json.loads(json.dumps(before))))

@@ -6,6 +6,8 @@ report into one sentence that names the file, the key and what would be valid th
 
 import hashlib
 import json
+import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
 
@@ -87,6 +89,40 @@ def parse(model: type[Model], data: Any, where: str) -> Model:
 def dump_yaml(data: Any) -> str:
     """Return `data` as YAML, keys in the given order, short lists on one line."""
     return yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=100)
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as JSON holds it: tuples as lists, numpy's values as Python's, NaN and infinities as None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def whole_if_whole(value: Any) -> Any:
+    """Return 1 for 1.0, so that one value has one spelling and one digest; anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def differences(before: Any, now: Any, key: str = "") -> Iterator[str]:
+    """Yield where two plain documents differ, each as 'key = old (now new)', in the order of `before`."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for name in {**before, **now}:
+            yield from differences(before.get(name), now.get(name), f"{key}.{name}" if key else str(name))
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        for i, (one, other) in enumerate(zip(before, now, strict=True)):
+            yield from differences(one, other, f"{key}.{i}")
+    elif before != now:
+        yield f"{key} = {_named(before)} (now {_named(now)})"
+
+
+def _named(value: Any) -> str:
+    """Return a value for a message, a list of things with names by these."""
+    names = [entry.get("name") for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+    return short(names if names and all(names) and len(names) == len(value) else value)
 
 
 def digest(data: Any) -> str:

@@ -78,7 +78,7 @@ def test_a_training_leaves_all_that_is_needed_to_repeat_and_to_use_it(trained):
 
 def test_the_same_command_again_finds_it_finished_and_another_recipe_is_refused(work, trained):
     assert "resumed" in train(work, trained, "--epochs", 6)
-    with pytest.raises(TrainingError, match=r"another training: recipe\.epochs = 6, now 7"):
+    with pytest.raises(TrainingError, match=r"another training: recipe\.epochs = 6 \(now 7\)"):
         train(work, trained, "--epochs", 7)
 
 

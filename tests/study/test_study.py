@@ -68,7 +68,7 @@ def test_two_spaces_of_one_name_are_refused(study_file):
         ({"flops": "20K:160K"}, r"flops\.1 = 150000\.0 \(now 160000\.0\)"),
         ({"recipe": {"base": "quick", "epochs": 2, "augment": {"flip": False}}}, r"recipe\.epochs = 1 \(now 2\)"),
         ({"spaces": ["AnyNetXA", "RegNetY"]}, r"spaces\.1\..* \(now "),
-        ({"spaces": ["AnyNetXA"]}, r"spaces = \[AnyNetXA, RegNetX\] \(now \[AnyNetXA\]\)"),
+        ({"spaces": ["AnyNetXA"]}, r"spaces = \['AnyNetXA', 'RegNetX'\] \(now \['AnyNetXA'\]\)"),
         ({"data": {"source": "mnist-5k", "train": 256, "validation": 101}}, r"data\.validation = 100 \(now 101\)"),
     ],
 )

@@ -111,11 +111,11 @@ def test_a_finished_training_is_not_repeated(finished):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seed": 6}, "seed = 5, now 6"),
-        ({"epochs": 2}, "recipe.epochs = 1, now 2"),
-        ({"width": 16}, "network = '.*', now '"),
-        ({"data": DataSpec(train=256, validation=65)}, "data.* = '.*', now '"),
-        ({"data": DataSpec(train=255, validation=64)}, "data.training images = 256, now 255"),
+        ({"seed": 6}, "seed = 5 \\(now 6"),
+        ({"epochs": 2}, "recipe.epochs = 1 \\(now 2"),
+        ({"width": 16}, "network = '.*' \\(now '"),
+        ({"data": DataSpec(train=256, validation=65)}, "data.* = '.*' \\(now '"),
+        ({"data": DataSpec(train=255, validation=64)}, "data.training images = 256 \\(now 255"),
     ],
 )
 def test_a_checkpoint_of_another_training_is_refused_with_what_differs(finished, changes, message):
@@ -130,7 +130,7 @@ def test_a_checkpoint_of_other_training_images_is_refused(finished):
     data = load_data(DATA)
     others = dataclasses.replace(data, train_digest="others")
     once = RECIPE.model_copy(update={"epochs": 1})
-    with pytest.raises(TrainingError, match=f"data.training split = '{data.train_digest}', now 'others'"):
+    with pytest.raises(TrainingError, match=f"data.training split = '{data.train_digest}' \\(now 'others'"):
         train(network(), others, once, seed=5, resume_from=finished)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from netspace.documents import Document, digest, dump_yaml, parse, read_yaml
+from netspace.documents import Document, digest, dump_yaml, parse, read_yaml, whole_if_whole
 from netspace.errors import short
 
 Block = Literal["bottleneck", "linear_bottleneck", "basic", "vanilla", "v", "vr"]
@@ -241,8 +241,10 @@ class AnyNetConfig(Template):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values, stages as columns: the inverse of `AnyNetConfig(**values)`."""
-        stages = {column: [_plain(getattr(stage, name)) for stage in self.stages] for column, name in COLUMNS.items()}
-        template = {key: _plain(value) for key, value in self.model_dump(exclude={"stages"}).items()}
+        stages = {
+            column: [whole_if_whole(getattr(stage, name)) for stage in self.stages] for column, name in COLUMNS.items()
+        }
+        template = {key: whole_if_whole(value) for key, value in self.model_dump(exclude={"stages"}).items()}
         return {"block": template.pop("block"), "stem": template.pop("stem"), "stages": stages, **template}
 
     def to_yaml(self, path: Path | str | None = None) -> str:
@@ -263,11 +265,6 @@ def _write(text: str, path: Path | str | None) -> str:
     if path is not None:
         Path(path).write_text(text, encoding="utf-8")
     return text
-
-
-def _plain(value: Any) -> Any:
-    """Return 1 for 1.0, so that one value has one spelling and one digest."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _pairs(values: dict[str, Any]) -> str:

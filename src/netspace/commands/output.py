@@ -80,7 +80,9 @@ def _unwritable(path: Path, error: OSError) -> ConfigError:
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2))
+    from netspace.documents import plain
+
+    print(json.dumps(plain(value), indent=2))
 
 
 def print_records(records: Sequence[dict[Any, Any]], as_json: bool) -> None:

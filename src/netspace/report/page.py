@@ -92,14 +92,14 @@ def page_data(tables: StudyTables) -> dict[str, Any]:
     return {
         "spaces": spaces,
         "summary": [
-            {key: _plain(value) for key, value in row.items()} for row in tables.summary.loc[spaces].to_dict("records")
+            {key: _number(value) for key, value in row.items()} for row in tables.summary.loc[spaces].to_dict("records")
         ],
         "chance": tables.chance,
         "definitions": [_definition(tables, space) for space in spaces],
         "space": [spaces.index(space) for space in runs["space"]],
         "index": runs["index"].tolist(),
         "status": runs["status"].tolist(),
-        "error": [_plain(value) for value in runs["error"]],
+        "error": [_number(value) for value in runs["error"]],
         "stages": stages,
         "template": template,
         "templates": [json.loads(text) for text in templates],
@@ -114,7 +114,7 @@ def page_data(tables: StudyTables) -> dict[str, Any]:
             }
             for name in names
         ],
-        "columns": {name: [_plain(value) for value in runs[name]] for name in names},
+        "columns": {name: [_number(value) for value in runs[name]] for name in names},
     }
 
 
@@ -144,7 +144,7 @@ def _ordered(tables: StudyTables) -> list[str]:
     return [name for name in map(str, tables.runs.columns) if name in varying]
 
 
-def _plain(value: Any) -> Any:
+def _number(value: Any) -> Any:
     """Return a number as JSON can hold it: whole ones as ints, infinite and missing ones as null."""
     if not math.isfinite(value):
         return None

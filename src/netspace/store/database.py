@@ -1,10 +1,9 @@
 """Connections and transactions: what differs between SQLite and PostgreSQL, and every error of theirs in one line."""
 
 import json
-import math
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inse
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from netspace._version import __version__
+from netspace.documents import plain
 from netspace.errors import MissingExtraError, StoreError, StoreUnreachableError, first_line, raise_unknown
 from netspace.store.schema import SCHEMA_VERSION, Now, meta, metadata
 
@@ -237,14 +237,4 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _to_json(value: Any) -> str:
     """Return `value` as JSON that every database takes: numpy values as plain ones, NaN and infinities as null."""
-    return json.dumps(_plain(value), allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json.dumps(plain(value), allow_nan=False)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from netspace.documents import dump_yaml, parse, read_yaml
+from netspace.documents import dump_yaml, parse, read_yaml, whole_if_whole
 from netspace.errors import StatisticsError, StudyError, raise_unknown
 from netspace.space import DesignSpace, fix, ordered, restrict, shared, where
 from netspace.space.constraints import Constraint
@@ -205,7 +205,7 @@ def _proposal(space: DesignSpace, restriction: Restriction, score: Score | None)
 
 
 def _constraint(space: DesignSpace, restriction: Restriction) -> Constraint:
-    parameter, low, high = restriction.parameter, _plain(restriction.low), _plain(restriction.high)
+    parameter, low, high = restriction.parameter, whole_if_whole(restriction.low), whole_if_whole(restriction.high)
     if restriction.kind == "shared":
         return shared(parameter)
     if restriction.kind == "non-decreasing":
@@ -222,15 +222,11 @@ def _slug(restriction: Restriction) -> str:
         return f"shared-{restriction.parameter}"
     if restriction.kind == "non-decreasing":
         return f"rising-{restriction.parameter}"
-    low, high = _plain(restriction.low), _plain(restriction.high)
+    low, high = whole_if_whole(restriction.low), whole_if_whole(restriction.high)
     if low == high:
         return f"{restriction.parameter}-{low}"
     bounds = [f"min-{low}"] * (low is not None) + [f"max-{high}"] * (high is not None)
     return "-".join([restriction.parameter, *bounds])
-
-
-def _plain(value: float | None) -> int | float | None:
-    return int(value) if value is not None and float(value).is_integer() else value
 
 
 def advice_rows(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Study: a study file made concrete: its spaces, its data, the runs it plans, and where they are stored."""
 
-import json
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from netspace.documents import Document, digest
+from netspace.documents import Document, differences, digest, plain
 from netspace.errors import ConfigError, StudyError, UnknownNameError
 from netspace.results.claims import FITTED
 from netspace.results.standing import Standing
@@ -196,8 +195,7 @@ class Study:
                 del spec[key]
         if self.spec.stop is not None:
             spec["stop"]["method"] = self.spec.stop.method or DEFAULT_METHOD
-        # JSON has no infinity for an open side
-        spec |= {name: [low, None if high == np.inf else high] for name, (low, high) in self.spec.windows.items()}
+        spec |= self.spec.windows
         spec |= {
             "spaces": [space.to_dict() for space in self.spaces],
             "recipe": self.recipe.resolved(),
@@ -205,8 +203,8 @@ class Study:
             "split_digest": self.data.split_digest,
             "train_digest": self.data.train_digest,
         }
-        plain: dict[str, Any] = json.loads(json.dumps(spec))
-        return plain
+        found: dict[str, Any] = plain(spec)
+        return found
 
     def as_started(self, store: Store) -> Self:
         """Return the study with what its file leaves open as it was when the study was started in `store`.
@@ -300,7 +298,7 @@ class Study:
         )
 
     def _must_be_unchanged(self, before: dict[str, Any], now: dict[str, Any], where: str) -> None:
-        changed = _differences(before, now)
+        changed = list(differences(before, now))
         if not changed:
             return
         more = f" (and {len(changed) - 3} more)" if len(changed) > 3 else ""
@@ -331,26 +329,3 @@ def _with_defaults(stored: dict[str, Any]) -> dict[str, Any]:
         with suppress(ConfigError):  # a setting that is valid no more is told as a difference
             filled[key] = known | model(**settings).model_dump(mode="json", exclude=_UNDECISIVE)
     return filled
-
-
-def _differences(before: Any, now: Any, key: str = "") -> list[str]:
-    """Return where two plain documents differ, as 'key = old (now new)'."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        keys = [*before, *(name for name in now if name not in before)]
-        return [
-            difference
-            for name in keys
-            for difference in _differences(before.get(name), now.get(name), f"{key}.{name}" if key else name)
-        ]
-    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
-        return [d for i, pair in enumerate(zip(before, now, strict=True)) for d in _differences(*pair, f"{key}.{i}")]
-    return [] if before == now else [f"{key} = {_short(before)} (now {_short(now)})"]
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, list):
-        names = [entry.get("name") if isinstance(entry, dict) else None for entry in value]
-        if all(names) and names:
-            return "[" + ", ".join(map(str, names)) + "]"
-    text = repr(value)
-    return text if len(text) <= 60 else text[:59] + "…"

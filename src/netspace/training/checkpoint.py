@@ -16,7 +16,7 @@ import torch
 from torch import nn, optim
 from torch.optim.swa_utils import AveragedModel
 
-from netspace.documents import digest
+from netspace.documents import differences, digest, plain
 from netspace.errors import TrainingError, first_line
 from netspace.training.distributed import first_alone, rank
 from netspace.training.images.data import ImageData
@@ -72,8 +72,8 @@ def identity(model: nn.Module, recipe: Recipe, data: ImageData, seed: int) -> di
         },
         "seed": seed,
     }
-    plain: dict[str, Any] = json.loads(json.dumps(about))
-    return plain
+    found: dict[str, Any] = plain(about)
+    return found
 
 
 def save(path: Path, state: State, about: dict[str, Any]) -> None:
@@ -112,8 +112,8 @@ def load(path: Path, about: dict[str, Any]) -> dict[str, Any]:
     content = _read(path)
     before = json.loads(content["identity"])
     # of a training that began when there were fewer settings: what they are by default changes nothing
-    before["recipe"] = json.loads(json.dumps(Recipe().resolved())) | before["recipe"]
-    if difference := _difference(before, about):
+    before["recipe"] = plain(Recipe().resolved()) | before["recipe"]
+    if difference := next(differences(before, about), None):
         raise TrainingError(
             f"{path}: is a checkpoint of another training: {difference}; "
             f"give what it was started with, or another folder"
@@ -234,12 +234,3 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("layout") != _LAYOUT:
         raise TrainingError(f"{path}: is not a checkpoint of this version of netspace")
     return content
-
-
-def _difference(before: Any, now: Any, key: str = "") -> str | None:
-    """Return the first difference of two plain documents as 'key = old, now new', or None."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        names = [*before, *(name for name in now if name not in before)]
-        found = (_difference(before.get(name), now.get(name), f"{key}.{name}" if key else str(name)) for name in names)
-        return next((difference for difference in found if difference), None)
-    return None if before == now else f"{key} = {before!r}, now {now!r}"
