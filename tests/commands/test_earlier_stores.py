@@ -8,6 +8,8 @@ import json
 import math
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,16 @@ def test_curves_of_an_earlier_store_are_exported(netspace, earlier, tmp_path):
     assert netspace("export", earlier, "--study", "begun-early", "--curves", "-o", tmp_path / "c.csv").code == 0
     rows = (tmp_path / "c.csv").read_text().splitlines()
     assert len(rows) == 1 + 5 * 2
+
+
+@pytest.mark.parametrize("command", ["status", "compare"])
+def test_a_look_at_results_loads_neither_tables_nor_pictures_nor_torch(earlier, command):
+    heavy = {"matplotlib", "pandas", "scipy.stats", "torch"}
+    shown = f"lambda: print(sorted({heavy!r} & set(sys.modules)))"
+    program = f"import atexit, sys; atexit.register({shown}); from netspace import cli; cli.main()"
+    arguments = [command, str(earlier), "--study", "begun-early"]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.slow

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from netspace.commands.study_argument import is_table
 from netspace.errors import DataError
-from netspace.results.tables import is_table, read_table
+from netspace.results.tables import read_table
 
 COLUMNS = {"space": ["NA", "wide net"], "error": [30.5, 29.0], "lr": [0.1, 0.02], "seed": [2**62 + 1, 7]}
 EXPECTED = pd.DataFrame(COLUMNS)

@@ -20,7 +20,16 @@ from netspace.commands.options import (
     refuse_useless,
 )
 from netspace.commands.output import make_folder, print_images, print_json, print_notes, print_table, write_text
-from netspace.commands.study_argument import Results, StudyName, as_started, is_store, open_store, results_of
+from netspace.commands.study_argument import (
+    TABLES,
+    Results,
+    StudyName,
+    as_started,
+    is_store,
+    is_table,
+    open_store,
+    results_of,
+)
 from netspace.commands.table_options import meaning_of
 from netspace.errors import StudyError
 
@@ -219,10 +228,8 @@ def report(
     if "html" not in wanted:
         refuse_useless({"--open": open_page}, "without the format html")
 
-    with results_of(study, store, name) as (opened, record, loaded):
+    with results_of(study, store, name) as (opened, record, root):
         make_folder(output)
-        # a store that is named alone lies, by default, beside its study's file
-        root = Path(opened.where).parent if loaded is None else loaded.root
         written = write_report(opened, record.name, output, formats=wanted, root=root)
     if open_page:
         typer.launch(str(output / "index.html"))
@@ -279,8 +286,6 @@ def compare(
         netspace compare study.yaml
         netspace compare sweep.csv --error-column top1 --status-column state --chance 90
     """
-    from netspace.results.tables import TABLES, is_table
-
     if spaces and len(spaces) != 2:
         raise StudyError(f"compare takes two spaces, or none to compare each with the one before; got {len(spaces)}")
     columns = {"space": space_column, "error": error_column, "accuracy": accuracy_column, "status": status_column}

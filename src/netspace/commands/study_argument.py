@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 STORES = (".db", ".sqlite", ".sqlite3")
 """Endings of the files that are taken to be stores, whether they exist or not."""
 
+TABLES = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".jsonl", ".ndjson")
+"""Endings, in any case, of the files that commands take for tables; a `.json` is one if it holds a list."""
+
 # text and not a path, which would make one slash of the two in a URL
 Results = Annotated[
     str, typer.Argument(metavar="STUDY.yaml|STORE", help="Study file, or store (SQLite file or database URL).")
@@ -33,11 +36,23 @@ def is_store(named: str) -> bool:
     return "://" in named or Path(named).suffix.lower() in STORES or is_sqlite(Path(named))
 
 
+def is_table(named: str) -> bool:
+    """Return whether a file is meant as a table: by its ending, or, as JSON, by the list in it."""
+    path = Path(named)
+    if path.suffix.lower() != ".json":
+        return path.suffix.lower() in TABLES
+    try:
+        with path.open("rb") as file:
+            return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
+    except OSError:
+        return False
+
+
 @contextmanager
-def results_of(
-    study: str, target: str | None, name: str | None = None
-) -> "Iterator[tuple[Store, StudyRecord, Study | None]]":
-    """Yield the open store, the study in it, and the content of the study file if one is given.
+def results_of(study: str, target: str | None, name: str | None = None) -> "Iterator[tuple[Store, StudyRecord, Path]]":
+    """Yield the open store, the study in it, and the folder of the study file, or of a store without one.
+
+    Of a study file the name alone is read: what the study is, its store knows.
 
     Args:
         study: a study file, or a store.
@@ -50,19 +65,30 @@ def results_of(
         UnknownNameError: the store holds no study `name`.
     """
     from netspace.store import Store
-    from netspace.study import Study
 
     if is_store(study):
         if target is not None:
             raise StudyError("store given twice; drop --store")
         with Store.open(study, create=False) as opened:
-            yield opened, _chosen(opened, name), None
+            yield opened, _chosen(opened, name), Path(opened.where).parent
         return
     if name is not None:
         raise StudyError(f"{study}: this is a study file, so --study has no effect; drop it")
-    loaded = Study.load(study)
-    with open_store(loaded, target, create=False) as opened:
-        yield opened, started(loaded, opened), loaded
+    root, name = Path(study).parent, _name_in(study)
+    with Store.open(target or root / f"{name}.db", create=False) as opened:
+        yield opened, _started(name, opened), root
+
+
+def _name_in(study_file: str) -> str:
+    """Return the name of the study in a file, without the second that it takes to load what a whole study needs."""
+    from netspace.documents import read_yaml
+
+    content = read_yaml(study_file)
+    if isinstance(content, dict) and isinstance(content.get("name"), str):
+        return str(content["name"])
+    from netspace.study import StudySpec
+
+    return StudySpec.from_yaml(study_file).name  # raises, with what is wrong
 
 
 def _chosen(store: "Store", name: str | None) -> "StudyRecord":
@@ -102,10 +128,12 @@ def as_started(study: "Study", target: str | None) -> "Study":
 
 
 def started(study: "Study", store: "Store") -> "StudyRecord":
-    record = store.find_study(study.spec.name)
+    return _started(study.spec.name, store)
+
+
+def _started(name: str, store: "Store") -> "StudyRecord":
+    record = store.find_study(name)
     if record is None:
         names = ", ".join(known.name for known in store.studies()) or "none"
-        raise StudyError(
-            f"{store.where}: it holds no study '{study.spec.name}' (it holds: {names}); start it with `netspace run`"
-        )
+        raise StudyError(f"{store.where}: it holds no study '{name}' (it holds: {names}); start it with `netspace run`")
     return record

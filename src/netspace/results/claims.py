@@ -14,15 +14,23 @@ from netspace.results.populations import Reading, Unit, models_of, populations_o
 from netspace.stats import ranges
 from netspace.stats.arguments import Floats, as_finite, require_variety
 from netspace.stats.chain import INDICATIVE, SequentialChain
-from netspace.stats.claims import DELTA, BestBetween, Claim, Equivalent, Order, Trend, parse_claim, resolve_claim
+from netspace.stats.claims import (
+    DELTA,
+    FITTED,
+    BestBetween,
+    Claim,
+    Equivalent,
+    Order,
+    Trend,
+    parse_claim,
+    resolve_claim,
+)
 from netspace.stats.comparison import MIN_MODELS, Comparison, compare_chain
 from netspace.stats.fit import e_fit
 from netspace.stats.ranges import best_range
 from netspace.stats.superiority import superiority
 
 Judgement = Literal["confirmed", "refuted", "undecided"]
-FITTED = "e_fit"
-"""The property that is computed, where the table has no such column, from those of the stages' depths and widths."""
 MIN_MODELS_OF_PROPERTY = ranges.MIN_MODELS
 """Models below which nothing is said about a property."""
 Finding = tuple[Judgement, str]

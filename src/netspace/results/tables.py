@@ -18,9 +18,6 @@ import pandas as pd
 
 from netspace.errors import DataError, first_line
 
-TABLES = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".jsonl", ".ndjson")
-"""Endings, in any case, of the files that commands take for tables; a `.json` is one if it holds a list."""
-
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "?"})
 """What stands for a missing number, in any case; in a column of texts only an empty cell is missing."""
 
@@ -64,18 +61,6 @@ def read_table(path: Path, texts: Collection[str] = ("space",)) -> pd.DataFrame:
     delimiter = _delimiter([line for line in lines if line.strip()][:_LOOKED_AT])
     # between columns that commas separate, a comma inside a number would be one of thousands
     return _of_cells(_rows(lines, delimiter, path), texts, path, decimal_comma=delimiter != ",")
-
-
-def is_table(named: str) -> bool:
-    """Return whether a file is meant as a table: by its ending, or, as JSON, by the list in it."""
-    path = Path(named)
-    if path.suffix.lower() != ".json":
-        return path.suffix.lower() in TABLES
-    try:
-        with path.open("rb") as file:
-            return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
-    except OSError:
-        return False
 
 
 def _parquet(path: Path) -> pd.DataFrame:

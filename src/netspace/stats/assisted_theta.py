@@ -8,10 +8,9 @@ expects has the same mean in sample and pool, so theta stays unbiased whatever t
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logit, ndtr
-from scipy.stats import rankdata, t
+from scipy.special import logit, ndtr, stdtr
 
-from netspace.stats.arguments import Floats
+from netspace.stats.arguments import Floats, midranks
 from netspace.stats.predictor import CrossFit
 from netspace.stats.superiority import Superiority
 
@@ -106,9 +105,9 @@ def assisted_theta(
 
 def placements(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     """Return the share of B that beats each model of A, and the share of A that each model of B beats."""
-    ranks = rankdata(np.concatenate([a, b]))
-    above_a = (ranks[: a.size] - rankdata(a)) / b.size
-    above_b = (ranks[a.size :] - rankdata(b)) / a.size
+    ranks = midranks(np.concatenate([a, b]))
+    above_a = (ranks[: a.size] - midranks(a)) / b.size
+    above_b = (ranks[a.size :] - midranks(b)) / a.size
     return above_a, 1 - above_b
 
 
@@ -175,6 +174,6 @@ def _superiority(theta: float, a: Controlled, b: Controlled) -> Superiority:
         theta=theta,
         se=se,
         df=df,
-        t_p_value=float(2 * t.sf(abs(statistic), df)),
+        t_p_value=float(2 * stdtr(df, -abs(statistic))),
         pairs=min(a.values.size, b.values.size),
     )

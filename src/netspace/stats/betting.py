@@ -18,7 +18,6 @@ from math import log
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize.elementwise import find_root
 from scipy.special import logsumexp, ndtr
 
 from netspace.errors import StatisticsError
@@ -86,6 +85,8 @@ class Wager:
             sigma: standard error of the predictor.
         """
         self._tau = float(np.sqrt(2)) * max(sigma, LEAST_SIGMA)
+        from scipy.optimize.elementwise import find_root  # loads scipy.stats, which judging by signs need not wait for
+
         u = self._sign * differences
         reach = 9 * self._tau  # from there on every prediction is 0 or 1
         low, high = -u.max() - reach, -u.min() + reach

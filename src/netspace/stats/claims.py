@@ -15,6 +15,8 @@ FORMS = (
     "errors of SPACE rise|fall with PROPERTY",
 )
 """Every form a claim may take."""
+FITTED = "e_fit"
+"""The property that is computed, where a table has no such column, from those of the stages' depths and widths."""
 DELTA = 0.1
 """Margin of an equivalence claim that names none."""
 

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import exp, floor, log, log1p, sqrt
 
 import numpy as np
-from scipy.special import expit, logit, ndtr, ndtri
-from scipy.stats import t as student
+from scipy.special import expit, logit, ndtr, ndtri, stdtr, stdtrit
 
 from netspace.errors import StatisticsError
 from netspace.stats.arguments import Floats, Interval, check_probability
@@ -157,7 +156,7 @@ class ConfidenceSequence:
         if self._rule.sides == 1 and theta <= 0.5:
             return 0.0
         distance = abs(logit(theta)) * theta * (1 - theta) / found.se
-        z = -ndtri(student.sf(distance, found.df))
+        z = -ndtri(stdtr(found.df, -float(distance)))
         r = _information(pairs, self._rule.difference_level)
         return float(min(z, FARTHEST) ** 2 * r / (r + 1) - log(r + 1)) / 2
 
@@ -171,6 +170,6 @@ def bounds(pairs: int, found: Superiority, alpha: float) -> Interval:
         alpha: two-sided level, in (0, 1).
     """
     theta = min(max(found.theta, CLIP), 1 - CLIP)
-    quantile = student.isf(ndtr(-multiplier(pairs, alpha)), found.df)
+    quantile = -stdtrit(found.df, float(ndtr(-multiplier(pairs, alpha))))
     reach = quantile * found.se / (theta * (1 - theta))
     return float(expit(logit(theta) - reach)), float(expit(logit(theta) + reach))

@@ -10,10 +10,9 @@ from typing import Self
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from netspace.errors import StatisticsError
-from netspace.stats.arguments import Floats
+from netspace.stats.arguments import Floats, midranks
 
 FOLDS = 10
 """Folds where every space has that many models."""
@@ -119,7 +118,7 @@ class CrossFit:
 
 def normal_scores(errors: Floats) -> Floats:
     """Return Phi^-1((midrank - 1/2) / n) of each of n errors: ties share a rank, failures (+inf) rank last."""
-    return np.asarray(ndtri((rankdata(errors) - 0.5) / errors.size))
+    return np.asarray(ndtri((midranks(np.asarray(errors, dtype=np.float64)) - 0.5) / errors.size))
 
 
 def cross_fit(

@@ -11,11 +11,11 @@ import numpy as np
 
 from netspace.documents import Document, differences, digest, plain
 from netspace.errors import ConfigError, StudyError, UnknownNameError
-from netspace.results.claims import FITTED
 from netspace.results.standing import Standing
 from netspace.results.stopping import DEFAULT_METHOD, stop_of
 from netspace.space import DesignSpace, Population, load, space_from_dict
 from netspace.stats import Claim, parse_claim, resolve_claim
+from netspace.stats.claims import FITTED
 from netspace.store import PlannedRun, Store, StudyRecord
 from netspace.study.executors import make_executor
 from netspace.study.jobs import CHECKPOINT_SECONDS, Checkpoints, JobContext, identity
