@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from netspace.commands import advice, networks, prediction, results, spaces, status, studies, training
+from netspace.commands import advice, evaluation, networks, prediction, results, spaces, status, studies, training
 from netspace.errors import NetspaceError
 
 COMMANDS = (
@@ -32,7 +32,7 @@ COMMANDS = (
     networks.scale,
     training.recipes,
     training.train,
-    training.evaluate,
+    evaluation.evaluate,
     prediction.predict,
     training.bench,
 )

@@ -10,7 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from netspace.cli import app
-from netspace.errors import DataError, MissingExtraError, TrainingError, UnknownNameError
+from netspace.errors import DataError, MissingExtraError, TrainingError, UnknownNameError, WeightsError
 from netspace.training import evaluate
 from netspace.training.result import Epoch
 from netspace.training.trackers import TRACKERS, Tracker, Trackers
@@ -93,19 +93,19 @@ def test_evaluation_counts_the_test_split(trained):
     assert json.loads((trained / "evaluation.json").read_text()) == result
 
 
-def test_evaluation_needs_a_test_split_and_a_training(trained, work):
-    with pytest.raises(DataError, match="has no test split"):
-        invoke("evaluate", trained, "--data", work / "images" / "train", "--device", "cpu")
-    with pytest.raises(TrainingError, match=r"holds no training .*; make one: netspace train"):
+def test_any_folder_of_class_folders_is_evaluated_but_not_by_what_is_no_package(trained, work):
+    result = json.loads(invoke("evaluate", trained, "--data", work / "images" / "train", "--device", "cpu", "--json"))
+    assert (result["split"], result["images"]) == ("all", 24)
+    with pytest.raises(WeightsError, match=r"is not a package .*; netspace train writes one"):
         invoke("evaluate", work / "images")
 
 
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("dark", "pale"), "class 1 is 'pale', but in the training it was 'light'"),
-        (("light", "night"), "class 0 is 'light', but in the training it was 'dark'"),
-        (("dark", "light", "night"), "class 2 is 'night', but in the training it was missing"),
+        (("dark", "pale"), "class 'pale' is none of the network's: dark, light"),
+        (("light", "night"), "class 'night' is none of the network's: dark, light"),
+        (("dark", "light", "night"), "class 'night' is none of the network's: dark, light"),
     ],
 )
 def test_images_of_other_classes_are_refused(trained, work, tmp_path, names, message):
@@ -146,9 +146,11 @@ def test_a_training_is_used_from_anywhere_and_without_its_own_images(work, tmp_p
     trained_on = json.loads((tmp_path / "out" / "training.json").read_text())["trained_on"]
     assert trained_on["class_names"] == ["dark", "light"]
     means = []
-    monkeypatch.setattr("netspace.training.evaluate", lambda *args: means.append(args[3].mean) or evaluate(*args))
+    monkeypatch.setattr(
+        "netspace.training.judging.evaluate", lambda *args: means.append(args[3].mean) or evaluate(*args)
+    )
     invoke(*arguments, "--data", tmp_path / "other")
-    assert means == [tuple(trained_on["mean"])]
+    assert means == [pytest.approx(trained_on["mean"])]
 
 
 def test_a_folder_of_an_earlier_version_is_evaluated_with_the_images_it_names(trained, tmp_path):

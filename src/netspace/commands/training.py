@@ -1,9 +1,7 @@
-"""Commands about one network on images: the recipes, train it, evaluate it, time it."""
+"""Commands about one network on images: the recipes, train it, time it."""
 
-import json
 import sys
 from dataclasses import replace
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,11 +18,11 @@ from netspace.commands.options import (
     device_name,
     refuse_useless,
 )
-from netspace.commands.output import make_folder, print_images, print_json, print_records, print_table, write_text
+from netspace.commands.output import make_folder, print_images, print_json, print_records, print_table
 
 if TYPE_CHECKING:
     from netspace.arch import AnyNetConfig
-    from netspace.training import DataSpec, Epoch, Evaluation, ImageData, Recipe
+    from netspace.training import DataSpec, Epoch, ImageData, Recipe
 
 TrainingDir = Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of `netspace train`.")]
 Images = Annotated[
@@ -130,7 +128,7 @@ def train(
 
     overrides = {"epochs": epochs, "batch_size": batch_size, "precision": precision}
     recipe_used = _recipe(recipe, {key: value for key, value in overrides.items() if value is not None})
-    spec = as_started(_data(data), output)
+    spec = as_started(data_spec(data), output)
     config = find_network(network)
     place = usable_device(device_name(device))
     images = load_data(spec, resolution)
@@ -214,62 +212,6 @@ def train(
     print(f"{error} after {len(result.curve)} epochs in {result.seconds:.0f} s: {output}")
 
 
-def evaluate(
-    folder: TrainingDir,
-    data: Annotated[
-        str | None, typer.Option(metavar="D", help="Images with the same classes. Default: those of the training.")
-    ] = None,
-    device: Device = None,
-    as_json: AsJson = False,
-) -> None:
-    """Evaluate a trained network on a test split.
-
-    Prints the error of each class, the top-1 and top-5 errors, and the path of the confusion matrix's picture.
-
-    Examples:
-        netspace evaluate trained
-        netspace evaluate trained --data other-images/ --json
-    """
-    from netspace.errors import DataError, TrainingError
-    from netspace.models.hub import from_pretrained
-    from netspace.report.style import save
-    from netspace.report.training_figures import confusion_figure
-    from netspace.training import evaluate as evaluate_network
-    from netspace.training import load_data
-    from netspace.training.device import usable_device
-    from netspace.training.preconditions import must_fit
-    from netspace.training.training_folder import TrainedOn, TrainingFolder
-
-    training = TrainingFolder.read(folder)
-    place = usable_device(device_name(device))
-    spec = training.data if data is None else _data(data)
-    if spec is None:
-        raise DataError(f"{folder}: was trained on images whose place is not known on this machine: give --data")
-    images = load_data(spec, training.resolution)
-    own = training.trained_on or TrainedOn.of(
-        load_data(spec if training.data is None else training.data, training.resolution)
-    )
-    if images.test_images is None or images.test_labels is None:
-        raise DataError(f"{spec.source}: has no test split; valid: a source with a split named 'test'")
-    _must_have_the_same_classes(own.class_names, images.class_names, spec.source)
-    model = from_pretrained(folder).to(place)
-    must_fit(model, images)
-    # whatever the images, they are normalised by the statistics that the network was trained with
-    shown = replace(images, mean=own.mean, std=own.std)
-    judged = evaluate_network(model, images.test_images, images.test_labels, shown, training.recipe, place)
-    if judged is None:
-        raise TrainingError(f"{folder}: the network's outputs are not finite")
-    result = _evaluation(judged, images)
-    write_text(folder / "evaluation.json", json.dumps(result, indent=2) + "\n")
-    save(confusion_figure(judged.confusion, images.class_names), folder / "confusion")
-    if as_json:
-        print_json(result)
-        return
-    print_table(["class", "images", "error (%)"], (list(row.values()) for row in result["classes"]))
-    print(f"top-1 error {judged.top1_error:.2f} %, top-5 error {judged.top5_error:.2f} %", end=", ")
-    print(f"{judged.images_per_second:,.0f} images/s: {folder / 'confusion.png'}")
-
-
 def bench(
     network: NetworkName,
     batch_size: Annotated[
@@ -341,16 +283,6 @@ def bench(
     print(f"times kept in {kept[0].parent}")
 
 
-def _must_have_the_same_classes(own: tuple[str, ...], others: tuple[str, ...], source: str) -> None:
-    """Raise unless each label means the same class as in the training."""
-    from netspace.errors import DataError
-
-    for label, (trained, found) in enumerate(zip_longest(own, others)):
-        if trained != found:
-            trained_as, found_as = ("missing" if name is None else f"'{name}'" for name in (trained, found))
-            raise DataError(f"{source}: class {label} is {found_as}, but in the training it was {trained_as}")
-
-
 def _recipe(name: str, overrides: dict[str, Any]) -> "Recipe":
     from netspace.documents import is_document, read_yaml
     from netspace.training import parse_recipe
@@ -361,7 +293,7 @@ def _recipe(name: str, overrides: dict[str, Any]) -> "Recipe":
     return parse_recipe({**document, **overrides} if isinstance(document, dict) else document, name)
 
 
-def _data(source: str) -> "DataSpec":
+def data_spec(source: str) -> "DataSpec":
     from netspace.documents import is_document, parse, read_yaml
     from netspace.training import DataSpec
 
@@ -407,20 +339,3 @@ def _draw_curve(folder: Path, curve: "tuple[Epoch, ...]") -> None:
 
     epochs, losses, errors = zip(*((entry.epoch, entry.train_loss, entry.val_error) for entry in curve), strict=True)
     save(curve_figure(epochs, losses, errors), folder / "curve")
-
-
-def _evaluation(judged: "Evaluation", images: "ImageData") -> dict[str, Any]:
-    counts = judged.confusion.sum(axis=1)
-    # a class without images has no error, and JSON has no nan
-    errors = [float(error) if count else None for error, count in zip(judged.class_errors, counts, strict=True)]
-    return {
-        "top1_error": judged.top1_error,
-        "top5_error": judged.top5_error,
-        "images": int(counts.sum()),
-        "images_per_second": judged.images_per_second,
-        "classes": [
-            {"class": name, "images": int(count), "error": error}
-            for name, count, error in zip(images.class_names, counts, errors, strict=True)
-        ],
-        "confusion": judged.confusion.tolist(),
-    }
