@@ -90,3 +90,20 @@ def test_spaces_that_do_not_make_a_chain_are_refused():
         SequentialChain(["A", "A"])
     with pytest.raises(UnknownNameError, match="Z"):
         SequentialChain(SPACES).record("Z", 0, 50.0)
+
+
+def test_nothing_is_decided_while_many_models_are_lost_with_their_machines():
+    errors, features = study(40)
+    rule = StoppingRule(delta=None)
+    decided = {}
+    for gone in (0, 1, 3):
+        lost = {"B": set(range(gone))}
+        known = {
+            space: {i: np.inf if i in lost.get(space, ()) else e for i, e in one.items()}
+            for space, one in errors.items()
+        }
+        chain = SequentialChain(SPACES, rule, method="confidence_sequence", features=features)
+        chain.update(known, lost)
+        decided[gone] = chain.pairs["A", "B"].pairs
+    # 1 of 20 is 5 %; 3 lost models are more than that up to the look at 60, which there is not
+    assert decided == {0: 20, 1: 20, 3: 40}

@@ -201,10 +201,16 @@ def _print_plan(plan: "Plan") -> None:
         print(f"With {n}, equivalence cannot be shown.")
     else:
         print(f"Equal spaces can be shown to be equivalent within a margin of {plan.smallest_delta:.3f} (80 % power).")
-    print("\nModels needed to detect a difference:")
+    seen = "none is known yet" if plan.r2 is None else f"{plan.r2:.2f} on the models that ended"
+    print(
+        "\nModels needed to detect a difference, by the R2 of the predictor that assists the verdict, on networks that "
+        f"it was not fitted to (0: no predictor; {seen}):"
+    )
     print_records(plan.needed, False)
     if plan.stopping:
         print("Early stopping, if the true P(a model of one space beats one of the other) is theta:")
+        if "pairs" in plan.stopping[0]:
+            print(f"(pairs after which half of all studies are decided; -: not with n = {plan.n})")
         print_records(plan.stopping, False)
 
 

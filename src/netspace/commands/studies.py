@@ -181,6 +181,8 @@ def _train(
     if not quiet:
         failed = end.number("diverged", "failed", "lost")
         print(f"{end.number('done')} of {end.total} runs done, {failed} diverged, failed or lost.")
+        if not end.complete and loaded.spec.hours is not None:
+            print(f"The study's {loaded.spec.hours:g} hours of training are spent; raise 'hours' in {study} to go on.")
     return end, opened.where
 
 

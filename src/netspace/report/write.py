@@ -27,7 +27,7 @@ from netspace.results.figure_tables import (
 )
 from netspace.results.stopping import e_process_table, thresholds
 from netspace.results.study_tables import DATA_FILE, RECIPE_FILE, StudyTables, network_file, study_tables
-from netspace.stats.sequential import StoppingRule
+from netspace.stats.sequential import METHODS, StoppingRule
 from netspace.store import Store
 from netspace.training.images.sources import located
 
@@ -132,7 +132,10 @@ def figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
         chain = tables.standing.chain
         rule = StoppingRule() if chain is None else chain.rule
         limits = thresholds(len(tables.spaces) - 1, rule.alpha)
-        yield "evidence", "Evidence pair by pair in launch order (e-process).", e_process_figure(evidence, limits)
+        caption = "Evidence pair by pair in launch order (sign process)."
+        if chain is not None and chain.method != "sign":
+            caption += f" What decided this study was another: {METHODS[chain.method]}."
+        yield "evidence", caption, e_process_figure(evidence, limits)
     if len(curves := chosen_curves(runs, tables.curves)):
         yield "curves", "Training curves of each space's best, median and worst network.", curves_figure(curves)
     if len(front := front_table(runs)):

@@ -65,7 +65,7 @@ def stopping_chain(record: StudyRecord, store: Store) -> SequentialChain | None:
     if stop is None or len(spaces) < 2:
         return None
     chain = SequentialChain(spaces, stop.rule, method=stop.method or DEFAULT_METHOD)
-    chain.update(store.errors(record.id))
+    chain.update(store.errors(record.id), store.lost(record.id))
     return chain
 
 

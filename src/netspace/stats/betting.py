@@ -165,7 +165,7 @@ class BettingProcess:
         """Running p = min(1, sides / max E)."""
         return min(1.0, self._rule.sides * float(np.exp(-self._largest_log_e)))
 
-    def look(self, a: Sequence[float], b: Sequence[float]) -> Decision:
+    def look(self, a: Sequence[float], b: Sequence[float], lost: int = 0) -> Decision:  # noqa: ARG002 (they fail)
         """Take in one more pair, see `sequential.Process`.
 
         Raises:

@@ -1,6 +1,6 @@
 """Early stopping of a chain of spaces: each is compared with the one before it while all of them train."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple, Self
@@ -81,8 +81,9 @@ class SequentialChain:
 
     Attributes:
         rule: the rule that each pair is held to.
+        method: what was asked for; a pair in `refused` is judged by the sign process instead.
         pairs: the comparison of each (A, B), B being the space after A.
-        refused: why a pair is judged by the sign process instead of the method asked for, by pair.
+        refused: why a pair is judged by its signs, by pair.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class SequentialChain:
         if len(self.spaces) < 2:
             raise StatisticsError(f"early stopping compares spaces: at least 2 are needed, got {len(self.spaces)}")
         self.rule: StoppingRule = replace(rule or StoppingRule(), chain=len(self.spaces) - 1)
+        self.method: Method = method
         self.refused: dict[tuple[str, str], str] = {}
         self.pairs: dict[tuple[str, str], SequentialComparison] = {}
         for pair in pairwise(self.spaces):
@@ -128,13 +130,14 @@ class SequentialChain:
             return BettingProcess(self.rule, samples, pools), ""
         return ConfidenceSequence(self.rule, assisted_estimator(samples, pools), planned), ""
 
-    def record(self, space: str, launch: int, error: float) -> None:
+    def record(self, space: str, launch: int, error: float, *, lost: bool = False) -> None:
         """Take in the error of one model; known ones may be given again.
 
         Args:
             space: one of the chain.
             launch: its index in the launch order of the space, from 0.
             error: in %; +inf for a failed model.
+            lost: whether it failed by its machine's fault, not its own.
 
         Raises:
             UnknownNameError: the chain has no such space.
@@ -144,15 +147,18 @@ class SequentialChain:
             raise_unknown("space", space, self.spaces)
         for (first, second), comparison in self.pairs.items():
             if space == first:
-                comparison.record("a", launch, error)
+                comparison.record("a", launch, error, lost=lost)
             elif space == second:
-                comparison.record("b", launch, error)
+                comparison.record("b", launch, error, lost=lost)
 
-    def update(self, errors: Mapping[str, Mapping[int, float]]) -> None:
-        """Take in all errors known, in %, by space and launch index; see `record`."""
+    def update(
+        self, errors: Mapping[str, Mapping[int, float]], lost: Mapping[str, Collection[int]] | None = None
+    ) -> None:
+        """Take in all errors known, in %, and which models were lost, by space and launch index; see `record`."""
         for space, by_launch in errors.items():
+            gone = (lost or {}).get(space, ())
             for launch, error in by_launch.items():
-                self.record(space, launch, error)
+                self.record(space, launch, error, lost=launch in gone)
 
     def between(self, first: str, second: str) -> PairStanding | None:
         """Return where `second` stands against `first`, whichever comes first in the chain; None unless neighbours."""

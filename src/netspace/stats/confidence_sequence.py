@@ -24,6 +24,8 @@ GROWTH = 1.2
 """From one look to the next."""
 TIGHTEST_AT = 50
 """Pairs at which the sequence is as narrow as it can be made."""
+MOST_LOST = 0.05
+"""Share of a space's models that may have been lost with their machines: more, and the rest is no fair sample."""
 CLIP = 0.005
 """How near theta may come to 0 or 1 on the logit scale."""
 FARTHEST = 35.0
@@ -126,13 +128,15 @@ class ConfidenceSequence:
             return 0.0, 1.0
         return bounds(*self.last, self._rule.difference_level)
 
-    def look(self, a: Sequence[float], b: Sequence[float]) -> Decision:
-        """Take in one more pair, see `sequential.Process`."""
+    def look(self, a: Sequence[float], b: Sequence[float], lost: int = 0) -> Decision:
+        """Take in one more pair, see `sequential.Process`; nothing is decided where many models were lost."""
         by_sign, pairs = self._sign.look(a, b), len(a)
         if pairs < self._next and pairs != self._planned:
             return "continue"
         if pairs == self._next:
             self._next = next(self._looks)
+        if lost > MOST_LOST * pairs:
+            return "continue"
         found = self._estimate(np.array(a), np.array(b))
         self.last = pairs, found
         if found.degenerate:

@@ -148,12 +148,13 @@ class Process(Protocol):
 
     method: Method
 
-    def look(self, a: Sequence[float], b: Sequence[float]) -> Decision:
+    def look(self, a: Sequence[float], b: Sequence[float], lost: int = 0) -> Decision:
         """Take in one more pair and return the decision so far.
 
         Args:
             a, b: errors in % of all complete pairs in launch order, each call one pair longer than the call before;
                 +inf is a failed model.
+            lost: models of the space that lost more of them to their machines, among these pairs; they fail too.
         """
 
     @property
@@ -176,7 +177,7 @@ class SignProcess:
         """Running p = min(1, sides / max E)."""
         return min(1.0, self._rule.sides * float(np.exp(-self._largest_log_e)))
 
-    def look(self, a: Sequence[float], b: Sequence[float]) -> Decision:
+    def look(self, a: Sequence[float], b: Sequence[float], lost: int = 0) -> Decision:  # noqa: ARG002 (they fail)
         """Take in one more pair, see `Process`."""
         if a[-1] == b[-1]:
             return "continue"
@@ -215,6 +216,7 @@ class SequentialComparison:
         self.decision: Decision = "continue"
         self._errors: dict[str, dict[int, float]] = {"a": {}, "b": {}}
         self._complete: tuple[list[float], list[float]] = ([], [])
+        self._lost: dict[str, set[int]] = {"a": set(), "b": set()}
 
     @classmethod
     def replay(
@@ -252,18 +254,21 @@ class SequentialComparison:
         """Running p of theta = 1/2, valid at any time; it may enter Holm."""
         return self.process.p_value
 
-    def record(self, side: Literal["a", "b"], launch: int, error: float) -> Decision:
+    def record(self, side: Literal["a", "b"], launch: int, error: float, *, lost: bool = False) -> Decision:
         """Take in the error of one model and return the decision so far.
 
         Args:
             side: the space.
             launch: index in the launch order of that space, from 0.
             error: in %; +inf for a failed model.
+            lost: whether it failed by its machine's fault, not its own.
 
         Raises:
             StatisticsError: an unknown side, a negative launch index, NaN, or another error for a known model.
         """
         self._record(side, launch, error)
+        if lost:
+            self._lost[side].add(launch)
         self._advance()
         return self.decision
 
@@ -290,7 +295,8 @@ class SequentialComparison:
                 self.wins += 1
             else:
                 self.losses += 1
-            self.decision = self.process.look(*self._complete)
+            lost = max(sum(launch < self.pairs for launch in one) for one in self._lost.values())
+            self.decision = self.process.look(*self._complete, lost)
 
 
 class OperatingCharacteristics(NamedTuple):

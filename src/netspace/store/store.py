@@ -364,6 +364,15 @@ class Store:
                 found.setdefault(space, {})[index] = math.inf if error is None else error
         return found
 
+    def lost(self, study_id: int) -> dict[str, set[int]]:
+        """Return the indices of the runs that were lost with their workers, by space."""
+        query = select(runs.c.space, runs.c.index).where(runs.c.study_id == study_id, runs.c.status == "lost")
+        found: dict[str, set[int]] = {}
+        with self._database.read() as connection:
+            for space, index in connection.execute(query):
+                found.setdefault(space, set()).add(index)
+        return found
+
     def training_seconds(self, study_id: int) -> float:
         """Return how long the runs that ended were trained, all together, in seconds."""
         query = select(func.coalesce(func.sum(runs.c.seconds), 0.0)).where(runs.c.study_id == study_id)

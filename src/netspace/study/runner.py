@@ -141,7 +141,9 @@ class _Driver:
     def _fill(self) -> bool:
         """Claim and submit runs up to the executor's capacity; return whether any is in hand."""
         if self._chain is not None:
-            self._chain.update(_patiently(self._store.errors, self._record.id))
+            # errors first: what is lost after them is not among them
+            errors = _patiently(self._store.errors, self._record.id)
+            self._chain.update(errors, _patiently(self._store.lost, self._record.id))
         while len(self._in_hand) < self._executor.capacity and not self._out_of_hours:
             run = _patiently(
                 self._store.claim_next, self._record.id, self._worker, spaces=self._needed, lease_seconds=LEASE_SECONDS
