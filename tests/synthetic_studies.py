@@ -48,7 +48,6 @@ def hostile() -> str:
 @pytest.fixture
 def make_study(tmp_path: Path) -> Iterator[MakeStudy]:
     """Return a maker of stores that hold one finished, partial or failed study."""
-
     opened: list[Store] = []
 
     def make(

@@ -43,6 +43,7 @@ class Command(TyperCommand):
     """A command that refuses an option given twice, where typer silently takes the last value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments, after a look at what was given twice."""
         *_, given = self.make_parser(ctx).parse_args(args=list(args))
         for option, times in Counter(given).items():
             if times > 1 and isinstance(option, TyperOption) and not (option.multiple or option.is_flag):

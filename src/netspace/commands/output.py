@@ -28,6 +28,11 @@ def print_images(images: "ImageData", file: TextIO | None = None) -> None:
 
 
 def make_folder(folder: Path) -> None:
+    """Make a folder and those above it.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -80,12 +85,14 @@ def _unwritable(path: Path, error: OSError) -> ConfigError:
 
 
 def print_json(value: Any) -> None:
+    """Print a value as JSON, with null for what is not a number."""
     from netspace.documents import plain
 
     print(json.dumps(plain(value), indent=2))
 
 
 def print_records(records: Sequence[dict[Any, Any]], as_json: bool) -> None:
+    """Print rows as JSON or as a table, whose columns are the keys of the first row."""
     if as_json:
         print_json(records)
     else:

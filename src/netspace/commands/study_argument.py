@@ -111,6 +111,7 @@ def arguments_of(store: "Store", name: str) -> str:
 
 
 def open_store(study: "Study", target: str | None, *, create: bool = True) -> "Store":
+    """Open the store that is named, or else the study's own."""
     from netspace.store import Store
 
     return Store.open(target or study.default_store, create=create)
@@ -128,6 +129,11 @@ def as_started(study: "Study", target: str | None) -> "Study":
 
 
 def started(study: "Study", store: "Store") -> "StudyRecord":
+    """Return the study as the store has it.
+
+    Raises:
+        StudyError: it was never started there.
+    """
     return _started(study.spec.name, store)
 
 

@@ -294,6 +294,7 @@ def _recipe(name: str, overrides: dict[str, Any]) -> "Recipe":
 
 
 def data_spec(source: str) -> "DataSpec":
+    """Return the images that are named: those that a YAML file describes, or a source."""
     from netspace.documents import is_document, parse, read_yaml
     from netspace.training import DataSpec
 

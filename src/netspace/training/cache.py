@@ -25,8 +25,9 @@ def cache_folder() -> Path:
 
 
 def prepared_limit() -> int:
-    """Return how many bytes the decoded images of one data set may take: $NETSPACE_PREPARED_LIMIT, or half of the disk
-    space that is free for the cache folder.
+    """Return how many bytes the decoded images of one data set may take.
+
+    That is $NETSPACE_PREPARED_LIMIT, or half of the disk space that is free for the cache folder.
 
     Raises:
         DataError: the variable holds no number of bytes, or there can be no cache folder.

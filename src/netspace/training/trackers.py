@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from netspace.errors import MissingExtraError, first_line, raise_unknown
 from netspace.training.result import Epoch
 
@@ -32,10 +34,12 @@ class TensorBoard(Tracker):
         self._writer = SummaryWriter(str(folder / "tensorboard" / (name or "")))
         self._writer.add_text("settings", f"```\n{about}\n```")
 
+    @override
     def log(self, epoch: Epoch) -> None:
         for name, value in _values(epoch).items():
             self._writer.add_scalar(name, value, epoch.epoch)
 
+    @override
     def close(self) -> None:
         self._writer.close()
 
@@ -49,9 +53,11 @@ class WeightsAndBiases(Tracker):
         folder.mkdir(parents=True, exist_ok=True)
         self._run = wandb.init(project="netspace", name=name, dir=str(folder), config=about, reinit="create_new")
 
+    @override
     def log(self, epoch: Epoch) -> None:
         self._run.log(_values(epoch), step=epoch.epoch)
 
+    @override
     def close(self) -> None:
         self._run.finish()
 
@@ -78,10 +84,12 @@ class MLflow(Tracker):
                 self._client.log_param(self._run, setting, value)
         self._client.log_dict(self._run, about, "settings.json")
 
+    @override
     def log(self, epoch: Epoch) -> None:
         for name, value in _values(epoch).items():
             self._client.log_metric(self._run, name, value, step=epoch.epoch)
 
+    @override
     def close(self) -> None:
         self._client.set_terminated(self._run)
 

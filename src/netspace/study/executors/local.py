@@ -18,6 +18,8 @@ from collections import Counter, deque
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 
+from typing_extensions import override
+
 from netspace.study.executors.base import Executor, NoOptions
 from netspace.study.executors.models_per_gpu import Crowd
 from netspace.study.jobs import Event, Finished, Job, JobContext, Lost
@@ -64,10 +66,12 @@ class LocalExecutor(Executor):
         self._started = 0
         self._closed = False
 
+    @override
     @property
     def capacity(self) -> int:
         return self._workers if self._crowd is None else self._crowd.size * len(self._devices)
 
+    @override
     def submit(self, job: Job) -> None:
         self._slots += [None] * (self.capacity - len(self._slots))
         slot = self._free_slot()
@@ -80,6 +84,7 @@ class LocalExecutor(Executor):
         worker.take(job)
         worker.began_with = 0 if self._crowd is None else self._crowd.size
 
+    @override
     def wait(self, timeout: float) -> list[Event]:
         busy = {worker.connection: i for i, worker in enumerate(self._slots) if worker is not None and worker.job}
         events: list[Event] = []
@@ -143,6 +148,7 @@ class LocalExecutor(Executor):
         if worker is not None:
             worker.stop()
 
+    @override
     def close(self) -> None:
         if self._closed:
             return

@@ -18,6 +18,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
+from typing_extensions import override
 
 from netspace.documents import Document
 from netspace.errors import MissingExtraError, StudyError, first_line
@@ -85,14 +86,17 @@ class RayExecutor(Executor):
             self.close()
             raise
 
+    @override
     @property
     def capacity(self) -> int:
         return self._capacity
 
+    @override
     def submit(self, job: Job) -> None:
         self._waiting.append(job)
         self._assign()
 
+    @override
     def wait(self, timeout: float) -> list[Event]:
         self._assign()
         slots = {slot.answer: slot for slot in self._slots if slot.answer is not None}
@@ -105,6 +109,7 @@ class RayExecutor(Executor):
         self._assign()
         return events
 
+    @override
     def close(self) -> None:
         if self._closed:
             return

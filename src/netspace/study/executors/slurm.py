@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from uuid import uuid4
 
 from pydantic import Field
+from typing_extensions import override
 
 from netspace.documents import Document
 from netspace.errors import MissingExtraError, StudyError, first_line
@@ -149,13 +150,16 @@ class SlurmExecutor(Executor):
         self._ended = threading.Event()
         threading.Thread(target=self._beat, daemon=True).start()
 
+    @override
     @property
     def capacity(self) -> int:
         return self._capacity
 
+    @override
     def submit(self, job: Job) -> None:
         self._waiting.append(job)
 
+    @override
     def wait(self, timeout: float) -> list[Event]:
         deadline = time.monotonic() + timeout
         while True:
@@ -178,6 +182,7 @@ class SlurmExecutor(Executor):
             self._poll()
         self._assign()
 
+    @override
     def close(self) -> None:
         if self._ended.is_set():
             return

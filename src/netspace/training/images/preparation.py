@@ -82,8 +82,9 @@ class Census:
 
 
 def fingerprints(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Return what tells each image from others, to the bit: of a million images two different ones agree by chance with
-    a probability of about 3e-8.
+    """Return what tells each image from others, to the bit.
+
+    Of a million images two different ones agree by chance with a probability of about 3e-8.
     """
     each = (hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=8).digest() for image in images)
     return np.frombuffer(b"".join(each), dtype=np.uint64)
