@@ -75,4 +75,4 @@ def test_a_folder_or_pattern_of_nothing_is_refused(predict, tmp_path, name, mess
 def test_a_folder_that_is_no_package_is_refused(netspace, tmp_path):
     done = netspace("predict", tmp_path, "photo.png")
     assert done.code == 2
-    assert "is not a package" in done.err
+    assert "not a package (there is no" in done.err

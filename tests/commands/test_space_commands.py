@@ -78,7 +78,7 @@ def test_sample_inside_a_latency_window_times_networks_here(netspace, tmp_path):
     [
         (["sample", "AnyNetXA", "-n", 5, "--latency", "5:2"], "--latency: window: LO <= HI must hold in a window"),
         (["sample", "AnyNetXA", "-n", 5, "--latency", "2M:5M"], "in milliseconds, such as"),
-        (["sample", "AnyNetXA", "-n", 5, "--latency", "2:5", "--device", "gpu"], "device 'gpu' cannot be used"),
+        (["sample", "AnyNetXA", "-n", 5, "--latency", "2:5", "--device", "gpu"], "cannot use the device 'gpu'"),
         (["size", "AnyNetXQ"], "unknown design space 'AnyNetXQ'"),
         (["size", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["sample", "AnyNetXA", "-n", 5, "--flops", "2M:1M"], "LO <= HI must hold"),

@@ -54,7 +54,7 @@ def test_each_study_of_a_store_is_reached_by_its_name(netspace):
     (verdict,) = json.loads(netspace("compare", "r.db", "--study", "second", "--json").out)
     assert verdict["theta"] == 0.0
     report = netspace("report", "r.db", "--study", "first")
-    assert "r.db --study first takes them" in report.err
+    assert "r.db --study first" in report.err
     for arguments, message in [
         ([], "r.db: it holds 2 studies (first, second); choose one with --study NAME"),
         (["--study", "secnd"], "'secnd' (did you mean 'second'?); valid: first, second"),

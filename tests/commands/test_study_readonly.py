@@ -54,7 +54,7 @@ def test_a_study_whose_store_is_read_only_says_so_in_a_line_and_goes_on_later(st
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr
     assert refused.stderr.startswith(f"error: {study.with_name('small.db')}: it ")
     assert "name" in refused.stderr
-    assert "a folder you may write to" in refused.stderr
+    assert "copy it to a writable folder" in refused.stderr
     assert runs(study) == before
     done = run(study)
     assert done.returncode == 0, done.stderr
@@ -69,5 +69,5 @@ def test_a_study_whose_store_is_read_only_says_so_in_a_line_and_goes_on_later(st
 def test_a_study_in_a_folder_that_cannot_be_written_says_so_in_a_line(study):
     refused = run(study, mount_options="ro")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr
-    assert "name a store in a folder you may write to" in refused.stderr
+    assert "choose a store in a writable folder" in refused.stderr
     assert [path.name for path in study.parent.iterdir()] == ["study.yaml"]

@@ -96,7 +96,7 @@ def test_evaluation_counts_the_test_split(trained):
 def test_any_folder_of_class_folders_is_evaluated_but_not_by_what_is_no_package(trained, work):
     result = json.loads(invoke("evaluate", trained, "--data", work / "images" / "train", "--device", "cpu", "--json"))
     assert (result["split"], result["images"]) == ("all", 24)
-    with pytest.raises(WeightsError, match=r"is not a package .*; netspace train writes one"):
+    with pytest.raises(WeightsError, match=r"not a package .*; `netspace train` writes one"):
         invoke("evaluate", work / "images")
 
 
@@ -207,7 +207,7 @@ def test_a_tracker_that_fails_is_dropped_with_a_warning(monkeypatch, tmp_path):
     monkeypatch.setitem(TRACKERS, "failing", ("nothing", Failing))
     trackers = Trackers(["failing"], tmp_path, {})
     trackers.log(EPOCH)
-    with pytest.warns(UserWarning, match=r"tracker 'failing' failed and is left out from here on \(no such host\)"):
+    with pytest.warns(UserWarning, match=r"tracker 'failing' failed and is no longer used \(no such host\)"):
         trackers.log(EPOCH)
     trackers.log(EPOCH)
     trackers.close()

@@ -140,7 +140,7 @@ def test_a_description_that_contradicts_itself_is_refused(own, entries, error, m
 
 
 def test_a_folder_that_is_no_package_is_told(tmp_path):
-    with pytest.raises(WeightsError, match=r"is not a package \(it has no config\.json\); netspace train writes one"):
+    with pytest.raises(WeightsError, match=r"not a package \(there is no config\.json\); `netspace train` writes one"):
         from_pretrained(tmp_path)
 
 

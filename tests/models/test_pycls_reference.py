@@ -57,10 +57,10 @@ def test_the_end_without_an_activation_is_there_and_goes_into_no_other_layout(tm
     features = pycls.stages(pycls.stem(x))
     torch.testing.assert_close(pycls(x), pycls.head.fc(features.mean((2, 3))))
     torch.testing.assert_close(timm(x), pycls.head.fc(features.relu().mean((2, 3))))
-    with pytest.raises(WeightsError, match="networks of 'timm' have an activation before the pooling, unlike"):
+    with pytest.raises(WeightsError, match="'timm' networks have an activation before the pooling, unlike"):
         from_netspace(pycls, "timm")
     for network in (timm, timm.state_dict()):
-        with pytest.raises(WeightsError, match="networks of 'pycls' have no activation before the pooling, unlike"):
+        with pytest.raises(WeightsError, match="'pycls' networks have no activation before the pooling, unlike"):
             from_netspace(network, "pycls")
     # the weights say how it ends, in either direction
     torch.save(from_netspace(timm, "timm"), tmp_path / "timm.pth")

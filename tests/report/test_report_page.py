@@ -262,12 +262,12 @@ def test_a_restriction_leaves_out_what_no_condition_can_read_and_says_so(make_st
     runs = study_tables(store, "small").runs
     assert text(browser, "count") == f"{(runs['latency_ms'] <= 25).sum()} of 20"
     alone = text(browser, "restriction")
-    assert "# latency_ms <= 25: no condition can read it\n" in alone
+    assert "# latency_ms <= 25: a condition cannot use this name\n" in alone
     space = spaces.space_from_dict(yaml.safe_load(alone), "page")
     assert [constraint.spec() for constraint in space.constraints] == described[0]["constraints"]
     bound("depth", "15")
     both = text(browser, "restriction")
-    assert "# latency_ms <= 25: no condition can read it\n" in both
+    assert "# latency_ms <= 25: a condition cannot use this name\n" in both
     space = spaces.space_from_dict(yaml.safe_load(both), "page")
     assert [constraint.spec() for constraint in space.constraints] == [
         *described[0]["constraints"],

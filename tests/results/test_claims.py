@@ -126,8 +126,8 @@ def test_too_few_models_leave_a_claim_undecided_and_say_how_many_are_needed(fram
     claims = ["B better than A", "B equivalent to A", "best depth between 1 and 2", "errors of B rise with w_m"]
     judged = judge(claims, few)
     assert {one.judgement for one in judged} == {"undecided"}
-    assert judged[0].evidence == "2 models that ended are needed of each space, SpaceB has 1 and SpaceA has 1"
-    assert judged[2].evidence == "8 models that ended are needed of each space, SpaceC has 1"
+    assert judged[0].evidence == "2 finished models of each space are needed, SpaceB has 1 and SpaceA has 1"
+    assert judged[2].evidence == "8 finished models of each space are needed, SpaceC has 1"
 
 
 def test_a_space_without_models_and_errors_all_equal_are_undecided(frame) -> None:

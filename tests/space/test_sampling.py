@@ -111,7 +111,7 @@ def test_a_space_can_be_drawn_to_its_last_network():
     population = space.sample(16, resolution=32)
     drawn = Counter(tuple(row) for row in np.hstack([population.networks.depths, population.networks.widths]).tolist())
     assert set(drawn) == set(itertools.product((1, 2), (1, 2), (8, 16), (8, 16)))
-    with pytest.raises(WindowError, match="tiny holds 16 networks at most, 17 were asked for"):
+    with pytest.raises(WindowError, match="tiny has at most 16 networks, but 17 were requested"):
         space.sample(17)
 
 

@@ -219,7 +219,7 @@ def test_done_needs_an_error_between_0_and_100(error):
 def test_only_done_has_an_error_and_failures_are_no_outcome():
     with pytest.raises(StoreError, match="diverged has no error"):
         Outcome(status="diverged", error=50.0, seconds=1.0)
-    with pytest.raises(StoreError, match=r"goes through fail\(\)"):
+    with pytest.raises(StoreError, match=r"use fail\(\)"):
         Outcome(status="failed", seconds=1.0)
 
 
@@ -458,7 +458,7 @@ def test_a_store_opens_again_and_keeps_what_it_held(store, study, url):
 def test_a_store_of_another_version_is_refused_with_the_command_to_run(store, study, url, other, remedy):
     with store._database.write() as connection:
         connection.execute(update(schema.meta).values(schema_version=other, netspace_version="9.9"))
-    with pytest.raises(StoreError, match=f"schema has version {other}, written by netspace==9.9.*{remedy}") as caught:
+    with pytest.raises(StoreError, match=f"schema is version {other}, written by netspace==9.9.*{remedy}") as caught:
         Store.open(url)
     assert store.where in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -469,7 +469,7 @@ def test_a_database_of_something_else_is_refused(store, url):
     with store._database.write() as connection:
         schema.metadata.drop_all(connection)
         connection.execute(text("CREATE TABLE songs (title TEXT)"))
-    with pytest.raises(StoreError, match="holds other tables than a netspace store"):
+    with pytest.raises(StoreError, match="tables are not those of a netspace store"):
         Store.open(url)
     with store._database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM songs")).scalar() == 0
@@ -478,7 +478,7 @@ def test_a_database_of_something_else_is_refused(store, url):
 def test_an_empty_database_is_no_store_unless_one_is_wanted(store, url):
     with store._database.write() as connection:
         schema.metadata.drop_all(connection)
-    with pytest.raises(StoreError, match="holds no store yet"):
+    with pytest.raises(StoreError, match="there is no store in it yet"):
         Store.open(url, create=False)
     with Store.open(url) as created:
         assert created.studies() == []

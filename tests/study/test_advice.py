@@ -157,5 +157,5 @@ def test_nothing_advised_writes_no_study(study_file, tmp_path):
     frame = space.sample(100, seed=0).frame()
     found = advise_population(space, frame, noise(100))
     assert found.next == ()
-    with pytest.raises(StudyError, match="nothing is advised for RegNetX"):
+    with pytest.raises(StudyError, match="no restriction of RegNetX is advised"):
         next_study(path, found, tmp_path / "next.yaml")

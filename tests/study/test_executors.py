@@ -97,7 +97,7 @@ def test_a_worker_outlives_jobs_that_raise_and_is_replaced_when_killed(make, kin
     misfit = Job(run_id=8, config=zoo.get("RegNetX-200MF").to_dict(), seed=1)
     events = drain(executor, [bad, misfit, first])
     assert isinstance(events[8], Failed)
-    assert events[8].message == "the network takes 3 channels, the images have 1"
+    assert events[8].message == "the network expects 3 channels, but the images have 1"
     assert isinstance(events[9], Failed)
     assert "Error" in events[9].message.splitlines()[0]
     assert "Traceback" in events[9].message or "File" in events[9].message

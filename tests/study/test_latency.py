@@ -68,7 +68,7 @@ def test_a_study_file_gives_the_window_alone_or_all_settings(study_file):
         ("5:2", r"latency\.window: LO <= HI must hold in a window, got 5:2"),
         ("2M:5M", r"latency\.window: .* in milliseconds, .*got '2M:5M'"),
         # what YAML makes of an unquoted 2:05
-        (125, r"latency\.window: .* with the quotes: without them YAML makes a number of it, here 125"),
+        (125, r"latency\.window: .* with the quotes: without them YAML reads a number, here 125"),
         ({"windows": "2:5"}, r"unknown key 'latency\.windows'; valid: window, what, batch_size"),
         ({"what": "training"}, r"latency\.what: input should be 'inference' or 'training_step', got 'training'"),
         ({"window": [-1, 5]}, r"latency\.window\.0: .*greater than or equal to 0"),
@@ -129,7 +129,7 @@ def test_a_hopeless_window_is_refused_with_the_latencies_that_were_seen(planted)
     first = [planted_ms(config) for config in spaces.RegNetX().sample(PATIENCE, seed=0, resolution=20)]
     message = str(caught.value)
     assert message.startswith("found 0 of 5 networks of RegNetX with inference in :0.001 ms")
-    assert f"{PATIENCE} were timed, their latencies are {min(first):.3g} to {max(first):.3g} ms" in message
+    assert f"{PATIENCE} were timed, with latencies from {min(first):.3g} to {max(first):.3g} ms" in message
     assert "\n" not in message
     assert len(planted) == PATIENCE
 
@@ -240,6 +240,6 @@ def test_a_network_of_many_more_flops_takes_longer(tmp_path, monkeypatch):
 
 
 def test_a_device_that_is_not_there_is_told_in_one_line(study_file):
-    with pytest.raises(TrainingError, match="device 'gpu' cannot be used") as caught:
+    with pytest.raises(TrainingError, match="cannot use the device 'gpu'") as caught:
         Study.load(study_file(latency={"device": "gpu"})).plan()
     assert "\n" not in str(caught.value)

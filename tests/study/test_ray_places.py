@@ -36,16 +36,16 @@ def test_a_cluster_holds_as_many_workers_as_its_nodes_each_hold(nodes, cpus, gpu
 @pytest.mark.parametrize(
     ("nodes", "cpus", "gpus", "told"),
     [
-        ([node(CPU=16), node(CPU=8)], 64, 0, "(cpus=64), but: cpus=16; cpus=8"),
-        ([node(CPU=16), node(CPU=16)], 1, 1, "(cpus=1, gpus=1), but: cpus=16, gpus=0"),
-        ([node(CPU=1, GPU=1), node(CPU=8)], 4, 1, "(cpus=4, gpus=1), but: cpus=1, gpus=1; cpus=8, gpus=0"),
-        ([node(CPU=8, alive=False)], 1, 0, "(cpus=1), but: nothing"),
+        ([node(CPU=16), node(CPU=8)], 64, 0, "(cpus=64); nodes have: cpus=16; cpus=8"),
+        ([node(CPU=16), node(CPU=16)], 1, 1, "(cpus=1, gpus=1); nodes have: cpus=16, gpus=0"),
+        ([node(CPU=1, GPU=1), node(CPU=8)], 4, 1, "(cpus=4, gpus=1); nodes have: cpus=1, gpus=1; cpus=8, gpus=0"),
+        ([node(CPU=8, alive=False)], 1, 0, "(cpus=1); nodes have: nothing"),
     ],
 )
 def test_workers_that_no_node_can_hold_are_refused_with_what_there_is(nodes, cpus, gpus, told):
     with pytest.raises(StudyError) as raised:
         worker_places(nodes, cpus=cpus, gpus=gpus)
-    assert str(raised.value) == f"no node of the Ray cluster offers what a worker reserves {told}"
+    assert str(raised.value) == f"no node of the Ray cluster has what a worker needs {told}"
 
 
 @pytest.mark.slow
@@ -53,10 +53,10 @@ def test_an_executor_that_cannot_start_leaves_no_connection_behind(ray_cluster, 
     import ray
 
     context, options = Study.load(study_file()).context, {"address": ray_cluster.address}
-    with pytest.raises(StudyError, match=r"\(cpus=1, gpus=1\), but: cpus=1, gpus=0$"):
+    with pytest.raises(StudyError, match=r"\(cpus=1, gpus=1\); nodes have: cpus=1, gpus=0$"):
         make_executor("ray", context, device="cuda", options=options)
     assert not ray.is_initialized()
-    with pytest.raises(StudyError, match=r"\(cpus=2\), but: cpus=1$"):
+    with pytest.raises(StudyError, match=r"\(cpus=2\); nodes have: cpus=1$"):
         make_executor("ray", context, workers=2, device="cpu", options=options | {"cpus": 2})
     assert not ray.is_initialized()
 

@@ -107,7 +107,7 @@ def test_a_run_whose_worker_is_killed_goes_on_from_its_checkpoint_to_the_same_bi
     assert curve == list(undisturbed[:3])
     assert undisturbed[3] == 0
     assert 1 <= resumed < EPOCHS
-    assert any(line.endswith("; it is tried again") for line in seen)
+    assert any(line.endswith("; retrying") for line in seen)
     assert seen[-1].endswith(f", resumed after epoch {resumed}")
     assert not (tmp_path / ".netspace-checkpoints").exists()
 

@@ -103,7 +103,7 @@ def test_workers_that_can_train_nothing_end_the_driver_with_the_reason_and_cost_
 
     record, executor = plan(store), Scripted(answer)
     before = store.runs(record.id)
-    with pytest.raises(StudyError, match=r"^the workers can train nothing: images: no such file or folder$"):
+    with pytest.raises(StudyError, match=r"^no worker can train: images: no such file or folder$"):
         run_study(record, store, executor, attempts=1)
     assert executor.closed
     assert len(executor.submitted) <= 4 + 3 + executor.capacity
@@ -350,7 +350,7 @@ def test_a_full_disk_ends_the_driver_with_one_line_and_the_same_command_goes_on_
         return Finished(run_id=job.run_id, outcome=outcome)
 
     record, executor = plan(store), Scripted(answer, capacity=1)
-    with pytest.raises(StoreError, match="the disk is full, nothing was recorded; free some space") as caught:
+    with pytest.raises(StoreError, match="the disk is full, so nothing was recorded; free some space") as caught:
         run_study(record, store, executor)
     assert "\n" not in str(caught.value)
     assert executor.closed
@@ -439,7 +439,7 @@ def test_a_store_that_becomes_read_only_ends_the_driver_with_one_line_and_the_sa
         return finished(job)
 
     record, executor = plan(store), Scripted(answer, capacity=1)
-    with pytest.raises(StoreError, match=r"runs\.db: it is read-only; copy it to a folder you may write to") as caught:
+    with pytest.raises(StoreError, match=r"runs\.db: the store is read-only; copy it to a writable folder") as caught:
         run_study(record, store, executor)
     assert "\n" not in str(caught.value)
     assert executor.closed

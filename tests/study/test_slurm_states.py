@@ -151,7 +151,7 @@ def test_a_run_that_comes_no_further_in_a_whole_time_limit_is_a_failure(
     (event,) = executor.wait(5)
     assert isinstance(event, Failed)
     assert event.run_id == 4
-    limit = "the run comes no further within the time limit of 60 minutes and leaves no checkpoint"
+    limit = "the run makes no progress within the time limit of 60 minutes and wrote no checkpoint"
     assert event.message.startswith(f"{limit}; raise it: --option time")
 
 
@@ -246,7 +246,7 @@ def test_a_shared_folder_that_is_full_ends_the_study_with_a_line(executor, box, 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(StudyError) as raised:
         executor.wait(1)
-    assert str(raised.value) == f"{box.folder}: the shared folder fails (No space left on device)"
+    assert str(raised.value) == f"{box.folder}: cannot use the shared folder (No space left on device)"
 
 
 class ABox(Mailbox):

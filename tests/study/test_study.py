@@ -56,7 +56,7 @@ def test_spaces_can_be_files_beside_the_study_or_written_in_place(study_file, tm
 
 
 def test_two_spaces_of_one_name_are_refused(study_file):
-    with pytest.raises(StudyError, match="two spaces are called 'RegNetX'"):
+    with pytest.raises(StudyError, match="two spaces are named 'RegNetX'"):
         Study.load(study_file(spaces=["RegNetX", {"name": "RegNetX", "base": "RegNetY"}])).plan()
 
 
@@ -76,7 +76,7 @@ def test_a_study_that_changed_is_refused_with_what_changed(study_file, tmp_path,
     with Store.open(tmp_path / "s.db") as store:
         started = Study.load(study_file()).open(store)
         with pytest.raises(
-            StudyError, match=f"study 'small' was started with .*{what}.*Results are not mixed"
+            StudyError, match=f"study 'small' was started with .*{what}.*Results must not be mixed"
         ) as caught:
             Study.load(study_file(**changes)).open(store)
         assert "\n" not in str(caught.value)
@@ -130,7 +130,7 @@ def test_a_study_does_not_go_on_with_other_training_images(study_file, images, t
         (images / "no" / "0.png").write_bytes((images / "yes" / "0.png").read_bytes())
         changed = Study.load(file)
         assert changed.data.split_digest == study.data.split_digest
-        with pytest.raises(StudyError, match=r"was started with train_digest = '\w+' \(now '\w+'\)\. Results are not"):
+        with pytest.raises(StudyError, match=r"was started with train_digest = '\w+' \(now '\w+'\)\. Results must not"):
             changed.open(store)
         assert changed.open(older) == started
 
@@ -148,7 +148,7 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_trained(study_
     with Store.open(tmp_path / "s.db") as store:
         record = study.open(store)
         planned = store.runs(record.id)
-        with pytest.raises(TrainingError, match=f"^device '{device}' cannot be used "):
+        with pytest.raises(TrainingError, match=f"^cannot use the device '{device}' "):
             study.run(store, device=device)
         assert store.runs(record.id) == planned
 

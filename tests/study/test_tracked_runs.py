@@ -133,7 +133,7 @@ def test_a_tracker_that_fails_is_left_out_and_what_it_missed_is_sent_next_time(
         with StudyTracking(["failing", "notebook"], tmp_path / "tracking", store, "study"):
             pass
     assert [str(warning.message) for warning in told] == [
-        "tracker 'failing' failed and is left out from here on (no such host)"
+        "tracker 'failing' failed and is no longer used (no such host)"
     ]
     assert Failing.times == 1, "it is not tried for every run"
     assert set(pages) == {"A-0", "A-1"}, "the other one goes on"

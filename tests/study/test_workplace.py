@@ -52,7 +52,7 @@ def events(study, width: int, mebibytes: int) -> list[list[str]]:
 @pytest.mark.parametrize(
     ("width", "mebibytes", "reason"),
     [
-        (256, 100, "out of memory on cpu with 256 images at a time (batch_size=256, accumulate=1)"),
+        (256, 100, "out of memory on cpu with 256 images per step (batch_size=256, accumulate=1)"),
         (8192, 500, "out of memory: RuntimeError: "),  # the weights alone do not fit: a convolution has 2.25 GiB
     ],
 )
@@ -119,7 +119,7 @@ def test_images_that_changed_while_the_study_runs_are_not_trained_on(study, imag
 def test_a_device_that_is_not_there_is_no_fault_of_the_run(study):
     event = Workplace(study.context, "gpu").execute(jobs(study)[0])
     assert isinstance(event, Unfit)
-    assert event.message.startswith("device 'gpu' cannot be used (")
+    assert event.message.startswith("cannot use the device 'gpu' (")
 
 
 @pytest.mark.slow
@@ -127,7 +127,7 @@ def test_a_study_whose_images_are_away_is_spared_until_they_are_back(study, imag
     with Store.open(tmp_path / "study.db") as store:
         record, _ = study.open(store), study.context  # the driver has seen them
         images.rename(tmp_path / "away")
-        with pytest.raises(StudyError, match=r"the workers can train nothing: .*images: no such file or folder"):
+        with pytest.raises(StudyError, match=r"no worker can train: .*images: no such file or folder"):
             study.run(store, workers=2, device="cpu")
         assert [(run.status, run.attempts) for run in store.runs(record.id)] == [("planned", 0)] * 2
         (tmp_path / "away").rename(images)

@@ -121,7 +121,7 @@ def test_a_finished_training_is_not_repeated(finished):
 def test_a_checkpoint_of_another_training_is_refused_with_what_differs(finished, changes, message):
     recipe = RECIPE.model_copy(update={"epochs": changes.get("epochs", 1)})
     data = load_data(changes.get("data", DATA))
-    with pytest.raises(TrainingError, match=f"checkpoint of another training: {message}") as caught:
+    with pytest.raises(TrainingError, match=f"checkpoint belongs to another training: {message}") as caught:
         train(network(changes.get("width", 8)), data, recipe, seed=changes.get("seed", 5), resume_from=finished)
     assert "\n" not in str(caught.value)
 
@@ -198,7 +198,7 @@ def test_a_resumed_training_that_runs_out_of_memory_again_halves_what_it_resumed
 def test_a_damaged_checkpoint_is_refused(finished, tmp_path):
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(finished.read_bytes()[:500])
-    with pytest.raises(TrainingError, match=r"checkpoint\.pt: is not a readable checkpoint") as caught:
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt: cannot read the checkpoint") as caught:
         train(network(), load_data(DATA), RECIPE, seed=5, resume_from=path)
     assert "\n" not in str(caught.value)
 
@@ -212,7 +212,7 @@ def test_a_checkpoint_with_a_flipped_bit_is_refused(finished, tmp_path):
     path, content = tmp_path / "checkpoint.pt", bytearray(finished.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(TrainingError, match="is not a readable checkpoint"):
+    with pytest.raises(TrainingError, match="cannot read the checkpoint"):
         train(network(), load_data(DATA), RECIPE.model_copy(update={"epochs": 1}), seed=5, resume_from=path)
 
 
@@ -265,7 +265,7 @@ def test_a_checkpoint_that_is_not_needed_and_cannot_be_used_is_thrown_away(whole
 
 def test_a_checkpoint_that_is_not_needed_and_cannot_be_written_is_left_out(whole, tmp_path):
     nowhere = tmp_path / "missing" / "checkpoint.pt"
-    with pytest.raises(TrainingError, match=r"the checkpoint cannot be written \(No such file or directory\)"):
+    with pytest.raises(TrainingError, match=r"cannot write the checkpoint \(No such file or directory\)"):
         train(network(), load_data(DATA), SHORT, seed=5, resume_from=nowhere)
     result = train(network(), load_data(DATA), SHORT, seed=5, resume_from=nowhere, checkpoint_needed=False)
     assert losses(result) == losses(whole)
@@ -299,7 +299,7 @@ def test_a_disk_that_is_full_is_told_in_a_line_and_leaves_the_last_checkpoint(tm
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
 
     try:
-        with pytest.raises(TrainingError, match=r"checkpoint\.pt: the checkpoint cannot be written") as caught:
+        with pytest.raises(TrainingError, match=r"checkpoint\.pt: cannot write the checkpoint") as caught:
             train(network(), load_data(DATA), SHORT, seed=5, resume_from=path, on_epoch=limit)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

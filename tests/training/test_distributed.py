@@ -108,7 +108,9 @@ def test_a_batch_that_cannot_be_shared_equally_is_refused(monkeypatch):
 
 def test_batches_are_halved_in_one_process_alone(monkeypatch):
     monkeypatch.setattr("netspace.training.loop.processes", lambda: 2)
-    with pytest.raises(TrainingError, match="halve_batch works in one process, there are 2: set the recipe's accum"):
+    with pytest.raises(
+        TrainingError, match="halve_batch works in one process only, but there are 2: set the recipe's accum"
+    ):
         train(torch.nn.Flatten(), load_data(DataSpec(train=128, validation=301)), Recipe(), halve_batch=True)
 
 

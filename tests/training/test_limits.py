@@ -24,8 +24,8 @@ def network(**changes):
 @pytest.mark.parametrize(
     ("changes", "resolution", "message"),
     [
-        ({"in_channels": 3}, None, "the network takes 3 channels, the images have 1"),
-        ({"num_classes": 7}, None, r"tells 7 classes apart, the labels are 0 \.\. 9"),
+        ({"in_channels": 3}, None, "the network expects 3 channels, but the images have 1"),
+        ({"num_classes": 7}, None, r"has 7 outputs, but labels go up to 9"),
         ({}, 8, "resolution 8 is too small for the network's total stride of 16: valid: 9 or more"),
     ],
 )
@@ -40,7 +40,7 @@ def test_the_least_resolution_that_is_named_as_valid_is():
 
 
 def test_a_device_that_is_not_there_is_refused_in_one_line():
-    with pytest.raises(TrainingError, match="device 'cuda:77' cannot be used") as caught:
+    with pytest.raises(TrainingError, match="cannot use the device 'cuda:77'") as caught:
         train(network(), load_data(DataSpec(train=128, validation=64)), RECIPE, device="cuda:77")
     assert "\n" not in str(caught.value)
 
@@ -59,7 +59,7 @@ class Hungry(nn.Module):
 
 
 def test_out_of_memory_names_the_batch_that_was_tried():
-    with pytest.raises(TrainingError, match=r"out of memory on cpu with 64 images at a time \(batch_size=64"):
+    with pytest.raises(TrainingError, match=r"out of memory on cpu with 64 images per step \(batch_size=64"):
         train(Hungry(), load_data(DataSpec(train=128, validation=64)), RECIPE)
 
 
@@ -99,7 +99,7 @@ def test_batches_are_halved_no_further_than_to_two_images():
             raise torch.OutOfMemoryError("no more")
 
     sizes: list[int] = []
-    with pytest.raises(TrainingError, match=r"with 4 images at a time \(batch_size=64, accumulate=2\)"):
+    with pytest.raises(TrainingError, match=r"with 4 images per step \(batch_size=64, accumulate=2\)"):
         train(Insatiable(), load_data(DataSpec(train=7, validation=64)), RECIPE, halve_batch=True)
     assert sizes == [7, 4]
 

@@ -99,7 +99,7 @@ def scale(
         for number, ratio in enumerate(ratios, start=1):
             if not is_whole_ratio(ratio):
                 raise ConfigError(
-                    "a network is scaled only where every bottleneck ratio is whole or 1 / whole, "
+                    "a network can be scaled only if every bottleneck ratio is whole or 1 / whole, "
                     f"got {ratio:g} in stage {number}"
                 )
         groups = [_rounded_group(stage.group_width * by.group_width) for stage in config.stages]

@@ -226,7 +226,7 @@ def _check_end(network: AnyNet | Mapping[str, Tensor], target: Layout) -> None:
         wrong = "head.act" in getattr(network, "_metadata", {}) and target.head_activation is False
     if wrong:
         raise WeightsError(
-            f"the networks of '{target.name}' have {'an' if target.head_activation else 'no'} activation before the "
+            f"'{target.name}' networks have {'an' if target.head_activation else 'no'} activation before the "
             f"pooling, unlike this one, and would give other outputs; head_activation="
             f"{str(target.head_activation).lower()} in the configuration builds such a network"
         )

@@ -29,7 +29,7 @@ def count_by_hooks(model: nn.Module, resolution: int = 224) -> Complexity:
     """
     first = next((module for module in model.modules() if isinstance(module, nn.Conv2d)), None)
     if first is None:
-        raise ValueError(f"{type(model).__name__} has no convolution to tell its input channels from")
+        raise ValueError(f"{type(model).__name__} has no convolution that shows its number of input channels")
     flops = activations = 0
 
     def count(module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> None:

@@ -164,7 +164,7 @@ def _file(source: Path | str, name: str, revision: str | None) -> Path:
         return _downloaded(str(source), name, revision)
     path = Path(source) / name
     if not path.is_file():
-        raise WeightsError(f"{source}: is not a package (it has no {name}); netspace train writes one")
+        raise WeightsError(f"{source}: not a package (there is no {name}); `netspace train` writes one")
     return path
 
 

@@ -80,7 +80,9 @@ def predict(
     """
     transform = model.transform
     if transform is None or model.package is None:
-        raise WeightsError("the network is of no package: nothing says how it is shown images, or what it tells apart")
+        raise WeightsError(
+            "the network did not come from a package, so its image preparation and class names are unknown"
+        )
     model.to(device).eval()
     batches = [files[start : start + batch_size] for start in range(0, len(files), batch_size)]
     with ThreadPoolExecutor(_READERS) as readers, accelerated(model), torch.inference_mode():

@@ -80,8 +80,8 @@ def _content(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         if "GLOBAL" in str(error):  # a name outside torch's list of what tensors need, and ours
             raise WeightsError(
-                f"{path}: holds Python objects beside tensors, which loading would run as code; refused. "
-                "Save the state dict alone, with torch.save(model.state_dict(), ...) or safetensors"
+                f"{path}: contains Python objects besides tensors, which would run as code; refused. "
+                "Save only the state dict, with torch.save(model.state_dict(), ...) or safetensors"
             ) from None
         raise _damaged(path) from None
     except Exception:  # a damaged file can break its reader anywhere: struct.error, EOFError, IndexError, ...

@@ -186,7 +186,7 @@ def _short(value: Any) -> str:
 
 def _verdicts(tables: StudyTables) -> str:
     if not tables.verdicts:
-        return '<p class="lead">One space: there is nothing to compare it with.</p>'
+        return '<p class="lead">There is only one space, so there is nothing to compare.</p>'
     parts = []
     for verdict in tables.verdicts:
         mark = _MARKS.get(verdict.verdict, "equivalent")
@@ -223,7 +223,7 @@ def _claims(tables: StudyTables) -> str:
 
 def _best(tables: StudyTables) -> str:
     if tables.best.empty:
-        return '<p class="lead">No network was trained to its end.</p>'
+        return '<p class="lead">No network has finished training.</p>'
     rows = []
     for place, row in enumerate(tables.best.to_dict("records"), start=1):
         yaml = f"yaml-{place}"
@@ -249,7 +249,7 @@ def _best(tables: StudyTables) -> str:
 
 def _ranges(tables: StudyTables) -> str:
     if tables.ranges.empty:
-        return '<p class="lead">Best ranges need 8 networks of a space that ended with different errors.</p>'
+        return '<p class="lead">Best ranges need at least 8 finished networks of a space, with different errors.</p>'
     head = ["property", "from", "likely best", "to", "p of the width"]
     parts = []
     for space, found in tables.ranges.groupby("space", sort=False):
@@ -260,7 +260,7 @@ def _ranges(tables: StudyTables) -> str:
 
 def _figures(pictures: Sequence[Picture]) -> str:
     if not pictures:
-        return '<p class="lead">No figure was drawn.</p>'
+        return '<p class="lead">There are no figures.</p>'
     parts = []
     for picture in pictures:
         source = f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"

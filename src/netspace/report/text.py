@@ -41,7 +41,7 @@ def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
     """Return the report as Markdown: verdicts, tables, and links to `pictures` (paths relative to the text)."""
     parts = [f"# {_escaped(tables.study.name)}", f"**{_escaped(tables.standing.state)}**", "## Verdicts"]
     if not tables.verdicts:
-        parts.append("One space: there is nothing to compare it with.")
+        parts.append("There is only one space, so there is nothing to compare.")
     for verdict in tables.verdicts:
         sentence, *notes = map(_escaped, verdict.lines)
         parts.append(f"- {sentence}" + (f" ({'; '.join(notes)})" if notes else ""))

@@ -84,7 +84,7 @@ def write_report(
         return _write(tables, folder, formats, root)
     except OSError as error:
         where = error.filename or folder
-        raise StudyError(f"{where}: the report cannot be written there ({first_line(error)})") from error
+        raise StudyError(f"{where}: cannot write the report ({first_line(error)})") from error
 
 
 def _write(tables: StudyTables, folder: Path, formats: Sequence[str], root: Path | None) -> list[Path]:
@@ -139,7 +139,7 @@ def figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
     if len(curves := chosen_curves(runs, tables.curves)):
         yield "curves", "Training curves of each space's best, median and worst network.", curves_figure(curves)
     if len(front := front_table(runs)):
-        caption = "Error against cost, with the networks that no other one beats in both."
+        caption = "Error against cost; highlighted networks are not beaten by any other in both."
         yield "front", caption, front_figure(front, _baselines(tables), spaces=tables.spaces)
         caption = "Params and activations against flops, with the paper's laws fitted to the best quarter."
         yield "complexity", caption, complexity_figure(runs, complexity_fits(runs))

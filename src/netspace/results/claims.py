@@ -173,7 +173,7 @@ def _sequential(claim: Order | Equivalent, chain: SequentialChain | None) -> Fin
         return ("confirmed" if decision == "better" else "refuted"), evidence
     if decision == "equivalent" and margin is not None and margin <= claim.delta:
         return "confirmed", evidence
-    return "undecided", f"{evidence}; that says nothing about a margin of {claim.delta:g}"
+    return "undecided", f"{evidence}; this does not address a margin of {claim.delta:g}"
 
 
 def _order(
@@ -234,7 +234,7 @@ def _best_between(claim: BestBetween, space: str, values: Floats, errors: Floats
     found = best_range(values, errors)
     evidence = (
         f"the best of {found.n} models of {space} have {claim.property} from {found.low:g} to {found.high:g} "
-        f"(likely {found.median:g}); a range as narrow comes by chance with p = {found.width_p_value:.2g}"
+        f"(likely {found.median:g}); a range as narrow arises by chance with p = {found.width_p_value:.2g}"
     )
     if found.width_p_value > alpha:
         return "undecided", evidence
@@ -261,4 +261,4 @@ def _trend(claim: Trend, values: Floats, errors: Floats, alpha: float) -> Findin
 
 def _too_few(needed: int, *spaces: str, errors: Mapping[str, Floats]) -> str:
     have = " and ".join(f"{space} has {errors[space].size}" for space in spaces if errors[space].size < needed)
-    return f"{needed} models that ended are needed of each space, {have}"
+    return f"{needed} finished models of each space are needed, {have}"

@@ -109,7 +109,7 @@ def judge_claims(
     runs = store.frame(record.id)
     ended = runs[runs["status"].isin(FINAL)].drop(columns=list(BOOKKEEPING))
     if ended.empty:
-        raise StudyError(f"{store.where}: no run of study '{record.name}' has ended; there is nothing to judge by")
+        raise StudyError(f"{store.where}: no run of study '{record.name}' has ended, so no claim can be judged")
     spaces = list(runs["space"].unique())
     return judge(claims, ended, spaces=spaces, chain=chain, lenient=lenient, status="status", unit="percent")
 

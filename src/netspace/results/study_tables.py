@@ -97,14 +97,14 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
 
     Raises:
         UnknownNameError: the store holds no study of this name.
-        StudyError: no run of it has ended, or of some models only results are known.
+        StudyError: no run of it has ended, or some models have only results.
     """
     study, states = study_with_results(store, study_name)
     records = store.runs(study.id)
     if not all(run.config for run in records):
         raise StudyError(
-            f"{store.where}: a report draws networks, and of some imported models only results are known; "
-            f"netspace compare {shlex.join([store.where, '--study', study.name])} takes them"
+            f"{store.where}: a report draws networks, but some imported models have only results; "
+            f"use netspace compare {shlex.join([store.where, '--study', study.name])}"
         )
     runs = runs_table(records)
     configs = {run.id: run.config for run in records}

@@ -264,7 +264,7 @@ def _stopped(row: Verdict, chain: SequentialChain) -> Verdict:
         "better": f"{row.space} is better than {row.against}",
         "worse": f"{row.space} is worse than {row.against}",
         "equivalent": f"{row.space} and {row.against} are {equivalent}",
-        "continue": f"{row.space} and {row.against} are not decided yet",
+        "continue": f"{row.space} and {row.against} are undecided so far",
     }[found.decision]
     counted = f"{found.pairs} pairs in launch order ({found.wins} won, {found.losses} lost)"
     theta, (low, high) = found.theta, found.interval or (np.nan, np.nan)
@@ -362,5 +362,5 @@ def _unjudged(first: str, second: str, a: Floats, b: Floats) -> Verdict:
         n_against=len(a),
         failures=int(np.isinf(b).sum()),
         failures_against=int(np.isinf(a).sum()),
-        sentence=f"{second} and {first} are not judged: {few} models that ended, {MIN_MODELS} are needed.",
+        sentence=f"{second} and {first} are not compared: {few} models have ended, but {MIN_MODELS} are needed.",
     )

@@ -105,7 +105,9 @@ class SpaceDefinition:
             if isinstance(constraint, Tied):
                 self._check_name(constraint.source)
                 if constraint.source == constraint.parameter or constraint.source in self.ties:
-                    raise ConfigError(f"{self.name}: '{constraint.source}' is itself tied; tie to a drawn parameter")
+                    raise ConfigError(
+                        f"{self.name}: '{constraint.source}' is itself tied; tie to a parameter that is drawn"
+                    )
                 if self.ties[constraint.parameter] != constraint.source:
                     raise ConfigError(f"{self.name}: '{constraint.parameter}' is tied to more than one parameter")
             if isinstance(constraint, Where) and isinstance(constraint.condition, Expression):

@@ -130,11 +130,11 @@ def _note(space: SpaceDefinition) -> str:
     notes = []
     if space.kind == "regnet":
         notes.append(
-            f"settings that do not give {space.stages} stages are counted: "
+            f"settings that do not give {space.stages} stages are included: "
             f"an estimated {_share_with_stages(space):.1%} of the settings do"
         )
     if space.windows or space.conditions:
-        notes.append("settings that fail the windows and conditions are counted")
+        notes.append("settings outside the windows and conditions are included")
     return "; ".join(notes)
 
 

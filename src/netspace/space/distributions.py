@@ -65,7 +65,7 @@ class Distribution:
                 raise ConfigError(f"{short(foreign[0])} is not one of the values to restrict: {self.support()}")
             keep &= np.isin(self.values, np.asarray(values))
         if not keep.any():
-            raise ConfigError(f"the restriction leaves no value of {self.support()}")
+            raise ConfigError(f"the restriction excludes every value of {self.support()}")
         return choice(self.values[keep].tolist(), weights=self.probabilities[keep].tolist())
 
     def support(self) -> str:
@@ -175,7 +175,7 @@ def choice(values: Sequence[Number], weights: Sequence[float] | None = None) -> 
         if not one_each or not all(is_number(weight) and weight >= 0 for weight in weights):
             raise ConfigError(f"choice: weights must be one number >= 0 for each value, got {short(weights)}")
         if not sum(weights) > 0:
-            raise ConfigError(f"choice: one weight at least must be > 0, got {list(weights)}")
+            raise ConfigError(f"choice: at least one weight must be > 0, got {list(weights)}")
         spec["weights"] = list(weights)
     given = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
     order = np.argsort(np.asarray(values, dtype=np.float64))

@@ -65,7 +65,7 @@ class Expression:
         try:
             tree = ast.parse(text.strip(), mode="eval").body
             if not _is_condition(tree):
-                raise ConfigError(f"'{text}' is a number, not a condition: compare it with something")
+                raise ConfigError(f"'{text}' is a number, not a condition: compare it with a value")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             if isinstance(error, ConfigError):
                 raise
@@ -126,14 +126,14 @@ def _is_condition(node: ast.expr) -> bool:
 def _must_be_conditions(nodes: list[ast.expr]) -> bool:
     for node in nodes:
         if not _is_condition(node):
-            raise ConfigError(f"'{ast.unparse(node)}' is a number where a condition must stand")
+            raise ConfigError(f"'{ast.unparse(node)}' is a number, but a condition is expected here")
     return True
 
 
 def _must_be_numbers(nodes: list[ast.expr]) -> None:
     for node in nodes:
         if _is_condition(node):
-            raise ConfigError(f"'{ast.unparse(node)}' is a condition where a number must stand")
+            raise ConfigError(f"'{ast.unparse(node)}' is a condition, but a number is expected here")
 
 
 def _not_valid(node: ast.AST) -> ConfigError:

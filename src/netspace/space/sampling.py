@@ -71,7 +71,7 @@ def sample(
             raise ConfigError(f"{what} must be a whole number >= {least}, got {short(value)}")
     settings = math.prod(law.count for law in space.laws.values())
     if n > settings:
-        raise WindowError(f"{space.name} holds {settings} networks at most, {n} were asked for")
+        raise WindowError(f"{space.name} has at most {settings} networks, but {n} were requested")
 
     windows = space.windows + windows
     search = _Search(space, n, windows)

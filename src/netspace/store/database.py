@@ -27,12 +27,12 @@ _SQLITE_MAGIC = b"SQLite format 3\0"
 _ADVISORY_LOCK = 0x6E_65_74_73  # "nets": one key for everything that must not run twice at once on PostgreSQL
 
 _ADVICE = {
-    "readonly database": "it is read-only; copy it to a folder you may write to, or name another store",
-    "unable to open database file": "it cannot be opened for writing; name a store in a folder you may write to",
-    "disk is full": "the disk is full, nothing was recorded; free some space and run the same command again",
-    "No space left": "the disk is full, nothing was recorded; free some space and run the same command again",
-    "is locked": f"another process kept it locked for {BUSY_SECONDS:.0f} s; end that process or try again",
-    "file is not a database": "it is not an SQLite database; name another store",
+    "readonly database": "the store is read-only; copy it to a writable folder, or choose another store",
+    "unable to open database file": "cannot open the store for writing; choose a store in a writable folder",
+    "disk is full": "the disk is full, so nothing was recorded; free some space and run the same command again",
+    "No space left": "the disk is full, so nothing was recorded; free some space and run the same command again",
+    "is locked": f"another process has locked the store for {BUSY_SECONDS:.0f} s; end that process or try again",
+    "file is not a database": "this is not an SQLite database; choose another store",
     "malformed": "the SQLite database is damaged; restore it from a copy (`sqlite3 FILE .recover` reads what is left)",
 }
 
@@ -78,12 +78,12 @@ class Database:
             if create:
                 path.parent.mkdir(parents=True, exist_ok=True)
             elif not path.exists():
-                raise StoreError(f"{path}: no such store; `netspace run` makes one")
+                raise StoreError(f"{path}: no such store; `netspace run` creates one")
             if path.exists() and _first_bytes(path) not in (b"", _SQLITE_MAGIC):
-                raise StoreError(f"{path}: it is not an SQLite database; name another store")
+                raise StoreError(f"{path}: this is not an SQLite database; choose another store")
         except OSError as error:
             reason = first_line(error)
-            raise StoreError(f"{path}: cannot be opened as a store ({reason}); name a file you may write to") from error
+            raise StoreError(f"{path}: cannot open the file as a store ({reason}); choose a writable file") from error
         path = path.absolute()
         engine = create_engine(
             URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS}, json_serializer=_to_json
@@ -121,7 +121,7 @@ class Database:
                     insert(meta).values(schema_version=SCHEMA_VERSION, netspace_version=__version__, created=Now())
                 )
             elif not tables:
-                raise StoreError(f"{self.where}: it holds no store yet; `netspace run` makes one")
+                raise StoreError(f"{self.where}: there is no store in it yet; `netspace run` creates one")
             else:
                 is_ours = "meta" in tables and "schema_version" in {c["name"] for c in inspector.get_columns("meta")}
                 self._check_version(connection if is_ours else None)
@@ -132,18 +132,18 @@ class Database:
     def _check_version(self, connection: Connection | None) -> None:
         row = connection.execute(select(meta.c.schema_version, meta.c.netspace_version)).first() if connection else None
         if row is None:
-            raise StoreError(f"{self.where}: it holds other tables than a netspace store; name another store")
+            raise StoreError(f"{self.where}: its tables are not those of a netspace store; choose another store")
         if row.schema_version != SCHEMA_VERSION:
             writer = f"netspace=={row.netspace_version}"
             remedy = (
                 f"upgrade: uv pip install '{writer}'"
                 if row.schema_version > SCHEMA_VERSION
-                else f"take its results over: uvx --from '{writer}' netspace export STUDY.yaml -o results.csv, "
-                "then netspace import results.csv --name NAME"
+                else f"move its results: uvx --from '{writer}' netspace export STUDY.yaml -o results.csv, "
+                "then netspace import results.csv --study NAME"
             )
             raise StoreError(
-                f"{self.where}: its schema has version {row.schema_version}, written by {writer}, and this netspace "
-                f"({__version__}) has {SCHEMA_VERSION}; {remedy}; or name another store"
+                f"{self.where}: its schema is version {row.schema_version}, written by {writer}, but this netspace "
+                f"({__version__}) uses {SCHEMA_VERSION}; {remedy}; or choose another store"
             )
 
     def _use_write_ahead_log(self) -> None:

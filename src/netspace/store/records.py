@@ -73,7 +73,7 @@ class Outcome:
     def __post_init__(self) -> None:
         if self.status not in ("done", "diverged"):
             raise StoreError(
-                f"an outcome is 'done' or 'diverged', got {short(self.status)}; a failure goes through fail()"
+                f"an outcome must be 'done' or 'diverged', got {short(self.status)}; use fail() for a failure"
             )
         if self.status == "done":
             if self.error is None or not (math.isfinite(self.error) and 0 <= self.error <= 100):

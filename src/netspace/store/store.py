@@ -149,7 +149,7 @@ class Store:
         """
         with self._database.write(alone=True) as connection:
             if connection.execute(select(studies.c.id).where(studies.c.name == name)).first() is not None:
-                raise StudyError(f"{self.where}: it holds a study '{name}' already; give the new one another name")
+                raise StudyError(f"{self.where}: it already holds a study '{name}'; choose another name")
             values = {"name": name, "spec": spec, "digest": digest, "created": Now()}
             study = StudyRecord(**connection.execute(insert(studies).values(values).returning(studies)).one()._mapping)
             for result in results:

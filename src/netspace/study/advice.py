@@ -139,7 +139,9 @@ def next_study(study: Path, advice: SpaceAdvice, target: Path) -> str:
         StudyError: the advice proposes nothing, so that there is nothing to study.
     """
     if not advice.next:
-        raise StudyError(f"{study}: nothing is advised for {advice.space.name}, so there is no next study to write")
+        raise StudyError(
+            f"{study}: no restriction of {advice.space.name} is advised, so there is no next study to write"
+        )
     document: dict[str, Any] = dict(read_yaml(study))
     names = [space.name for space in Study.load(study).declared_spaces]
     entry = document["spaces"][names.index(advice.space.name)]

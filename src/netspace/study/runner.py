@@ -205,9 +205,9 @@ class _Driver:
                 self._attempt_over(event.run_id, name, message, "lost")
             case Unfit(message=message):
                 _patiently(self._store.release, event.run_id, self._worker)
-                self._last = f"{name}: {message}; it is tried again"
+                self._last = f"{name}: {message}; retrying"
                 if self._unfit + 1 >= MAX_UNFIT:
-                    raise StudyError(f"the workers can train nothing: {message}")
+                    raise StudyError(f"no worker can train: {message}")
         self._unfit = self._unfit + 1 if isinstance(event, Unfit) else 0
         # only now: what the store refused is put back
         self._in_hand.pop(event.run_id, None)
@@ -217,8 +217,8 @@ class _Driver:
         if now == status:
             self._at_end(run_id)
         reason = first_line(message, status)
-        end = {"planned": "; it is tried again", status: f"; given up as {status}"}
-        self._last = f"{name}: {reason}" + end.get(now or "", "; another driver has it")
+        end = {"planned": "; retrying", status: f"; given up as {status}"}
+        self._last = f"{name}: {reason}" + end.get(now or "", "; another driver has taken it")
 
     def _at_end(self, run_id: int) -> None:
         if self._checkpoints is not None:

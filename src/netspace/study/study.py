@@ -109,7 +109,7 @@ class Study:
         spaces = tuple(self._space(entry) for entry in self.spec.spaces)
         names = [space.name for space in spaces]
         if twice := next((name for name in names if names.count(name) > 1), None):
-            raise StudyError(f"study '{self.spec.name}': two spaces are called '{twice}'; give one another name")
+            raise StudyError(f"study '{self.spec.name}': two spaces are named '{twice}'; rename one")
         return spaces
 
     @cached_property
@@ -304,7 +304,7 @@ class Study:
         more = f" (and {len(changed) - 3} more)" if len(changed) > 3 else ""
         raise StudyError(
             f"{where}: study '{self.spec.name}' was started with {'; '.join(changed[:3])}{more}. "
-            f"Results are not mixed: restore the file, or give the changed study another name"
+            f"Results must not be mixed: restore the file, or give the changed study another name"
         )
 
     def _seed(self, space: str, index: int | None = None) -> int:

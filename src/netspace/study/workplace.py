@@ -51,7 +51,7 @@ class Workplace:
             if context.images not in (None, identity(data)):
                 raise DataError(
                     f"{context.data.source}: the images have changed since the study was started on them, and results "
-                    f"are not mixed: restore them, or give the study another name"
+                    f"must not be mixed: restore them, or give the study another name"
                 )
             self._data = data
         return self._data

@@ -54,7 +54,7 @@ def written_to(place: Path) -> Iterator[None]:
     except OSError as error:
         reason = first_line(error)
         raise DataError(
-            f"{place}: cannot be written ({reason}); ${CACHE_VARIABLE} may name another cache folder"
+            f"{place}: cannot write to the cache ({reason}); set ${CACHE_VARIABLE} to another folder"
         ) from None
 
 

@@ -99,7 +99,7 @@ def save(path: Path, state: State, about: dict[str, Any]) -> None:
     except (OSError, RuntimeError) as error:  # torch wraps what the disk says while it writes
         with suppress(OSError):
             scratch.unlink(missing_ok=True)
-        raise TrainingError(f"{path}: the checkpoint cannot be written ({first_line(error)})") from None
+        raise TrainingError(f"{path}: cannot write the checkpoint ({first_line(error)})") from None
 
 
 def load(path: Path, about: dict[str, Any]) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def load(path: Path, about: dict[str, Any]) -> dict[str, Any]:
     before["recipe"] = plain(Recipe().resolved()) | before["recipe"]
     if difference := next(differences(before, about), None):
         raise TrainingError(
-            f"{path}: is a checkpoint of another training: {difference}; "
+            f"{path}: the checkpoint belongs to another training: {difference}; "
             f"give what it was started with, or another folder"
         )
     return content
@@ -132,7 +132,7 @@ def apply(path: Path, content: dict[str, Any], state: State) -> None:
         _apply(content, state)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         _apply(untouched, state)
-        raise TrainingError(f"{path}: is not a readable checkpoint ({first_line(error)})") from None
+        raise TrainingError(f"{path}: cannot read the checkpoint ({first_line(error)})") from None
 
 
 class Keeper:
@@ -230,7 +230,7 @@ def _read(path: Path) -> dict[str, Any]:
                 raise ValueError(f"{damaged} is damaged")
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        raise TrainingError(f"{path}: is not a readable checkpoint ({first_line(error)})") from None
+        raise TrainingError(f"{path}: cannot read the checkpoint ({first_line(error)})") from None
     if not isinstance(content, dict) or content.get("layout") != _LAYOUT:
-        raise TrainingError(f"{path}: is not a checkpoint of this version of netspace")
+        raise TrainingError(f"{path}: the checkpoint is not of this version of netspace")
     return content

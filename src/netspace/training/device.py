@@ -29,7 +29,7 @@ def usable_device(device: str | torch.device) -> torch.device:
         torch.empty(1, device=found)
     except (RuntimeError, AssertionError) as error:
         # torch explains what a device raises in the lines after the first
-        reason = f"device '{device}' cannot be used ({first_line(error)})"
+        reason = f"cannot use the device '{device}' ({first_line(error)})"
         raise TrainingError(f"out of memory: {reason}" if is_out_of_memory(error) else reason) from None
     return found
 

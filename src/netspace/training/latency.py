@@ -266,5 +266,5 @@ def _explanation(space: DesignSpace, n: int, latency: Latency, inside: list[int]
     low, median, high = np.quantile(seen, [0, 0.5, 1])
     return (
         f"found {len(inside)} of {n} networks of {space.name} with {latency}: {len(seen)} were timed, "
-        f"their latencies are {low:.3g} to {high:.3g} ms, median {median:.3g}"
+        f"with latencies from {low:.3g} to {high:.3g} ms, median {median:.3g}"
     )

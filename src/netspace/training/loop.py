@@ -86,7 +86,7 @@ def train(
         batches_must_divide(recipe, data)
         if halve_batch and processes() > 1:
             raise TrainingError(
-                f"halve_batch works in one process, there are {processes()}: set the recipe's accumulate"
+                f"halve_batch works in one process only, but there are {processes()}: set the recipe's accumulate"
             )
         untrained = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
         accumulate = recipe.accumulate
@@ -100,7 +100,7 @@ def train(
             batch = min(recipe.batch_size, len(data.train_labels))
             if not halve_batch or batch < 4 * accumulate:
                 raise TrainingError(
-                    f"out of memory on {place} with {-(-batch // (accumulate * processes()))} images at a time "
+                    f"out of memory on {place} with {-(-batch // (accumulate * processes()))} images per step "
                     f"(batch_size={recipe.batch_size}, accumulate={accumulate})"
                 )
             accumulate *= 2

@@ -66,7 +66,7 @@ def _from_timm(name: str, groups: list[dict[str, Any]], recipe: Recipe) -> optim
 
     info = get_optimizer_info(name)
     if info.second_order:
-        raise ConfigError(f"optimizer '{name}': needs second derivatives, which the training loop does not take")
+        raise ConfigError(f"optimizer '{name}': needs second derivatives, which the training loop does not compute")
     options: dict[str, Any] = {"betas": (recipe.momentum, 0.999)} if info.has_betas and info.num_betas == 2 else {}
     try:
         made: optim.Optimizer = create_optimizer_v2(
@@ -74,7 +74,7 @@ def _from_timm(name: str, groups: list[dict[str, Any]], recipe: Recipe) -> optim
         )
     except (ImportError, AssertionError, RuntimeError, TypeError, ValueError) as error:
         reason = first_line(error)
-        raise ConfigError(f"optimizer '{name}': timm cannot make it here ({reason})") from None
+        raise ConfigError(f"optimizer '{name}': timm cannot create it ({reason})") from None
     return made
 
 

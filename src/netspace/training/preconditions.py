@@ -21,11 +21,9 @@ def must_fit(model: nn.Module, data: ImageData) -> None:
     if config is None:
         return
     if config.in_channels != data.channels:
-        raise TrainingError(f"the network takes {config.in_channels} channels, the images have {data.channels}")
+        raise TrainingError(f"the network expects {config.in_channels} channels, but the images have {data.channels}")
     if config.num_classes < data.num_classes:
-        raise TrainingError(
-            f"the network tells {config.num_classes} classes apart, the labels are 0 .. {data.num_classes - 1}"
-        )
+        raise TrainingError(f"the network has {config.num_classes} outputs, but labels go up to {data.num_classes - 1}")
     if 2 * data.resolution <= config.total_stride:
         raise TrainingError(
             f"resolution {data.resolution} is too small for the network's total stride of {config.total_stride}: "

@@ -74,8 +74,8 @@ def time_network(
     """
     if "training_step" in actions and not can_train_on(config, conditions):
         raise TrainingError(
-            f"a training step needs more than one image of {conditions.resolution} pixels at a time: "
-            f"the network makes one pixel of each, which leaves batch norm nothing to normalise by"
+            f"a training step needs a batch of more than one image of {conditions.resolution} pixels: "
+            f"the network reduces each to one pixel, so batch norm has nothing to normalise by"
         )
     place = usable_device(device)
     model = build(config, seed=0).to(place)
@@ -94,7 +94,7 @@ def time_network(
         if not is_out_of_memory(error):
             raise
         raise TrainingError(
-            f"out of memory on {device} with {conditions.batch_size} images of {size} pixels at a time"
+            f"out of memory on {device} with {conditions.batch_size} images of {size} pixels per batch"
         ) from None
     return {
         "network": config.digest,

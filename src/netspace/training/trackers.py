@@ -173,7 +173,7 @@ class Trackers:
 
 def _warn(name: str, error: Exception) -> None:
     reason = first_line(error)
-    warnings.warn(f"tracker '{name}' failed and is left out from here on ({reason})", stacklevel=3)
+    warnings.warn(f"tracker '{name}' failed and is no longer used ({reason})", stacklevel=3)
 
 
 def _values(epoch: Epoch) -> dict[str, float]:

@@ -185,7 +185,7 @@ class TrainingFolder:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             raise TrainingError(
-                f"{folder}: holds no training (no readable {_SETTINGS}); make one: netspace train"
+                f"{folder}: no training found (no readable {_SETTINGS}); start one with `netspace train`"
             ) from None
         trained_on = content.get("trained_on")
         return cls(

@@ -303,7 +303,7 @@ def test_a_data_set_of_torchvision_is_read_from_its_own_files(tmp_path):
 
 
 def test_a_data_set_of_torchvision_that_is_not_there_is_told_in_one_line(tmp_path):
-    with pytest.raises(DataError, match=r"torchvision:MNIST:.*: torchvision cannot read it") as caught:
+    with pytest.raises(DataError, match=r"torchvision:MNIST:.*: torchvision cannot read the data set") as caught:
         load_data(DataSpec(source=f"torchvision:MNIST:{tmp_path}"))
     assert "\n" not in str(caught.value)
     with pytest.raises(UnknownNameError, match=r"unknown data set of torchvision 'MNITS' \(did you mean 'MNIST'"):
@@ -414,7 +414,9 @@ def test_grey_images_among_colour_ones_become_colour_even_where_they_come_first(
 def test_a_colour_image_that_turns_up_among_grey_ones_is_refused_unless_channels_are_given(tmp_path):
     images = [png(value % 250, mode="RGB" if value == 100 else "L") for value in range(200)]
     path = parquet(tmp_path / "t.parquet", [i % 2 for i in range(200)], images)
-    with pytest.raises(DataError, match=r"image row 100 is in colour \(RGB\), others are grey: set channels to 1 or 3"):
+    with pytest.raises(
+        DataError, match=r"image row 100 is in colour \(RGB\), but others are grey: set channels to 1 or 3"
+    ):
         load_data(DataSpec(source=str(path)))
     for channels in (1, 3):
         assert load_data(DataSpec(source=str(path), channels=channels)).channels == channels
@@ -469,7 +471,7 @@ def test_a_column_that_is_not_there_is_refused_with_the_ones_that_are(tmp_path):
 
 
 def test_images_that_are_not_square_need_a_resolution(tmp_path):
-    with pytest.raises(DataError, match=r"not square \(12 x 8\): give a resolution"):
+    with pytest.raises(DataError, match=r"not square \(12 x 8\): set a resolution"):
         load_data(DataSpec(source=str(image_folder(tmp_path))), None)
 
 
@@ -477,15 +479,20 @@ def test_a_cache_that_cannot_be_written_is_told_in_a_line(tmp_path, monkeypatch)
     (tmp_path / "file").touch()
     folder = tmp_path / "file" / "cache"
     monkeypatch.setenv("NETSPACE_CACHE", str(folder))
-    with pytest.raises(DataError, match=rf"{folder}/locks: cannot be written \(Not a dir.*\$NETSPACE_CACHE") as caught:
+    with pytest.raises(
+        DataError, match=rf"{folder}/locks: cannot write to the cache \(Not a dir.*\$NETSPACE_CACHE"
+    ) as caught:
         load_data(DataSpec())
     assert "\n" not in str(caught.value)
-    with pytest.raises(DataError, match=rf"{folder}: cannot be written"):
+    with pytest.raises(DataError, match=rf"{folder}: cannot write to the cache"):
         prepared_limit()
-    with pytest.raises(DataError, match=rf"{folder}/images: cannot be written"), scratch_folder(folder / "images"):
+    with (
+        pytest.raises(DataError, match=rf"{folder}/images: cannot write to the cache"),
+        scratch_folder(folder / "images"),
+    ):
         pass
     timing = {"network": "x", "conditions": {}, "environment": {}, "threads": 1}
-    with pytest.raises(DataError, match=rf"{folder}/timings: cannot be written"):
+    with pytest.raises(DataError, match=rf"{folder}/timings: cannot write to the cache"):
         keep_timing(timing)
 
 

@@ -111,7 +111,7 @@ def test_a_training_does_not_go_on_with_other_statistics(tmp_path):
 
     trained("mnist")
     trained("mnist")
-    with pytest.raises(TrainingError, match=r"is a checkpoint of another training: data\.statistics"):
+    with pytest.raises(TrainingError, match=r"the checkpoint belongs to another training: data\.statistics"):
         trained("computed")
 
 

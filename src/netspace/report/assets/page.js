@@ -380,7 +380,7 @@
       area.select();
       const copied = document.execCommand("copy");
       area.remove();
-      if (!copied) message = "The browser refused to copy; the text is shown on the page.";
+      if (!copied) message = "The browser blocked copying; select the text on the page instead.";
     }
     toast(message);
   }
@@ -414,7 +414,7 @@
     const brushed = data.properties.filter(({ name }) => brushes.has(name));
     const readable = brushed.filter((property) => property.condition).map(({ name }) => bounds(name));
     const unreadable = brushed.filter((property) => !property.condition)
-      .map(({ name }) => `# ${bounds(name).replaceAll(/[\r\n]+/g, " ")}: no condition can read it\n`).join("");
+      .map(({ name }) => `# ${bounds(name).replaceAll(/[\r\n]+/g, " ")}: a condition cannot use this name\n`).join("");
     const added = readable.length ? `  - where: "${readable.join(" and ")}"\n` : "";
     const alone = data.spaces.flatMap((_, s) => (visible[s] ? [s] : []));
     const known = alone.length === 1 ? data.definitions[alone[0]] : null;
@@ -436,7 +436,7 @@
     byId("mean").textContent = `${number(meanOf(chosen))} %${rest.n ? ` (rest ${number(meanOf(rest))} %)` : ""}`;
     byId("reading").textContent = !brushes.size ? "Nothing is selected: all networks of the visible spaces are shown."
       : Number.isNaN(theta) ? "One of the two groups is empty."
-      : `A selected network beats one of the rest in ${(100 * theta).toFixed(0)} % of pairs. This is a look, not a test: a range chosen after seeing the errors flatters itself. The command netspace refine corrects for that; fresh samples settle it.`;
+      : `A selected network beats one of the rest in ${(100 * theta).toFixed(0)} % of pairs. This is exploration, not a test: a range chosen after seeing the errors looks better than it is. The command netspace refine corrects for that; fresh samples settle it.`;
     byId("restriction").textContent = restriction() || "# drag across a property first";
     byId("bar").hidden = !brushes.size;
     byId("bar").textContent = `${byId("count").textContent} selected, θ ${number(theta, 3)} against the rest, mean ${number(meanOf(chosen))} %`;

@@ -187,7 +187,7 @@ class RayExecutor(Executor):
     def _started_falsely(self, error: Exception) -> None:
         self._false_starts += 1
         if self._false_starts >= MAX_FALSE_STARTS:
-            raise StudyError(f"Ray starts no worker ({' '.join(_reason(error).split())})") from error
+            raise StudyError(f"Ray could not start a worker ({' '.join(_reason(error).split())})") from error
 
 
 @dataclass(eq=False)
@@ -239,7 +239,7 @@ def worker_places(nodes: list[dict[str, Any]], *, cpus: float, gpus: float) -> i
     places = sum(min(int(offer[name] / amount + 1e-6) for name, amount in counted.items()) for offer in offers)
     if needs and not places:
         found = "; ".join(sorted({_amounts(offer) for offer in offers})) or "nothing"
-        raise StudyError(f"no node of the Ray cluster offers what a worker reserves ({_amounts(needs)}), but: {found}")
+        raise StudyError(f"no node of the Ray cluster has what a worker needs ({_amounts(needs)}); nodes have: {found}")
     return max(1, places)
 
 

@@ -124,7 +124,7 @@ class SlurmExecutor(Executor):
         if shutil.which("sbatch") is None:
             raise StudyError("the executor 'slurm' needs SLURM's commands (sbatch, squeue): run it on a login node")
         if workers is None:
-            raise StudyError("the executor 'slurm' needs the number of jobs to run at a time: --workers K")
+            raise StudyError("the executor 'slurm' needs the number of jobs to run at once: --workers K")
         self._options = options or SlurmOptions()
         self._capacity = workers
         self._checkpoints = context.checkpoints
@@ -137,7 +137,7 @@ class SlurmExecutor(Executor):
             self._box = Mailbox.create(self._folder, context, device)
         except OSError as error:
             raise StudyError(
-                f"{self._folder}: cannot be written ({first_line(error)}); name a shared folder: --option folder=DIR"
+                f"{self._folder}: cannot write to it ({first_line(error)}); set a shared folder: --option folder=DIR"
             ) from error
         self._submitter = self._make_submitter()
         self._slots: dict[str, _Slot] = {}
@@ -166,7 +166,7 @@ class SlurmExecutor(Executor):
             try:
                 self._look()
             except OSError as error:
-                raise StudyError(f"{self._folder}: the shared folder fails ({first_line(error)})") from error
+                raise StudyError(f"{self._folder}: cannot use the shared folder ({first_line(error)})") from error
             if self._events or time.monotonic() >= deadline:
                 events, self._events = self._events, []
                 return events
@@ -259,7 +259,7 @@ class SlurmExecutor(Executor):
         except Exception as error:  # submitit passes on whatever sbatch provokes
             lines = str(error).strip().splitlines()
             reason = next((line for line in lines if "error:" in line), lines[-1] if lines else type(error).__name__)
-            raise StudyError(f"SLURM takes no job: {reason.removeprefix('sbatch: ')}") from error
+            raise StudyError(f"SLURM rejected the job: {reason.removeprefix('sbatch: ')}") from error
         self._slots |= {job.job_id: _Slot(slurm_job=job.job_id, log=Path(job.paths.stderr)) for job in jobs}
 
     def _poll(self) -> None:
@@ -299,8 +299,8 @@ class SlurmExecutor(Executor):
         at_limit = not preempted and minutes >= self._options.time - WARNING_MINUTES
         if at_limit and done == 0 and self._checkpoint(job) in (None, slot.checkpoint):
             self._keep_logs = True
-            limit = f"the run comes no further within the time limit of {self._options.time} minutes"
-            message = f"{limit} and leaves no checkpoint; raise it: --option time=MINUTES (log: {slot.log})"
+            limit = f"the run makes no progress within the time limit of {self._options.time} minutes"
+            message = f"{limit} and wrote no checkpoint; raise the limit: --option time=MINUTES (log: {slot.log})"
             self._events.append(Failed(run_id=job.run_id, message=message))
         else:
             self._waiting.appendleft(job)
@@ -324,7 +324,7 @@ class SlurmExecutor(Executor):
             if self._false_starts >= MAX_FALSE_STARTS:
                 last = next(reversed(_last_lines(slot.log)), "it is empty")
                 where = f"the last line of {slot.log}: {last}"
-                raise StudyError(f"SLURM starts no worker: job {slot.slurm_job} ended as {state}; {where}")
+                raise StudyError(f"SLURM could not start a worker: job {slot.slurm_job} ended as {state}; {where}")
         elif slot.job is not None:
             self._keep_logs = True
             lines = _last_lines(slot.log)

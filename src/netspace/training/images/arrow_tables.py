@@ -98,7 +98,7 @@ def open_tables(source: str, folder: Path) -> Any:
         folder: where local files are turned into Arrow tables; those of the hub stay in the cache of `datasets`.
 
     Raises:
-        DataError: there is nothing, or it cannot be read as images.
+        DataError: it is missing, or cannot be read as images.
     """
     import datasets
 
@@ -127,7 +127,7 @@ def open_tables(source: str, folder: Path) -> Any:
         if isinstance(error, DataError):
             raise
         reason = first_line(error)
-        tried = "it cannot be read as images" if path.exists() else "no such path here, and the hub did not give it"
+        tried = "cannot be read as images" if path.exists() else "not found locally or on the Hugging Face Hub"
         raise DataError(f"{shown(source)}: {tried} ({reason})") from None
     finally:
         if quiet:

@@ -96,7 +96,7 @@ def decide_format(
     if first is None:
         raise DataError(f"{where}: holds no image")
     if resolution is None and first.width != first.height:
-        raise DataError(f"{where}: images are not square ({first.width} x {first.height}): give a resolution")
+        raise DataError(f"{where}: images are not square ({first.width} x {first.height}): set a resolution")
     form = Format(
         resolution=resolution or first.width, channels=channels or 1, to_grey=channels == 1, background=background
     )
@@ -148,7 +148,9 @@ def decode_to(form: Format, cell: Any, row: int, where: str, remarks: Remarks | 
     image = decode(cell, row, where, form.background, remarks)
     if form.channels == 1 and not form.to_grey and image.mode != "L":
         name = cell_name(cell, row)
-        raise DataError(f"{where}: image {name} is in colour ({image.mode}), others are grey: set channels to 1 or 3")
+        raise DataError(
+            f"{where}: image {name} is in colour ({image.mode}), but others are grey: set channels to 1 or 3"
+        )
     try:
         return fit(image.convert("L" if form.channels == 1 else "RGB"), form.resolution).reshape(shape)
     except DataError as error:

@@ -246,7 +246,7 @@ def _from_torchvision(source: str, resolution: int | None, channels: int | None)
         try:
             found = getattr(datasets, name)(folder, train=is_train, download=False, **options)
         except (RuntimeError, OSError, ValueError) as error:
-            raise DataError(f"{source}: torchvision cannot read it ({first_line(error)})") from None
+            raise DataError(f"{source}: torchvision cannot read the data set ({first_line(error)})") from None
         pixels = np.asarray(found.data)
         images = _arrays(pixels.reshape(*pixels.shape[:3], -1), resolution, channels, f"{source}, split '{split}'")
         labels = np.asarray(found.targets, dtype=np.int64)
