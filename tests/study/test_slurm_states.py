@@ -152,7 +152,7 @@ def test_a_run_that_comes_no_further_in_a_whole_time_limit_is_a_failure(
     assert isinstance(event, Failed)
     assert event.run_id == 4
     limit = "the run makes no progress within the time limit of 60 minutes and wrote no checkpoint"
-    assert event.message.startswith(f"{limit}; raise it: --option time")
+    assert event.message.startswith(f"{limit}; raise the limit: --option time")
 
 
 @pytest.mark.parametrize("state", ["TIMEOUT", "PENDING"])

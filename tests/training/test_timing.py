@@ -18,7 +18,7 @@ def conditions(**changes) -> Conditions:
 
 def test_the_training_step_of_one_image_that_ends_as_one_pixel_is_refused():
     assert NETWORK.total_stride == 8
-    with pytest.raises(TrainingError, match="needs more than one image of 8 pixels per batch") as caught:
+    with pytest.raises(TrainingError, match="needs a batch of more than one image of 8 pixels") as caught:
         time_network(NETWORK, conditions(resolution=8))
     assert "\n" not in str(caught.value)
     assert "training_step" in time_network(NETWORK, conditions(resolution=9))

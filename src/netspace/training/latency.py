@@ -50,7 +50,7 @@ def _window(data: Any) -> Any:
         return parse_milliseconds(data)
     if isinstance(data, int | float):
         # YAML 1.1 counts in sixties: 2:5 without quotes is the number 125
-        raise ConfigError(f"{_FORM}, with the quotes: without them YAML makes a number of it, here {short(data)}")
+        raise ConfigError(f"{_FORM}, with the quotes: without them YAML reads a number, here {short(data)}")
     return data
 
 
