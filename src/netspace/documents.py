@@ -7,6 +7,7 @@ report into one sentence that names the file, the key and what would be valid th
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
@@ -17,6 +18,33 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from netspace.errors import ConfigError, NetspaceError, first_line, short
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+_TAG = "tag:yaml.org,2002:"
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, without what YAML 1.1 makes of plain words and numbers and nobody means.
+
+    As in YAML 1.2, `10:50` is no number to the base of 60, `no` and `on` are words, and `1e6` is a number.
+    """
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag not in {f"{_TAG}bool", f"{_TAG}int", f"{_TAG}float"}]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _kind, _pattern, _first in (
+    ("bool", r"(true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    (
+        "float",
+        r"([-+]?[0-9][0-9_]*\.[0-9_]*([eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+"
+        r"|[-+]?\.[0-9][0-9_]*([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$",
+        "-+0123456789.",
+    ),
+    ("int", r"[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)$", "-+0123456789"),
+):
+    _Loader.add_implicit_resolver(f"{_TAG}{_kind}", re.compile(_pattern), list(_first))
 
 
 class Document(BaseModel):
@@ -53,7 +81,7 @@ def read_yaml(path: Path | str) -> Any:
     """
     path = Path(path)
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -143,6 +171,9 @@ def _first_problem(error: ValidationError, model: type[BaseModel], where: str) -
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if problem["type"] == "extra_forbidden":
         owner = _model_at(model, path[:-1])
+        inside = None if len(path) > 1 else _model_with(model, key)
+        if inside is not None:
+            return f"{where}: the key '{key}' belongs inside '{inside}', as in {inside}: {{{key}: ...}}{more}"
         valid = f"; valid: {', '.join(_keys(owner))}" if owner else ""
         return f"{where}: unknown key '{key}'{valid}{more}"
     if problem["type"] == "missing":
@@ -168,3 +199,9 @@ def _model_at(model: type[BaseModel], path: list[Any]) -> type[BaseModel] | None
             annotation = found.model_fields[part].annotation
             found = next((one for one in get_args(annotation) if one is not type(None)), annotation)
     return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def _model_with(model: type[BaseModel], key: str) -> str | None:
+    """Return the key of the first model inside `model` that has a field `key`."""
+    inside = {name: _model_at(model, [name]) for name in model.model_fields}
+    return next((name for name, one in inside.items() if one is not None and key in one.model_fields), None)

@@ -96,6 +96,7 @@ def _result(judged: "Judged", package: "Package", images: "Labelled") -> dict[st
         "top1_error": judged.evaluation.top1_error,
         "low": low,
         "high": high,
+        "balanced_error": judged.evaluation.balanced_error,
         "top5_error": judged.evaluation.top5_error,
         "images": sum(counts),
         "images_per_second": judged.evaluation.images_per_second,
@@ -146,8 +147,8 @@ def _print(result: dict[str, Any], package: Path) -> None:
         "all": "all images",
     }[result["split"]]
     print(
-        f"top-1 error {result['top1_error']:.2f} % ({result['low']:.2f} to {result['high']:.2f}), top-5 error "
-        f"{result['top5_error']:.2f} %, on {result['images']:,} images: {of}"
+        f"top-1 error {result['top1_error']:.2f} % ({result['low']:.2f} to {result['high']:.2f}), balanced "
+        f"{result['balanced_error']:.2f} %, top-5 {result['top5_error']:.2f} %, on {result['images']:,} images: {of}"
     )
     print(
         f"expected calibration error {result['ece_before']:.2f} %, calibrated {result['ece_after']:.2f} %; "

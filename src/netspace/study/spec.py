@@ -1,5 +1,6 @@
 """The study file: which spaces, how many models of each, on which data, by which recipe."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -9,6 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from netspace.arch.complexity import MEASURES
 from netspace.arch.config import Activation, Block, Stem
 from netspace.documents import Document, parse, read_yaml
+from netspace.errors import ConfigError
 from netspace.results.stopping import PAPER_N, Stop
 from netspace.space import parse_window
 from netspace.stats import parse_claim
@@ -17,13 +19,41 @@ from netspace.training.latency import Latency
 
 Window = tuple[float, float]
 
+_NAME = r"[\w.+-]+"  # it names files, and is an argument of commands
+
 
 def _recipe(data: Any) -> Any:
     return data if isinstance(data, Recipe) else parse_recipe(data, "recipe")
 
 
 def _window(data: Any) -> Any:
+    if isinstance(data, int | float) and not isinstance(data, bool):
+        raise ConfigError(
+            f"a window has two sides, LO:HI, got {data:g}; either side may be left out, as in ':{data:g}'"
+        )
     return parse_window(data) if isinstance(data, str) else data
+
+
+def _spaces(data: Any) -> Any:
+    """Let a space alone stand for a list of one."""
+    return [data] if isinstance(data, str | dict) else data
+
+
+def _data(data: Any) -> Any:
+    """Let a source alone stand for the settings that have one."""
+    return {"source": str(data)} if isinstance(data, str | Path) else data
+
+
+def _name(data: Any) -> Any:
+    if isinstance(data, int | float) and not isinstance(data, bool):
+        raise ConfigError(f"must be text, got the number {data}; write it in quotes")
+    if isinstance(data, str) and not re.fullmatch(_NAME, data):
+        near = re.sub(r"[^\w.+-]+", "-", data).strip("-")
+        hint = f"; for example '{near}'" if near else ""
+        raise ValueError(
+            f"may have letters, digits, '.', '_', '+' and '-', no blanks and nothing else, got '{data}'{hint}"
+        )
+    return data
 
 
 def _latency(data: Any) -> Any:
@@ -53,13 +83,14 @@ class StudySpec(Document):
 
     Attributes:
         name: the study's name in the store.
-        spaces: names of the catalogue, paths of YAML files (relative to the study file), or spaces written in place.
+        spaces: names of the catalogue, paths of YAML files (relative to the study file), or spaces written in
+            place; one alone needs no list.
         n: models of each space, or `auto`, or `{auto: N}`: as many as early stopping needs, at most 500 or N.
         seed: of the sampling and of every training; a run's own seed follows from it, its space and its index.
         flops, params, activations: windows on the complexity at `resolution`, as "LO:HI"; None for no limit.
         resolution: height and width of the images in pixels; None for that of the data.
         latency: how networks are timed when they are sampled, see `Latency`, or its window alone; None for untimed.
-        data: the images, see `DataSpec`.
+        data: the images, see `DataSpec`, or their source alone.
         network: what all networks share, see `Network`.
         recipe: a recipe's name, or settings that may start from one with `base`, see `Recipe`.
         hours: of training, over all models, after which none is begun any more, as `netspace plan` counts core-hours;
@@ -70,8 +101,8 @@ class StudySpec(Document):
             `n: auto` has it without being told.
     """
 
-    name: Annotated[str, Field(pattern=r"^[\w.+-]+$", max_length=100)]
-    spaces: Annotated[tuple[str | dict[str, Any], ...], Field(min_length=1)]
+    name: Annotated[str, BeforeValidator(_name), Field(max_length=100)]
+    spaces: Annotated[tuple[str | dict[str, Any], ...], BeforeValidator(_spaces), Field(min_length=1)]
     n: Annotated[int, Field(ge=1)]
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     flops: Annotated[Window | None, BeforeValidator(_window)] = None
@@ -79,7 +110,7 @@ class StudySpec(Document):
     activations: Annotated[Window | None, BeforeValidator(_window)] = None
     resolution: Annotated[int, Field(ge=1)] | None = None
     latency: Annotated[Latency | None, BeforeValidator(_latency)] = None
-    data: DataSpec = DataSpec()
+    data: Annotated[DataSpec, BeforeValidator(_data)] = DataSpec()
     network: Network = Network()
     recipe: Annotated[Recipe, BeforeValidator(_recipe)] = Recipe()
     hours: Annotated[float, Field(gt=0)] | None = None

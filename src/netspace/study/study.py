@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from netspace.documents import Document, differences, digest, plain
-from netspace.errors import ConfigError, StudyError, UnknownNameError
+from netspace.errors import ConfigError, StudyError, TrainingError, UnknownNameError
 from netspace.results.standing import Standing
 from netspace.results.stopping import DEFAULT_METHOD, stop_of
 from netspace.space import DesignSpace, Population, load, space_from_dict
@@ -23,6 +23,7 @@ from netspace.study.runner import run_study
 from netspace.study.spec import StudySpec
 from netspace.training.images.data import DataSpec, ImageData, as_recorded, completed, load_data
 from netspace.training.latency import LATENCY, Latency, Timings, sample_timed
+from netspace.training.preconditions import batches_must_divide, network_must_fit
 from netspace.training.recipe import Recipe
 
 _UNDECISIVE = {"storage"}
@@ -162,8 +163,14 @@ class Study:
 
         Raises:
             WindowError, TrainingError: as for `sample`.
+            TrainingError: a batch cannot be divided as the recipe says.
+            StudyError: a network cannot be trained on these images.
         """
+        batches_must_divide(self.spec.recipe, self.data)
+        if self.spec.latency is not None:  # one network of each space, before any is timed
+            self._must_fit(replace(self, spec=self.spec.model_copy(update={"latency": None, "n": 1})).sample())
         populations = self.sample(observe)
+        self._must_fit(populations)
         total = len(populations)
         planned = []
         for position, (name, population) in enumerate(populations.items()):
@@ -184,6 +191,15 @@ class Study:
                     )
                 )
         return sorted(planned, key=lambda run: run.launch)
+
+    def _must_fit(self, populations: Mapping[str, Population]) -> None:
+        """Raise unless all networks take the images."""
+        for name, population in populations.items():
+            for index, config in enumerate(population.configs()):
+                try:
+                    network_must_fit(config, self.data)
+                except TrainingError as error:
+                    raise StudyError(f"study '{self.spec.name}': {name} {index} cannot be trained: {error}") from None
 
     def record(self) -> dict[str, Any]:
         """Return all that decides the results, as plain values: the store keeps it; a resumed study is held to it."""

@@ -99,6 +99,7 @@ def _outcome(result: TrainResult, chance_error: float, resumed: int) -> Outcome:
             "images_per_second": result.images_per_second,
             "memory_share": result.memory_share,
             "chance_error": chance_error,
+            "balanced_error": result.balanced_error,
             "split_digest": result.split_digest,
             "epochs_resumed": resumed,  # taken over from a checkpoint of an attempt before
         },

@@ -40,6 +40,11 @@ class Evaluation:
         return 100.0 * (1 - float(np.trace(self.confusion)) / float(self.confusion.sum()))
 
     @property
+    def balanced_error(self) -> float:
+        """Mean of the errors of the classes that have images, %: every class counts the same, however rare."""
+        return float(np.nanmean(self.class_errors))
+
+    @property
     def class_errors(self) -> NDArray[np.float64]:
         """Error of each class's images, %, float64 (classes,); nan where the split has none."""
         counts = self.confusion.sum(axis=1)

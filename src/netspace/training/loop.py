@@ -25,7 +25,7 @@ from netspace.training.distributed import (
     shared_batch_norm,
     total,
 )
-from netspace.training.evaluation import autocast, evaluate, moving_average, precise_batch_norm
+from netspace.training.evaluation import Evaluation, autocast, evaluate, moving_average, precise_batch_norm
 from netspace.training.fine_tuning import frozen_body
 from netspace.training.images.augmentation import Augmenter
 from netspace.training.images.data import ImageData
@@ -148,12 +148,13 @@ def _train(
             state.model.train()
             with frozen_body(state.model) if len(state.curve) < recipe.frozen_epochs else nullcontext():
                 train_loss, rate = _epoch(state, data, recipe, augmenter, device)
-            error = _validate(state, data, recipe, device) if np.isfinite(train_loss) else None
+            judged = _validate(state, data, recipe, device) if np.isfinite(train_loss) else None
             state.curve.append(
                 Epoch(
                     epoch=len(state.curve) + 1,
                     train_loss=train_loss,
-                    val_error=error,
+                    val_error=None if judged is None else judged.top1_error,
+                    balanced_error=None if judged is None else judged.balanced_error,
                     lr=rate,
                     seconds=before + time.perf_counter() - started,
                 )
@@ -172,6 +173,7 @@ def _epoch(
 ) -> tuple[float, float]:
     """Train for one epoch; return its mean loss and the last learning rate."""
     parameters = list(state.model.parameters())
+    weights = _class_weights(data, recipe, device)
     steps = max(1, len(data.train_labels) // recipe.batch_size)
     step = len(state.curve) * steps
     loss_sum = torch.zeros((), device=device)
@@ -183,7 +185,7 @@ def _epoch(
         for part, targets in zip(*(batch.tensor_split(state.accumulate) for batch in (images, labels)), strict=True):
             with autocast(recipe, device):
                 logits = state.model(own_part(part))
-                loss = F.cross_entropy(logits, own_part(targets), label_smoothing=recipe.label_smoothing)
+                loss = _loss(logits, own_part(targets), recipe, weights)
             loss = loss * (len(part) / len(images))
             state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # untyped in torch
             loss_sum += loss.detach()
@@ -198,6 +200,23 @@ def _epoch(
         step += 1
     # a loss that was not finite once stays in the sum: one look per epoch, no synchronisation per step
     return float(total(loss_sum)) / (steps * processes()), rate
+
+
+def _loss(logits: Tensor, targets: Tensor, recipe: Recipe, weights: Tensor | None) -> Tensor:
+    """Return the mean loss of some images; with weights, the mean of what each weighs, which averages to 1."""
+    smoothing = recipe.label_smoothing
+    if weights is None:
+        return F.cross_entropy(logits, targets, label_smoothing=smoothing)
+    return F.cross_entropy(logits, targets, weights, label_smoothing=smoothing, reduction="none").mean()
+
+
+def _class_weights(data: ImageData, recipe: Recipe, device: torch.device) -> Tensor | None:
+    """Return how much an image of each class weighs, float32 (classes,); of a class without images, nothing."""
+    if recipe.class_weights is None:
+        return None
+    counts = np.bincount(data.train_labels, minlength=data.num_classes)
+    weights = len(data.train_labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    return torch.tensor(np.where(counts > 0, weights, 0.0), dtype=torch.float32, device=device)
 
 
 def _batches(
@@ -215,15 +234,14 @@ def _batches(
         yield inputs, targets
 
 
-def _validate(state: State, data: ImageData, recipe: Recipe, device: torch.device) -> float | None:
-    """Return the error after an epoch in %, None where it is not asked for or the outputs are not finite."""
+def _validate(state: State, data: ImageData, recipe: Recipe, device: torch.device) -> Evaluation | None:
+    """Return what the network is worth after an epoch, None where it is not asked for or not finite."""
     if not recipe.is_evaluated(len(state.curve) + 1):
         return None
     if recipe.precise_bn:
         with autocast(recipe, device):
             precise_batch_norm(state.evaluated, data, recipe, device)
-    found = evaluate(state.evaluated, data.validation_images, data.validation_labels, data, recipe, device)
-    return None if found is None else found.top1_error
+    return evaluate(state.evaluated, data.validation_images, data.validation_labels, data, recipe, device)
 
 
 def _finite(curve: Sequence[Epoch], recipe: Recipe) -> bool:
@@ -241,6 +259,7 @@ def _result(state: State, data: ImageData, recipe: Recipe, device: torch.device)
     return TrainResult(
         status="done" if _finite(state.curve, recipe) else "diverged",
         error=last.val_error,
+        balanced_error=last.balanced_error,
         curve=tuple(state.curve),
         seconds=last.seconds,
         images_per_second=images / last.seconds,

@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from netspace.arch import AnyNetConfig
 from netspace.errors import TrainingError
 from netspace.training.distributed import processes
 from netspace.training.images.data import ImageData
@@ -18,8 +19,16 @@ def must_fit(model: nn.Module, data: ImageData) -> None:
         TrainingError: channels, classes or resolution do not fit.
     """
     config = getattr(model, "config", None)
-    if config is None:
-        return
+    if config is not None:
+        network_must_fit(config, data)
+
+
+def network_must_fit(config: AnyNetConfig, data: ImageData) -> None:
+    """Raise unless a network takes these images: known of its description, before it is built.
+
+    Raises:
+        TrainingError: as for `must_fit`.
+    """
     if config.in_channels != data.channels:
         raise TrainingError(f"the network expects {config.in_channels} channels, but the images have {data.channels}")
     if config.num_classes < data.num_classes:

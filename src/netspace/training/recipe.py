@@ -73,6 +73,8 @@ class Recipe(Document):
         step_epochs, step_factor: of `step`: after each of these epochs the rate is multiplied by the factor.
         warmup_epochs: linear rise of the rate over the first epochs, from `warmup_factor` times it.
         warmup_factor: where the warm-up starts.
+        class_weights: `balanced` weighs each training image by the inverse of its class's share, so that every class
+            counts the same, n / (classes x images of the class); None: every image counts the same.
         label_smoothing: share of the target spread over all classes.
         drop_path: probability of dropping the last residual branch, rising linearly from 0 at the first block.
         zero_init_gamma: start with scale 0 in the last batch norm of every residual branch.
@@ -105,6 +107,7 @@ class Recipe(Document):
     step_factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
     warmup_epochs: NonNegative = 0.0
     warmup_factor: Fraction = 0.1
+    class_weights: Literal["balanced"] | None = None
     label_smoothing: Fraction = 0.0
     drop_path: Fraction = 0.0
     zero_init_gamma: bool = False

@@ -19,6 +19,7 @@ class Epoch:
         val_error: top-1 error on the validation split, %; None where it was not evaluated.
         lr: learning rate of the last step.
         seconds: since the start of training; pauses between a checkpoint and its resumption are not counted.
+        balanced_error: mean of the classes' errors on the validation split, %; None where it was not evaluated.
     """
 
     epoch: int
@@ -26,6 +27,7 @@ class Epoch:
     val_error: float | None
     lr: float
     seconds: float
+    balanced_error: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,7 @@ class TrainResult:
     Attributes:
         status: `done`, or `diverged` where the loss or the outputs were not finite.
         error: top-1 error on the validation split after the last epoch, %; None if diverged.
+        balanced_error: mean of the classes' errors there, %, each class counting the same; None if diverged.
         curve: one entry an epoch.
         seconds: wall time of the training, evaluation included.
         images_per_second: training images over `seconds`.
@@ -55,6 +58,7 @@ class TrainResult:
     recipe: dict[str, Any]
     split_digest: str
     threads: int
+    balanced_error: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain values."""
