@@ -31,6 +31,7 @@ def export(
         netspace export results.db --study first --curves -o curves.parquet
     """
     must_be_table(output)
+    from netspace.results.public import without_folders
     from netspace.store.frames import NETWORK
 
     with results_of(study, store, name) as (opened, record, _):
@@ -40,6 +41,7 @@ def export(
             frame = opened.frame(record.id)
             networks = {run.id: json.dumps(run.config) if run.config else None for run in opened.runs(record.id)}
             frame[NETWORK] = frame.index.map(networks)
+            frame["message"] = frame["message"].map(without_folders, na_action="ignore")
             frame = frame.reset_index()
     write_table(frame, output)
     if as_json:

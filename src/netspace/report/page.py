@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from netspace.arch import MEASURES
 from netspace.documents import dump_yaml
 from netspace.report.text import duration, figure_text, percent, range_figures
+from netspace.results.public import place_of, public_settings, without_folders
 from netspace.results.runs import is_logarithmic, label, unit
 from netspace.results.study_tables import StudyTables
 from netspace.space.definition import PARAMETERS
@@ -275,9 +276,9 @@ def _failures(tables: StudyTables) -> str:
         return '<p class="lead">None.</p>'
     rows = []
     for run in tables.standing.failures:
-        message = (run.message or "").strip()
-        whole = _Markup(f"<details><summary>{_text(run.reason)}</summary><pre>{_text(message)}</pre></details>")
-        reason = run.reason if message in ("", run.reason) else whole
+        message, short = without_folders((run.message or "").strip()), without_folders(run.reason)
+        whole = _Markup(f"<details><summary>{_text(short)}</summary><pre>{_text(message)}</pre></details>")
+        reason = short if message in ("", short) else whole
         rows.append([run.space, run.index, run.status, run.attempts, reason])
     return _table(["space", "network", "status", "attempts", "reason"], rows)
 
@@ -286,11 +287,11 @@ def _study(tables: StudyTables) -> str:
     counts = tables.standing.counts
     rows = [[space, *numbers.values(), sum(numbers.values())] for space, numbers in counts.items()]
     parts = [_table(["space", *STATUSES, "total"], rows)]
-    parts.append(_details("Specification", f"<pre>{_text(dump_yaml(dict(tables.study.spec)))}</pre>"))
+    parts.append(_details("Specification", f"<pre>{_text(dump_yaml(public_settings(tables.study.spec)))}</pre>"))
     if not tables.environments.empty:
         environments = tables.environments.fillna("")
         parts.append(_table(list(environments.columns), environments.to_numpy().tolist()))
-    identity = f"Digest of the specification {tables.study.digest}; results in {tables.store}"
+    identity = f"Digest of the specification {tables.study.digest}; results in {place_of(tables.store)}"
     return "".join(parts) + f'<p class="note">{_text(identity)}</p>'
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from netspace.arch import MEASURES
 from netspace.documents import dump_yaml
+from netspace.results.public import without_folders
 from netspace.results.runs import label, unit
 from netspace.results.study_tables import StudyTables
 
@@ -75,7 +76,7 @@ def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
         ]
         parts.append(_table(["space", "property", "from", "likely best", "to", "p of the width"], ranges))
     parts.append("## Failures")
-    failed = [[run.space, run.index, run.status, run.reason] for run in tables.standing.failures]
+    failed = [[run.space, run.index, run.status, without_folders(run.reason)] for run in tables.standing.failures]
     parts.append(_table(["space", "network", "status", "reason"], failed) if failed else "None.")
     parts += ["## Study", f"Training time {duration(tables.seconds)}; error of guessing {tables.chance:g} %."]
     parts.append(_block(dump_yaml(dict(tables.study.spec))))

@@ -1,5 +1,6 @@
 """Write a study's report into a folder, in every format asked for."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -29,7 +30,8 @@ from netspace.results.stopping import e_process_table, thresholds
 from netspace.results.study_tables import DATA_FILE, RECIPE_FILE, StudyTables, network_file, study_tables
 from netspace.stats.sequential import METHODS, StoppingRule
 from netspace.store import Store
-from netspace.training.images.sources import located
+from netspace.training.images.data import completed
+from netspace.training.images.sources import divided, located
 
 FORMATS = ("html", "md", *IMAGE_FORMATS)
 """What a report can be written as: the page, the text, and pictures."""
@@ -106,13 +108,22 @@ def _write(tables: StudyTables, folder: Path, formats: Sequence[str], root: Path
         texts.append(_text(folder / "report.md", markdown(tables, links)))
     data, recipe = tables.study.spec.get("data"), tables.study.spec.get("recipe")
     if isinstance(data, Mapping):
-        settings = {**data, "source": located(str(data["source"]), root)}
+        settings = {**completed(data), "source": _from_here(located(str(data["source"]), root), folder)}
         texts.append(_text(folder / DATA_FILE, dump_yaml(settings)))
     if isinstance(recipe, dict):
         settings = {key: value for key, value in recipe.items() if key != "peak_lr"}
         texts.append(_text(folder / RECIPE_FILE, dump_yaml(settings)))
     networks = [_text(folder / network_file(row["digest"]), row["yaml"]) for row in tables.best.to_dict("records")]
     return texts + pictures + networks
+
+
+def _from_here(source: str, folder: Path) -> str:
+    """Return a source as seen from the report's folder, or the name of its folder alone where nothing is in common."""
+    prefix, path = divided(source)
+    if not Path(path).is_absolute():
+        return source
+    near = len(Path(os.path.commonpath([path, folder.resolve()])).parts) > 1
+    return prefix + (os.path.relpath(path, folder.resolve()) if near else Path(path).name)
 
 
 def figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:

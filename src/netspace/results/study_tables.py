@@ -219,6 +219,6 @@ def _environments(records: Sequence[RunRecord]) -> pd.DataFrame:
     seen: dict[tuple[tuple[str, str], ...], int] = {}
     for run in records:
         if run.environment:
-            key = tuple((str(name), str(value)) for name, value in run.environment.items())
+            key = tuple((str(name), str(value)) for name, value in run.environment.items() if name != "host")
             seen[key] = seen.get(key, 0) + 1
     return pd.DataFrame([{**dict(key), "runs": count} for key, count in seen.items()])

@@ -76,7 +76,7 @@ def located(source: str, root: Path | None = None) -> str:
         The source as it is if it may be a name on the hub: of a path of which nothing but its first folder is there,
         the path is returned.
     """
-    prefix, path = _divided(source)
+    prefix, path = divided(source)
     if source == EMBEDDED or not path:
         return source
     local = os.path.expanduser(path)  # noqa: PTH111 (Path.expanduser raises where there is no such user)
@@ -89,7 +89,7 @@ def located(source: str, root: Path | None = None) -> str:
     return source if found is None else f"{prefix}{found.resolve()}"
 
 
-def _divided(source: str) -> tuple[str, str]:
+def divided(source: str) -> tuple[str, str]:
     """Return what names a source's kind, and the rest: a path, or a name on the hub."""
     if not source.startswith(TORCHVISION):
         return "", source
@@ -103,7 +103,7 @@ def fingerprint(source: str) -> str:
     Every run of a study asks for it, and a folder may hold a million images: one look at each, nothing kept. Hidden
     files do not count.
     """
-    prefix, name = _divided(source)
+    prefix, name = divided(source)
     path = Path(name)
     if source == EMBEDDED or not name or not path.exists():
         return source
