@@ -96,13 +96,13 @@ def make_study(tmp_path: Path) -> Iterator[MakeStudy]:
         opened.append(store)
         values = {"name": name, "spaces": list(spaces), "n": n, "seed": 0, "data": "mnist", "resolution": 32}
         values |= {"recipe": "quick"}
-        study = store.plan_study(name, values | dict(spec or {}), "d1", planned)
+        study = store.insert_study(name, values | dict(spec or {}), "d1", planned)
         details = {} if chance is None else {"chance_error": chance}
         allowed = n if finished is None else finished
         for run in store.runs(study.id):
             if run.index >= allowed:
                 continue
-            assert store.claim(run.id, "w")
+            assert store.lease(run.id, "w")
             if run.index < (failures or {}).get(run.space, 0):
                 if run.index % 2:
                     store.fail(run.id, "w", message, max_attempts=1)

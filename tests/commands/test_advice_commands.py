@@ -43,7 +43,7 @@ def finished(write, tmp_path):
     with Store.open(tmp_path / "small.db") as store:
         record = Study.load(path).open(store)
         for run in store.runs(record.id):
-            store.claim(run.id, "me")
+            store.lease(run.id, "me")
             depth = run.parameters["depth"]
             error = 60 - 10 * (depth <= 8) + depth / 2 - 6 * (run.space == "RegNetX") + rng.normal()
             store.record(run.id, "me", Outcome(status="done", error=error, seconds=2.0))

@@ -41,7 +41,7 @@ def study(tmp_path):
     with Store.open(folder / "small.db") as store:
         record = Study.load(path).open(store)
         for error in (12.5, 30.0):
-            run = store.claim_next(record.id, "me")
+            run = store.lease_next(record.id, "me")
             store.record(run.id, "me", Outcome(status="done", error=error, seconds=1.0))
     return path
 

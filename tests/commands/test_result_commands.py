@@ -28,8 +28,8 @@ def results(tmp_path):
         for k in range(2)
     ]  # fmt: skip
     with Store.open(tmp_path / "results.db") as store:
-        record = store.plan_study("made", {"spaces": ["A", "B"]}, "d", runs)
-        while run := store.claim_next(record.id, "me"):
+        record = store.insert_study("made", {"spaces": ["A", "B"]}, "d", runs)
+        while run := store.lease_next(record.id, "me"):
             if run.launch == 5:
                 store.fail(run.id, "me", "RuntimeError: no", max_attempts=1)
                 continue
@@ -66,8 +66,8 @@ def ended_in_every_way(tmp_path):
     ]  # fmt: skip
     runs[0] = replace(runs[0], config=NETWORK.to_dict(), digest=NETWORK.digest)
     with Store.open(tmp_path / "every.db") as store:
-        record = store.plan_study("every", {}, "d", runs)
-        claimed = [store.claim_next(record.id, "me").id for _ in range(6)]
+        record = store.insert_study("every", {}, "d", runs)
+        claimed = [store.lease_next(record.id, "me").id for _ in range(6)]
         store.record(claimed[0], "me", Outcome(status="done", error=100 / 3, seconds=2.5))
         store.record(claimed[1], "me", Outcome(status="diverged", seconds=1 / 3, message="loss nan in epoch 2"))
         store.fail(claimed[2], "me", "RuntimeError: no\nTraceback", max_attempts=1)

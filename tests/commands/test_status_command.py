@@ -52,7 +52,7 @@ def halfway(write_study) -> Path:
     target = study.parent / "small.db"
     with Store.open(target) as store:
         record = Study.load(study).open(store)
-        done, failed = (store.claim_next(record.id, "driver") for _ in range(2))
+        done, failed = (store.lease_next(record.id, "driver") for _ in range(2))
         store.record(done.id, "driver", Outcome(status="done", error=12.5, seconds=1.0))
         store.fail(failed.id, "driver", "out of memory on cpu\nTraceback", max_attempts=1)
     return target
@@ -81,7 +81,7 @@ def test_watch_ends_where_early_stopping_has_spared_the_rest(write_study, netspa
     with Store.open(study.parent / "small.db") as store:
         record = Study.load(study).open(store)
         for _ in range(18):
-            run = store.claim_next(record.id, "driver")
+            run = store.lease_next(record.id, "driver")
             error = 80.0 if run.space == "AnyNetXA" else 40.0
             store.record(run.id, "driver", Outcome(status="done", error=error, seconds=1.0))
     watched = netspace("status", study, "--watch", "--interval", "0.1")
@@ -92,7 +92,7 @@ def test_watch_ends_where_early_stopping_has_spared_the_rest(write_study, netspa
 
 def test_a_store_with_several_studies_is_refused_alone(study, halfway, netspace):
     with Store.open(halfway) as store:
-        store.plan_study("another", {}, "digest")
+        store.insert_study("another", {}, "digest")
     done = netspace("status", halfway)
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert "it holds 2 studies (small, another); choose one with --study NAME" in done.err

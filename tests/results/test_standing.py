@@ -23,19 +23,19 @@ def planned(n: int) -> list[PlannedRun]:
 def study(tmp_path):
     """A study of six runs: three done in 10, 20 and 30 s, one failed, one being trained, one tried again."""
     with Store.open(tmp_path / "s.db") as store:
-        record = store.plan_study("study", {}, "digest", planned(6))
+        record = store.insert_study("study", {}, "digest", planned(6))
         for i, error in enumerate((30.0, 20.0, 25.0)):
-            run = store.claim_next(record.id, "me")
+            run = store.lease_next(record.id, "me")
             store.record(run.id, "me", Outcome(status="done", error=error, seconds=1.0))
             with store._database.write() as connection:
                 times = {"started": 1000.0, "finished": 1010.0 + 10 * i}
                 connection.execute(update(runs).where(runs.c.id == run.id).values(times))
-        broken = store.claim_next(record.id, "me")
+        broken = store.lease_next(record.id, "me")
         store.fail(broken.id, "me", "RuntimeError: no\ntraceback", max_attempts=1)
         with store._database.write() as connection:
             connection.execute(update(runs).where(runs.c.id == broken.id).values(started=1000.0, finished=1020.0))
-        store.claim_next(record.id, "me")
-        again = store.claim_next(record.id, "me")
+        store.lease_next(record.id, "me")
+        again = store.lease_next(record.id, "me")
         store.fail(again.id, "me", "the worker vanished", max_attempts=2, status="lost")
         yield record, store
 
@@ -51,10 +51,10 @@ def test_a_standing_counts_and_estimates(study):
 
 def test_runs_that_early_stopping_spared_are_not_waited_for(tmp_path):
     with Store.open(tmp_path / "s.db") as store:
-        record = store.plan_study("study", {"stop": {"alpha": 0.05, "delta": None}}, "digest", planned(60))
+        record = store.insert_study("study", {"stop": {"alpha": 0.05, "delta": None}}, "digest", planned(60))
         # B wins all of its first 9 pairs: that decides
         for i in range(18):
-            run = store.claim_next(record.id, "me")
+            run = store.lease_next(record.id, "me")
             store.record(run.id, "me", Outcome(status="done", error=80.0 - 40 * (i % 2), seconds=1.0))
             now = standing(record, store)
             assert now.spared == (42 if i == 17 else 0)

@@ -115,9 +115,9 @@ def test_models_without_a_network_are_compared_but_not_reported(tmp_path):
         for i in range(8)
     ]  # fmt: skip
     with Store.open(tmp_path / "plain.db") as store:
-        record = store.plan_study("plain", {}, "digest", runs)
+        record = store.insert_study("plain", {}, "digest", runs)
         for i in range(8):
-            run = store.claim_next(record.id, "me")
+            run = store.lease_next(record.id, "me")
             store.record(run.id, "me", Outcome(status="done", error=10.0 + i, seconds=1.0))
         assert [one.n for one in study_verdicts(store, "plain")] == [4]
         with pytest.raises(

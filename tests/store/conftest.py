@@ -54,4 +54,4 @@ def make_runs() -> MakeRuns:
 @pytest.fixture
 def study(store: Store, make_runs: MakeRuns) -> StudyRecord:
     """Two spaces of three runs each."""
-    return store.plan_study("first", {"n": 3}, "abc", make_runs(3))
+    return store.insert_study("first", {"n": 3}, "abc", make_runs(3))

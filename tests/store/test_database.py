@@ -20,7 +20,7 @@ def read_only_folder() -> Iterator[Path]:
     """A folder with a store in it that the process may only read, also where the tests run as root."""
     folder = Path(tempfile.mkdtemp(prefix="netspace-readonly-"))
     with Store.open(folder / "study.db") as store:
-        store.plan_study("kept", {}, "abc")
+        store.insert_study("kept", {}, "abc")
     (folder / "study.db").chmod(0o444)
     folder.chmod(0o555)
     privileged = os.geteuid() == 0
@@ -52,14 +52,14 @@ def test_a_file_is_in_wal_mode_with_foreign_keys_and_its_folder_is_made(tmp_path
 
 def test_a_path_and_its_url_are_the_same_store(tmp_path):
     with Store.open(tmp_path / "study.db") as store:
-        study = store.plan_study("first", {}, "abc")
+        study = store.insert_study("first", {}, "abc")
     with Store.open(f"sqlite:///{tmp_path}/study.db") as store:
         assert store.studies() == [study]
 
 
 def test_readers_go_on_while_another_process_writes(tmp_path):
     with Store.open(tmp_path / "study.db") as store:
-        study = store.plan_study("first", {}, "abc")
+        study = store.insert_study("first", {}, "abc")
         with store._database.write():
             assert store.studies() == [study]
 
@@ -135,13 +135,13 @@ def test_a_missing_file_is_told_where_none_is_to_be_made(tmp_path):
 
 def test_a_full_disk_is_told_in_one_line_and_loses_nothing(tmp_path, make_runs):
     with Store.open(tmp_path / "study.db") as store:
-        study = store.plan_study("first", {}, "abc", make_runs(2))
+        study = store.insert_study("first", {}, "abc", make_runs(2))
         before = store.runs(study.id)
         with store._database.write() as connection:
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
             connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(StoreError, match="the disk is full, so nothing was recorded") as caught:
-            store.plan_study("first", {}, "abc", make_runs(200))
+            store.insert_study("first", {}, "abc", make_runs(200))
         assert "\n" not in str(caught.value)
         assert store.runs(study.id) == before
 
@@ -164,21 +164,21 @@ def test_a_missing_driver_names_the_extra(monkeypatch):
 
 def test_a_driver_passes_over_the_run_that_another_is_claiming(postgresql_url, make_runs):
     with Store.open(postgresql_url) as store, Store.open(postgresql_url) as other:
-        study = store.plan_study("first", {}, "abc", make_runs(1))
+        study = store.insert_study("first", {}, "abc", make_runs(1))
         with other._database.write() as connection:
             connection.execute(select(schema.runs).where(schema.runs.c.launch == 0).with_for_update())
-            assert store.claim_next(study.id, "me").launch == 1
-            assert store.claim_next(study.id, "me") is None
-        assert store.claim_next(study.id, "me").launch == 0
+            assert store.lease_next(study.id, "me").launch == 1
+            assert store.lease_next(study.id, "me") is None
+        assert store.lease_next(study.id, "me").launch == 0
 
 
 def test_a_connection_that_the_server_ended_is_made_anew(postgresql_url, make_runs):
     with Store.open(postgresql_url) as store, Store.open(postgresql_url) as operator:
-        study = store.plan_study("first", {}, "abc", make_runs(1))
+        study = store.insert_study("first", {}, "abc", make_runs(1))
         with operator._database.write() as connection:
             others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
             assert connection.exec_driver_sql(f"{others} AND backend_type = 'client backend'").scalar() == 1
-        assert store.claim_next(study.id, "me").launch == 0
+        assert store.lease_next(study.id, "me").launch == 0
 
 
 def test_a_server_that_does_not_answer_is_told_without_the_password():

@@ -40,15 +40,15 @@ def test_a_planned_study_is_read_back_as_it_was_given(store, study, make_runs):
 
 
 def test_planning_again_adds_only_what_is_missing(store, study, make_runs):
-    store.claim(store.runs(study.id)[0].id, ME)
-    assert store.plan_study("first", {"n": 3}, "abc", make_runs(5)) == study
+    store.lease(store.runs(study.id)[0].id, ME)
+    assert store.insert_study("first", {"n": 3}, "abc", make_runs(5)) == study
     assert [run.launch for run in store.runs(study.id)] == list(range(10))
     assert store.counts(study.id)["AnyNetXA"] == dict.fromkeys(schema.STATUSES, 0) | {"planned": 4, "running": 1}
 
 
 def test_a_changed_study_is_refused_and_kept(store, study, make_runs):
     with pytest.raises(StudyError, match="study 'first' was started from another specification"):
-        store.plan_study("first", {"n": 5}, "xyz", make_runs(5))
+        store.insert_study("first", {"n": 5}, "xyz", make_runs(5))
     assert store.studies() == [study]
     assert len(store.runs(study.id)) == 6
 
@@ -57,7 +57,7 @@ def test_another_network_at_the_same_place_is_refused(store, study, make_runs):
     first, *others = make_runs(4)
     fields = {name: getattr(first, name) for name in PlannedRun.__dataclass_fields__}
     with pytest.raises(StudyError, match="run 0 of AnyNetXA in study 'first' is network AnyNetXA-0, now other"):
-        store.plan_study("first", {"n": 3}, "abc", [*others, PlannedRun(**fields | {"digest": "other"})])
+        store.insert_study("first", {"n": 3}, "abc", [*others, PlannedRun(**fields | {"digest": "other"})])
     assert len(store.runs(study.id)) == 6
 
 
@@ -67,7 +67,7 @@ def test_a_plan_that_breaks_in_the_middle_leaves_nothing(store, make_runs):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        store.plan_study("first", {}, "abc", broken())
+        store.insert_study("first", {}, "abc", broken())
     assert store.studies() == []
 
 
@@ -79,9 +79,9 @@ def test_a_number_that_does_not_fit_is_refused(make_runs):
 
 def test_a_claim_holds_against_everyone(store, study):
     run_id = store.runs(study.id)[0].id
-    assert store.claim(run_id, ME, lease_seconds=100)
-    assert not store.claim(run_id, OTHER)
-    assert not store.claim(run_id, ME)
+    assert store.lease(run_id, ME, lease_seconds=100)
+    assert not store.lease(run_id, OTHER)
+    assert not store.lease(run_id, ME)
     run = store.run(run_id)
     assert (run.status, run.worker, run.attempts) == ("running", ME, 1)
     assert run.lease_until - run.started == pytest.approx(100, abs=0.1)
@@ -89,7 +89,7 @@ def test_a_claim_holds_against_everyone(store, study):
 
 
 def test_runs_are_claimed_in_launch_order_until_none_is_left(store, study):
-    claimed = [store.claim_next(study.id, ME) for _ in range(7)]
+    claimed = [store.lease_next(study.id, ME) for _ in range(7)]
     assert [run and run.launch for run in claimed] == [0, 1, 2, 3, 4, 5, None]
     assert [run.space for run in claimed[:4]] == ["AnyNetXA", "RegNetX", "AnyNetXA", "RegNetX"]
 
@@ -102,14 +102,14 @@ with Store.open(sys.argv[1], create=False) as store:
     study, me = store.find_study("race"), str(Worker.current())
     print("ready", flush=True)
     sys.stdin.readline()
-    while run := store.claim_next(study.id, me):
+    while run := store.lease_next(study.id, me):
         print(run.id, flush=True)
         time.sleep(0.001)  # SQLite's lock is not fair: without a pause one process may take all
 """
 
 
 def test_two_processes_share_a_study_without_claiming_a_run_twice(store, url, make_runs):
-    study = store.plan_study("race", {}, "abc", make_runs(100))
+    study = store.insert_study("race", {}, "abc", make_runs(100))
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with (
         subprocess.Popen([sys.executable, "-c", CLAIMER, url], **pipes) as one,
@@ -127,11 +127,11 @@ def test_two_processes_share_a_study_without_claiming_a_run_twice(store, url, ma
 
 
 def test_threads_may_share_a_store(store, make_runs):
-    study = store.plan_study("race", {}, "abc", make_runs(50))
+    study = store.insert_study("race", {}, "abc", make_runs(50))
     claimed = []
 
     def work(me):
-        while run := store.claim_next(study.id, me):
+        while run := store.lease_next(study.id, me):
             assert store.record(run.id, me, done())
             claimed.append(run.id)
 
@@ -145,7 +145,7 @@ def test_threads_may_share_a_store(store, make_runs):
 
 
 def test_a_recorded_run_is_read_back_as_it_was_given(store, study):
-    run = store.claim_next(study.id, ME)
+    run = store.lease_next(study.id, ME)
     assert store.record(run.id, ME, done(error=41.5))
     run = store.run(run.id)
     assert (run.status, run.error, run.seconds, run.lease_until) == ("done", 41.5, 3.0, None)
@@ -165,7 +165,7 @@ def test_a_recorded_run_is_read_back_as_it_was_given(store, study):
 
 
 def test_a_second_record_is_refused_and_the_first_kept(store, study):
-    run = store.claim_next(study.id, ME)
+    run = store.lease_next(study.id, ME)
     assert store.record(run.id, ME, done(error=41.5, epochs=2))
     assert not store.record(run.id, ME, done(error=12.0, epochs=5))
     assert store.run(run.id).error == 41.5
@@ -173,7 +173,7 @@ def test_a_second_record_is_refused_and_the_first_kept(store, study):
 
 
 def test_a_record_that_breaks_in_the_middle_leaves_nothing(store, study):
-    run = store.claim_next(study.id, ME)
+    run = store.lease_next(study.id, ME)
     point = CurvePoint(epoch=1, train_loss=1.0, lr=0.1, seconds=1.0)
     with pytest.raises(StoreError):
         store.record(run.id, ME, Outcome(status="done", error=5.0, curve=[point, point], seconds=1.0))
@@ -184,7 +184,7 @@ def test_a_record_that_breaks_in_the_middle_leaves_nothing(store, study):
 
 def test_only_the_holder_of_a_run_changes_it(store, study):
     planned, held = store.runs(study.id)[:2]
-    store.claim(held.id, OTHER)
+    store.lease(held.id, OTHER)
     before = store.runs(study.id)
     assert not store.record(held.id, ME, done())
     for run in (planned, held):
@@ -195,7 +195,7 @@ def test_only_the_holder_of_a_run_changes_it(store, study):
 
 
 def test_a_run_that_diverged_has_no_error_and_keeps_its_curve(store, study):
-    run = store.claim_next(study.id, ME)
+    run = store.lease_next(study.id, ME)
     curve = [
         CurvePoint(epoch=1, train_loss=math.inf, lr=0.1, seconds=1.0),
         CurvePoint(epoch=2, train_loss=math.nan, lr=0.1, seconds=1.0),
@@ -250,30 +250,30 @@ def test_the_database_itself_refuses_a_curve_of_no_run(store):
 
 
 def test_a_failed_run_is_tried_again_until_its_attempts_are_used_up(store, study):
-    run_id = store.claim_next(study.id, ME).id
+    run_id = store.lease_next(study.id, ME).id
     assert store.fail(run_id, ME, "RuntimeError: first", max_attempts=2) == "planned"
     run = store.run(run_id)
     assert (run.attempts, run.message, run.worker, run.started) == (1, "RuntimeError: first", None, None)
     assert run.lease_until is run.finished is None
-    assert store.claim_next(study.id, ME).id == run_id
+    assert store.lease_next(study.id, ME).id == run_id
     assert store.fail(run_id, ME, "bad \udc80 name\0", max_attempts=2) == "failed"
     run = store.run(run_id)
     assert (run.status, run.attempts, run.message, run.worker) == ("failed", 2, "bad ? name", ME)
     assert run.started <= run.finished
-    assert not store.claim(run_id, ME)
-    assert store.claim_next(study.id, ME).id != run_id
+    assert not store.lease(run_id, ME)
+    assert store.lease_next(study.id, ME).id != run_id
 
 
 def test_a_lost_process_is_told_from_a_failure(store, study):
-    run_id = store.claim_next(study.id, ME).id
+    run_id = store.lease_next(study.id, ME).id
     assert store.fail(run_id, ME, "killed by signal 9", max_attempts=1, status="lost") == "lost"
     assert store.runs(study.id, status="lost") == [store.run(run_id)]
 
 
 def test_a_run_that_succeeds_at_last_has_no_message_but_its_attempts(store, study):
-    run_id = store.claim_next(study.id, ME).id
+    run_id = store.lease_next(study.id, ME).id
     store.fail(run_id, ME, "boom", max_attempts=3)
-    store.claim(run_id, ME)
+    store.lease(run_id, ME)
     store.record(run_id, ME, done())
     run = store.run(run_id)
     assert (run.status, run.attempts, run.message) == ("done", 2, None)
@@ -281,14 +281,14 @@ def test_a_run_that_succeeds_at_last_has_no_message_but_its_attempts(store, stud
 
 def test_a_released_run_costs_no_attempt(store, study):
     before = store.runs(study.id)
-    run_id = store.claim_next(study.id, ME).id
+    run_id = store.lease_next(study.id, ME).id
     assert store.release(run_id, ME)
     assert store.runs(study.id) == before
 
 
 def test_a_lease_that_ended_is_reclaimed(store, study):
-    ended = store.claim_next(study.id, ME, lease_seconds=0.01)
-    kept = store.claim_next(study.id, OTHER)
+    ended = store.lease_next(study.id, ME, lease_seconds=0.01)
+    kept = store.lease_next(study.id, OTHER)
     time.sleep(0.05)
     assert [run.id for run in store.reclaim(study.id)] == [ended.id]
     run = store.run(ended.id)
@@ -298,10 +298,10 @@ def test_a_lease_that_ended_is_reclaimed(store, study):
 
 
 def test_a_result_of_a_run_that_was_reclaimed_is_recorded_unless_another_has_begun_it(store, study):
-    free, taken = (store.claim_next(study.id, ME, lease_seconds=0.01) for _ in range(2))
+    free, taken = (store.lease_next(study.id, ME, lease_seconds=0.01) for _ in range(2))
     time.sleep(0.05)
     assert len(store.reclaim(study.id)) == 2
-    assert store.claim(taken.id, OTHER)
+    assert store.lease(taken.id, OTHER)
     assert store.record(free.id, ME, done(error=41.5, epochs=2))
     assert not store.record(free.id, ME, done(error=12.0, epochs=5))
     assert not store.record(taken.id, ME, done())
@@ -313,8 +313,8 @@ def test_a_result_of_a_run_that_was_reclaimed_is_recorded_unless_another_has_beg
 
 
 def test_a_heartbeat_keeps_the_lease_and_tells_what_is_still_held(store, study):
-    kept = store.claim_next(study.id, ME, lease_seconds=0.01)
-    taken = store.claim_next(study.id, OTHER)
+    kept = store.lease_next(study.id, ME, lease_seconds=0.01)
+    taken = store.lease_next(study.id, OTHER)
     time.sleep(0.05)
     assert store.heartbeat([kept.id, taken.id], ME, lease_seconds=100) == {kept.id}
     assert store.reclaim(study.id) == []
@@ -325,17 +325,17 @@ def test_a_dead_process_of_this_machine_is_reclaimed_before_its_lease_ends(store
     script = CLAIMER.replace('find_study("race")', 'find_study("first")').replace("while", "if")
     command = [sys.executable, "-c", script, url]
     subprocess.run(command, input="\n", text=True, check=True, stdout=subprocess.DEVNULL)
-    alive = store.claim_next(study.id, str(Worker.current()))
-    elsewhere = store.claim_next(study.id, str(Worker(host="another-machine", pid=1, started="0")))
+    alive = store.lease_next(study.id, str(Worker.current()))
+    elsewhere = store.lease_next(study.id, str(Worker(host="another-machine", pid=1, started="0")))
     assert [run.launch for run in store.reclaim(study.id)] == [0]
     assert {run.id for run in store.runs(study.id, status="running")} == {alive.id, elsewhere.id}
 
 
 def test_counts_are_of_each_space_and_status(store, study):
     nothing = dict.fromkeys(schema.STATUSES, 0)
-    run = store.claim_next(study.id, ME)
+    run = store.lease_next(study.id, ME)
     store.record(run.id, ME, done())
-    store.claim_next(study.id, ME)
+    store.lease_next(study.id, ME)
     counts = store.counts(study.id)
     assert counts == {
         "AnyNetXA": nothing | {"done": 1, "planned": 2},
@@ -346,23 +346,23 @@ def test_counts_are_of_each_space_and_status(store, study):
 
 
 def test_studies_do_not_mix(store, study, make_runs):
-    second = store.plan_study("second", {}, "abc", make_runs(1, spaces=("RegNetX",)))
+    second = store.insert_study("second", {}, "abc", make_runs(1, spaces=("RegNetX",)))
     assert [found.name for found in store.studies()] == ["first", "second"]
-    assert store.claim_next(second.id, ME).study_id == second.id
-    assert store.claim_next(second.id, ME) is None
+    assert store.lease_next(second.id, ME).study_id == second.id
+    assert store.lease_next(second.id, ME) is None
     assert len(store.frame(study.id)) == 6
     assert store.counts(second.id)["RegNetX"]["running"] == 1
 
 
 def test_runs_are_filtered_by_space_and_status(store, study):
-    claimed = store.claim_next(study.id, ME)
+    claimed = store.lease_next(study.id, ME)
     assert store.runs(study.id, status="running") == [claimed]
     assert [run.index for run in store.runs(study.id, space="AnyNetXA", status="planned")] == [1, 2]
 
 
 def test_the_frame_has_every_run_and_its_parameters(store, study):
     for outcome in (done(error=30.0), Outcome(status="diverged", seconds=1.0)):
-        store.record(store.claim_next(study.id, ME).id, ME, outcome)
+        store.record(store.lease_next(study.id, ME).id, ME, outcome)
     frame = store.frame(study.id)
     assert list(frame.columns) == [
         *("space", "index", "launch", "digest", "status", "error", "flops", "params", "activations", "seed", "seconds"),
@@ -386,7 +386,7 @@ def test_an_empty_frame_has_the_columns_and_types_of_a_full_one(store, study):
 
 
 def test_the_curves_of_a_study_come_in_launch_order(store, study):
-    first, second = store.claim_next(study.id, ME), store.claim_next(study.id, ME)
+    first, second = store.lease_next(study.id, ME), store.lease_next(study.id, ME)
     store.record(second.id, ME, done())
     store.record(first.id, ME, done())
     curves = store.curves(study.id)
@@ -405,7 +405,7 @@ from netspace.store import CurvePoint, Outcome, Store, Worker
 with Store.open(sys.argv[1], create=False) as store:
     study, me = store.find_study("killed"), str(Worker.current())
     curve = [CurvePoint(epoch=e, train_loss=1.0, lr=0.1, seconds=1.0) for e in range(1, 31)]
-    while run := store.claim_next(study.id, me):
+    while run := store.lease_next(study.id, me):
         if store.record(run.id, me, Outcome(status="done", error=float(run.index % 100), curve=curve, seconds=1.0)):
             print(run.id, flush=True)
 """
@@ -413,7 +413,7 @@ with Store.open(sys.argv[1], create=False) as store:
 
 @pytest.mark.parametrize("kills", [2, pytest.param(15, marks=pytest.mark.slow)])
 def test_kill_9_loses_no_reported_run_and_leaves_no_half_record(store, url, make_runs, kills):
-    study = store.plan_study("killed", {}, "abc", make_runs(400))
+    study = store.insert_study("killed", {}, "abc", make_runs(400))
     moments = np.random.default_rng(0).uniform(0.0, 0.03, size=kills)
     reported = []
     for moment in moments:
@@ -492,7 +492,7 @@ def test_several_drivers_may_create_the_store_at_once(store, url):
     def work():
         try:
             with Store.open(url) as opened:
-                opened.plan_study("same", {}, "abc")
+                opened.insert_study("same", {}, "abc")
         except StoreError as error:
             errors.append(error)
 

@@ -99,7 +99,7 @@ def finished(study_file, tmp_path):
     with Store.open(tmp_path / "s.db") as store:
         record = study.open(store)
         for run in store.runs(record.id):
-            store.claim(run.id, "me")
+            store.lease(run.id, "me")
             error = 60 - 10 * (run.parameters["depth"] <= 8) + run.seed % 100 / 50
             outcome = Outcome(status="done", error=error, seconds=1.0)
             store.record(run.id, "me", outcome if run.index > 1 else Outcome(status="diverged", seconds=1.0))
@@ -130,8 +130,8 @@ def test_the_next_study_is_ready_to_run_on_fresh_models(finished, tmp_path):
     assert following.spec.seed == study.spec.seed + 1
     for declared, proposal in zip(following.declared_spaces[1:], found.next, strict=True):
         assert declared.digest == proposal.space.digest
-    before = {run.digest for run in study.plan()}
-    planned = following.plan()
+    before = {run.digest for run in study.planned_runs()}
+    planned = following.planned_runs()
     assert len(planned) == 70 * len(following.spaces)
     assert len([run for run in planned if run.space == "AnyNetXA" and run.digest in before]) < 10
 

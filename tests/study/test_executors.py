@@ -51,7 +51,7 @@ def make(kind, study, cluster_options):
 
 
 def jobs(study: Study) -> list[Job]:
-    return [Job(run_id=i, config=dict(run.config), seed=run.seed) for i, run in enumerate(study.plan())]
+    return [Job(run_id=i, config=dict(run.config), seed=run.seed) for i, run in enumerate(study.planned_runs())]
 
 
 def drain(executor: Executor, pending: list[Job], others: Sequence[Executor] = ()) -> dict[int, Event]:

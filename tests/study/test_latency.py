@@ -173,7 +173,7 @@ def test_every_run_keeps_its_latency_and_claims_may_name_it(study_file, tmp_path
         assert {"host", "device", "torch"} <= set(record.spec["timed_on"])
         for run in store.runs(record.id):
             assert run.parameters[LATENCY] == planted_ms(AnyNetConfig(**run.config))
-            store.claim(run.id, "w")
+            store.lease(run.id, "w")
             store.record(run.id, "w", Outcome(status="done", error=run.parameters[LATENCY], seconds=1.0))
         frame = store.frame(record.id)
         assert (frame[LATENCY] == frame["error"]).all()
@@ -207,7 +207,7 @@ def test_a_study_without_latency_is_recorded_as_before(study_file, tmp_path):
     assert "latency" not in study.record()
     with Store.open(tmp_path / "s.db") as store:
         assert "timed_on" not in study.open(store).spec
-    assert LATENCY not in study.plan()[0].parameters
+    assert LATENCY not in study.planned_runs()[0].parameters
 
 
 def test_networks_are_timed_once(study_file, monkeypatch):
@@ -221,9 +221,9 @@ def test_networks_are_timed_once(study_file, monkeypatch):
 
     monkeypatch.setattr(timing, "time_network", counted)
     study = Study.load(study_file(spaces=["AnyNetXA"], n=2, latency={"window": ":100000", "warmup": 0, "repeats": 2}))
-    first = study.plan()
+    first = study.planned_runs()
     assert sorted(timed) == sorted(run.digest for run in first)
-    assert study.plan() == first
+    assert study.planned_runs() == first
     assert len(timed) == len(first)
     assert all(run.parameters[LATENCY] > 0 for run in first)
 
@@ -241,5 +241,5 @@ def test_a_network_of_many_more_flops_takes_longer(tmp_path, monkeypatch):
 
 def test_a_device_that_is_not_there_is_told_in_one_line(study_file):
     with pytest.raises(TrainingError, match="cannot use the device 'gpu'") as caught:
-        Study.load(study_file(latency={"device": "gpu"})).plan()
+        Study.load(study_file(latency={"device": "gpu"})).planned_runs()
     assert "\n" not in str(caught.value)

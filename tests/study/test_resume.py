@@ -133,7 +133,7 @@ def test_a_run_whose_driver_is_killed_goes_on_from_its_checkpoint_to_the_same_bi
 
 @pytest.fixture
 def job(study_file) -> Job:
-    (planned,) = Study.load(study_file(spaces=["RegNetX"], n=1)).plan()
+    (planned,) = Study.load(study_file(spaces=["RegNetX"], n=1)).planned_runs()
     return Job(run_id=7, config=dict(planned.config), seed=planned.seed)
 
 

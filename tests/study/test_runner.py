@@ -60,7 +60,7 @@ def plan(store: Store, n: int = 10):
         )
         for i in range(n)
     ]  # fmt: skip
-    return store.plan_study("study", {}, "digest", runs)
+    return store.insert_study("study", {}, "digest", runs)
 
 
 def test_every_run_is_trained_once_in_launch_order_and_recorded(store):
@@ -155,7 +155,7 @@ def test_two_drivers_share_a_study_and_train_no_run_twice(store, tmp_path):
     def answer(job: Job, _: int) -> Event:
         if job.seed == 0:
             with Store.open(tmp_path / "runs.db") as other:
-                claimed = other.claim_next(record.id, "another driver")
+                claimed = other.lease_next(record.id, "another driver")
                 assert claimed is not None
                 second.submit(Job(run_id=claimed.id, config={}, seed=claimed.seed))
                 assert other.record(claimed.id, "another driver", Outcome(status="done", error=1.0, seconds=0.1))
@@ -255,7 +255,7 @@ def test_a_run_that_another_driver_has_taken_over_is_left_to_it(store):
     def end(jobs: dict[int, Job], waits: int) -> list[int]:
         if waits == 1:
             take_over(store, record.id)
-            assert all(store.claim(run_id, "another driver") for run_id in jobs)
+            assert all(store.lease(run_id, "another driver") for run_id in jobs)
             assert store.record(min(jobs), "another driver", Outcome(status="done", error=77.0, seconds=0.1))
             return sorted(jobs)
         store.release(ids[1], "another driver")
@@ -308,7 +308,7 @@ class AwayNowAndThen:
 
     def __getattr__(self, name: str):
         method = getattr(self._store, name)
-        if name not in ("claim_next", "record", "fail", "counts", "reclaim"):
+        if name not in ("lease_next", "record", "fail", "overview", "reclaim"):
             return method
 
         def call(*args, **kwargs):

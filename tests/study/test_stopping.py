@@ -67,7 +67,7 @@ def plan(store: Store, n: int, spaces: str = "AB", delta: float | None = 0.1):
         )
         for i in range(n * len(spaces))
     ]  # fmt: skip
-    return store.plan_study("study", {"stop": {"alpha": 0.05, "delta": delta}}, "digest", runs)
+    return store.insert_study("study", {"stop": {"alpha": 0.05, "delta": delta}}, "digest", runs)
 
 
 def interleaved(*populations: np.ndarray) -> np.ndarray:
@@ -193,7 +193,7 @@ def test_a_study_started_before_there_was_a_choice_of_methods_keeps_the_sign_pro
     older = study.record()
     del older["stop"]["method"]
     with Store.open(tmp_path / "s.db") as store:
-        started = store.plan_study("small", older, "older", study.plan())
+        started = store.insert_study("small", older, "older", study.planned_runs())
         assert study.open(store) == started
         chain = stopping_chain(started, store)
         assert [one.process.method for one in chain.pairs.values()] == ["sign"]
@@ -306,10 +306,10 @@ def test_the_mean_number_of_pairs_is_that_of_the_specification(theta, mean):
 
 def test_the_store_gives_errors_by_space_and_index_and_claims_by_space(store):
     record = plan(store, 3)
-    claimed = store.claim_next(record.id, "me", spaces=["B"])
+    claimed = store.lease_next(record.id, "me", spaces=["B"])
     assert (claimed.space, claimed.index) == ("B", 0)
-    assert store.claim_next(record.id, "me", spaces=[]) is None
+    assert store.lease_next(record.id, "me", spaces=[]) is None
     store.record(claimed.id, "me", Outcome(status="done", error=41.5, seconds=1.0))
-    other = store.claim_next(record.id, "me", spaces={"A"})
+    other = store.lease_next(record.id, "me", spaces={"A"})
     store.record(other.id, "me", Outcome(status="diverged", seconds=1.0))
     assert store.errors(record.id) == {"A": {0: math.inf}, "B": {0: 41.5}}

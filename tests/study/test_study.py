@@ -10,14 +10,14 @@ from netspace.study import Study
 
 
 def test_runs_are_planned_with_the_spaces_taking_turns(study_file):
-    planned = Study.load(study_file()).plan()
+    planned = Study.load(study_file()).planned_runs()
     assert [run.launch for run in planned] == list(range(6))
     assert [run.space for run in planned] == ["AnyNetXA", "RegNetX"] * 3
     assert [run.index for run in planned] == [0, 0, 1, 1, 2, 2]
 
 
 def test_planned_networks_fit_the_data_and_the_window(study_file):
-    for run in Study.load(study_file()).plan():
+    for run in Study.load(study_file()).planned_runs():
         config = AnyNetConfig(**run.config)
         assert (config.num_classes, config.in_channels, config.stem.width) == (10, 1, 8)
         assert config.digest == run.digest
@@ -30,9 +30,9 @@ def test_planned_networks_fit_the_data_and_the_window(study_file):
 
 
 def test_the_plan_depends_on_the_file_alone_and_a_longer_study_begins_with_the_shorter_one(study_file):
-    first, again = (Study.load(study_file()).plan() for _ in range(2))
-    longer = Study.load(study_file(n=5)).plan()
-    other = Study.load(study_file(seed=6)).plan()
+    first, again = (Study.load(study_file()).planned_runs() for _ in range(2))
+    longer = Study.load(study_file(n=5)).planned_runs()
+    other = Study.load(study_file(seed=6)).planned_runs()
     assert first == again
     assert longer[: len(first)] == first
     assert not {run.seed for run in first} & {run.seed for run in other}
@@ -40,8 +40,8 @@ def test_the_plan_depends_on_the_file_alone_and_a_longer_study_begins_with_the_s
 
 
 def test_a_space_is_sampled_alike_whatever_other_spaces_are_in_the_study(study_file):
-    alone = Study.load(study_file(spaces=["RegNetX"])).plan()
-    beside = [run for run in Study.load(study_file()).plan() if run.space == "RegNetX"]
+    alone = Study.load(study_file(spaces=["RegNetX"])).planned_runs()
+    beside = [run for run in Study.load(study_file()).planned_runs() if run.space == "RegNetX"]
     assert [(run.digest, run.seed) for run in alone] == [(run.digest, run.seed) for run in beside]
 
 
@@ -50,14 +50,14 @@ def test_spaces_can_be_files_beside_the_study_or_written_in_place(study_file, tm
     in_place = {"name": "Shared", "base": "AnyNetXA", "constraints": [{"shared": "depth"}]}
     study = Study.load(study_file(spaces=["narrow.yaml", in_place]))
     assert [space.name for space in study.spaces] == ["narrow", "Shared"]
-    for run in study.plan():
+    for run in study.planned_runs():
         stages = run.config["stages"]
         assert max(stages["widths"]) <= 64 if run.space == "narrow" else len(set(stages["depths"])) == 1
 
 
 def test_two_spaces_of_one_name_are_refused(study_file):
     with pytest.raises(StudyError, match="two spaces are named 'RegNetX'"):
-        Study.load(study_file(spaces=["RegNetX", {"name": "RegNetX", "base": "RegNetY"}])).plan()
+        Study.load(study_file(spaces=["RegNetX", {"name": "RegNetX", "base": "RegNetY"}])).planned_runs()
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_study_started_before_netspace_gained_a_setting_goes_on(study_file, tm
     older = study.record()
     del older["recipe"]["clip_norm"], older["recipe"]["augment"]["mixup"], older["data"]["broken"]
     with Store.open(tmp_path / "s.db") as store:
-        started = store.plan_study("small", older, "older", study.plan())
+        started = store.insert_study("small", older, "older", study.planned_runs())
         assert study.open(store) == started
         changed = Study.load(
             study_file(recipe={"base": "quick", "epochs": 1, "clip_norm": 1.0, "augment": {"flip": False}})
@@ -126,7 +126,7 @@ def test_a_study_does_not_go_on_with_other_training_images(study_file, images, t
         study.open(store)
         record = study.record()
         del record["train_digest"]
-        started = older.plan_study("small", record, "older", study.plan())
+        started = older.insert_study("small", record, "older", study.planned_runs())
         (images / "no" / "0.png").write_bytes((images / "yes" / "0.png").read_bytes())
         changed = Study.load(file)
         assert changed.data.split_digest == study.data.split_digest

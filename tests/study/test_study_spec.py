@@ -54,7 +54,7 @@ def test_a_mistake_in_the_file_is_one_line_that_names_file_and_key(study_file, c
 )
 def test_what_the_file_leads_to_is_checked_before_anything_is_trained(study_file, changes, kind, message):
     with pytest.raises(kind, match=message) as caught:
-        Study.load(study_file(**changes)).plan()
+        Study.load(study_file(**changes)).planned_runs()
     assert isinstance(caught.value, NetspaceError)
     assert "\n" not in str(caught.value)
 

@@ -27,8 +27,8 @@ def store(tmp_path):
             )
             for i in range(RUNS)
         ]  # fmt: skip
-        record = store.plan_study("study", {}, "digest", planned)
-        ids = [store.claim_next(record.id, "driver").id for _ in range(RUNS)]
+        record = store.insert_study("study", {}, "digest", planned)
+        ids = [store.lease_next(record.id, "driver").id for _ in range(RUNS)]
         store.record(ids[0], "driver", Outcome(status="done", error=25.0, seconds=3.5, curve=curve(0.5)))
         store.record(ids[1], "driver", Outcome(status="diverged", seconds=1.0, curve=curve(float("nan"))[:1]))
         store.fail(ids[2], "driver", "broke", max_attempts=1)
@@ -86,7 +86,7 @@ def test_every_run_with_a_curve_is_sent_once_with_its_settings(store, tmp_path, 
 
 def test_runs_that_end_while_the_study_goes_on_are_sent_too_whoever_trained_them(store, tmp_path, pages):
     with StudyTracking(["notebook"], tmp_path / "tracking", store, "study"):
-        run = store.claim_next(1, "another driver")
+        run = store.lease_next(1, "another driver")
         store.record(run.id, "another driver", Outcome(status="done", error=1.0, seconds=1.0, curve=curve(1.0)))
     assert set(pages) == {"A-0", "A-1", "A-3"}
 

@@ -28,7 +28,7 @@ from netspace.study.jobs import Job
 
 torch.set_num_threads(1)
 study = Study.load(sys.argv[1])
-(planned,) = study.plan()
+(planned,) = study.planned_runs()
 small = Job(run_id=1, config=dict(planned.config), seed=1)
 stages = {**planned.config["stages"], "bottleneck_ratios": [1] * 4, "group_widths": [WIDTH] * 4, "widths": [WIDTH] * 4}
 wide = Job(run_id=2, config={**planned.config, "stages": stages}, seed=1)
@@ -72,7 +72,7 @@ def study(study_file, images) -> Study:
 
 
 def jobs(study: Study) -> list[Job]:
-    return [Job(run_id=i, config=dict(run.config), seed=run.seed) for i, run in enumerate(study.plan())]
+    return [Job(run_id=i, config=dict(run.config), seed=run.seed) for i, run in enumerate(study.planned_runs())]
 
 
 def test_images_are_opened_once_and_a_worker_that_has_them_needs_their_source_no_more(study, images, monkeypatch):

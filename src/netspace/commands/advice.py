@@ -48,7 +48,7 @@ def plan(
     loaded, runs = _with_known_runs(Study.load(study), store)
     print_images(loaded.data, sys.stderr if as_json else sys.stdout)
     with watch_timings() as observe:
-        planned = loaded.plan(observe)
+        planned = loaded.planned_runs(observe)
     speed = _speed(loaded, planned, runs, device)
     found = plan_study(loaded, planned, speed, workers=workers or available_cores(), runs=runs)
     if as_json:
@@ -276,7 +276,7 @@ def _affordable(study: "Study", budget: float) -> int:
     from netspace.study import Study
 
     few = Study(spec=study.spec.model_copy(update={"n": LEAST_MODELS}), root=study.root)
-    planned = few.plan()
+    planned = few.planned_runs()
     one_of_each = float(_speed(few, planned, [], None).seconds.sum()) / LEAST_MODELS / 3600
     n = int(budget / one_of_each)
     if n < LEAST_MODELS:

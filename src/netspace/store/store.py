@@ -1,13 +1,13 @@
 """The result store: studies, their runs, and what each run came to.
 
-A run is planned once, claimed by one worker at a time under a lease, and recorded once, in one transaction:
+A run is planned once, leased to one worker at a time, and recorded once, in one transaction:
 
-    planned --claim--> running --record--> done | diverged
+    planned --lease--> running --record--> done | diverged
        ^                  |----release---> planned                     (costs no attempt: Ctrl-C, preemption)
        |                  |----fail------> planned, or failed | lost   (once the attempts are used up)
        '-----reclaim------'                                            (its worker vanished)
 
-A worker that was taken for vanished, but was not, may still record a run that nobody has claimed since.
+A worker that was taken for vanished, but was not, may still record a run that nobody has leased since.
 
 Every method is one transaction; on a database error it raises `StoreError` and nothing has changed.
 """
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEASE_SECONDS = 120.0
-"""How long a claim holds without a heartbeat, unless the caller says otherwise."""
+"""How long a lease holds without a heartbeat, unless the caller says otherwise."""
 
 
 class Store:
@@ -90,7 +90,7 @@ class Store:
         """What opens the same store in another process; it may hold a password."""
         return self._database.url
 
-    def plan_study(
+    def insert_study(
         self, name: str, spec: dict[str, Any], digest: str, planned: Iterable[PlannedRun] = ()
     ) -> StudyRecord:
         """Store a study together with its runs; one that is already there only gets the runs it lacks.
@@ -169,11 +169,11 @@ class Store:
         with self._database.read() as connection:
             return [StudyRecord(**row._mapping) for row in connection.execute(select(studies).order_by(studies.c.id))]
 
-    def claim(self, run_id: int, worker: str, *, lease_seconds: float = LEASE_SECONDS) -> bool:
+    def lease(self, run_id: int, worker: str, *, lease_seconds: float = LEASE_SECONDS) -> bool:
         """Take a planned run for `worker`; False if it is not planned (any more). Starting counts as an attempt."""
-        return len(self._update(_claim(worker, lease_seconds).where(runs.c.id == run_id))) == 1
+        return len(self._update(_leased(worker, lease_seconds).where(runs.c.id == run_id))) == 1
 
-    def claim_next(
+    def lease_next(
         self,
         study_id: int,
         worker: str,
@@ -189,7 +189,7 @@ class Store:
             study_id: the study.
             worker: who takes it.
             spaces: only a run of one of these; None for any.
-            lease_seconds: how long the claim holds without a heartbeat.
+            lease_seconds: how long the lease holds without a heartbeat.
         """
         wanted = [] if spaces is None else [runs.c.space.in_(spaces)]
         first = (
@@ -197,16 +197,16 @@ class Store:
             .where(runs.c.study_id == study_id, runs.c.status == "planned", *wanted)
             .order_by(runs.c.launch, runs.c.id)
             .limit(1)
-            # PostgreSQL passes over rows that another driver is claiming; SQLite has one writer and ignores this
+            # PostgreSQL passes over rows that another driver is leasing; SQLite has one writer and ignores this
             .with_for_update(skip_locked=True)
             .scalar_subquery()
         )
-        return next(iter(self._update(_claim(worker, lease_seconds).where(runs.c.id == first))), None)
+        return next(iter(self._update(_leased(worker, lease_seconds).where(runs.c.id == first))), None)
 
     def heartbeat(
         self, run_ids: Collection[int], worker: str, *, lease_seconds: float = LEASE_SECONDS
     ) -> frozenset[int]:
-        """Renew the leases of `worker` on these runs; return those it still holds. The others may be claimed again."""
+        """Renew the leases of `worker` on these runs; return those it still holds. The others may be leased again."""
         change = (
             update(runs)
             .where(runs.c.id.in_(run_ids), runs.c.status == "running", runs.c.worker == worker)
@@ -227,15 +227,15 @@ class Store:
             again, since its lease ended while its worker lived on, takes the result. A driver that lost its lease, or
             that asks again after a broken connection, therefore neither doubles a result nor throws one away.
         """
-        reclaimed = runs.c.status == "planned"
+        taken_back = runs.c.status == "planned"
         held = and_(runs.c.status == "running", runs.c.worker == worker)
         # what `reclaim` took back of a run, this gives to it again
         again = {
             "worker": worker,
-            "attempts": runs.c.attempts + case((reclaimed, 1), else_=0),
+            "attempts": runs.c.attempts + case((taken_back, 1), else_=0),
             "started": func.coalesce(runs.c.started, Now() - outcome.seconds),
         }
-        change = update(runs).where(runs.c.id == run_id, or_(held, reclaimed)).values(again | _recorded(outcome))
+        change = update(runs).where(runs.c.id == run_id, or_(held, taken_back)).values(again | _recorded(outcome))
         points = [asdict(point) | {"run_id": run_id} for point in outcome.curve]
         with self._database.write() as connection:
             if connection.execute(change).rowcount != 1:
@@ -445,7 +445,7 @@ def _recorded(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _claim(worker: str, lease_seconds: float) -> Update:
+def _leased(worker: str, lease_seconds: float) -> Update:
     return (
         update(runs)
         .where(runs.c.status == "planned")

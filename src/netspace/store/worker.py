@@ -12,7 +12,7 @@ from uuid import uuid4
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
-    """A process that claims runs. `str(worker)` is what the store records; `Worker.parse` reads it back.
+    """A process that leases runs. `str(worker)` is what the store records; `Worker.parse` reads it back.
 
     A process id alone is reused by the system, so the time at which the process started goes with it. `token` keeps two
     workers of one process (two threads, two studies) apart.

@@ -1,4 +1,4 @@
-"""L5: population runs: plan, claim, train, record, resume.
+"""L5: population runs: plan, lease, train, record, resume.
 
 Names are imported when they are used: a worker that trains needs neither the statistics nor the database.
 """

@@ -1,6 +1,6 @@
-"""The runner: claims runs from the store, has an executor train them, records what comes back.
+"""The runner: leases runs from the store, has an executor train them, records what comes back.
 
-The store decides everything that must survive: a run is claimed before it is submitted and recorded in one transaction
+The store decides everything that must survive: a run is leased before it is submitted and recorded in one transaction
 when it ends. Killing the driver at any moment therefore loses no finished run and doubles none; the same command
 goes on.
 """
@@ -21,7 +21,7 @@ from netspace.study.executors.base import Executor
 from netspace.study.jobs import Checkpoints, Event, Failed, Finished, Job, Lost, Unfit
 
 LEASE_SECONDS = 120.0
-"""How long another driver leaves a run alone that was claimed and not heard of since."""
+"""How long another driver leaves a run alone that was leased and not heard of since."""
 
 _POLL_SECONDS = 0.5
 
@@ -55,7 +55,7 @@ def run_study(
 
     Args:
         record: the study, planned in `store`.
-        store: where runs are claimed and recorded.
+        store: where runs are leased and recorded.
         executor: what trains them; it is closed at the end, whatever happens.
         attempts: how often a run is started at most that fails or whose worker vanishes.
         hours: of training, over all runs and drivers, after which no run is begun any more; None for no limit.
@@ -133,20 +133,20 @@ class _Driver:
         self._stopping = True
 
     def _keep_in_hand(self) -> None:
-        """Renew the leases, and claim again what another driver took for abandoned and nobody has begun since."""
+        """Renew the leases, and lease again what another driver took for abandoned and nobody has begun since."""
         held = _patiently(self._store.heartbeat, self._in_hand, self._worker, lease_seconds=LEASE_SECONDS)
         for run_id in self._in_hand.keys() - held:
-            _patiently(self._store.claim, run_id, self._worker, lease_seconds=LEASE_SECONDS)
+            _patiently(self._store.lease, run_id, self._worker, lease_seconds=LEASE_SECONDS)
 
     def _fill(self) -> bool:
-        """Claim and submit runs up to the executor's capacity; return whether any is in hand."""
+        """Lease and submit runs up to the executor's capacity; return whether any is in hand."""
         if self._chain is not None:
             # errors first: what is lost after them is not among them
             errors = _patiently(self._store.errors, self._record.id)
             self._chain.update(errors, _patiently(self._store.lost, self._record.id))
         while len(self._in_hand) < self._executor.capacity and not self._out_of_hours:
             run = _patiently(
-                self._store.claim_next, self._record.id, self._worker, spaces=self._needed, lease_seconds=LEASE_SECONDS
+                self._store.lease_next, self._record.id, self._worker, spaces=self._needed, lease_seconds=LEASE_SECONDS
             )
             if run is None:
                 break

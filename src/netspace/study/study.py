@@ -155,7 +155,7 @@ class Study:
             space, n, self.spec.latency, seed=seed, resolution=resolution, windows=windows, observe=observe
         )
 
-    def plan(self, observe: Callable[[Timings], None] = lambda _: None) -> list[PlannedRun]:
+    def planned_runs(self, observe: Callable[[Timings], None] = lambda _: None) -> list[PlannedRun]:
         """Return every run of the study in launch order: the spaces take turns, so that a part of it is balanced.
 
         Args:
@@ -267,7 +267,7 @@ class Study:
         # claims decide no result, so they may change later; the report judges those that the study was started with
         told: dict[str, Any] = {"claims": list(self.spec.claims)} if self.spec.claims else {}
         told |= {} if self.spec.latency is None else {"timed_on": self.spec.latency.machine()}
-        return store.plan_study(self.spec.name, record | told, digest(record), self.plan(observe))
+        return store.insert_study(self.spec.name, record | told, digest(record), self.planned_runs(observe))
 
     def run(
         self,

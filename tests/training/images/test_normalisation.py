@@ -135,6 +135,6 @@ def test_a_study_of_before_statistics_could_be_named_goes_on(tmp_path):
     for key in ("normalise", "channels"):
         del record["data"][key]
     assert "storage" not in record["data"]
-    stored = store.plan_study("s", record, "0123456789abcdef", planned.plan())
+    stored = store.insert_study("s", record, "0123456789abcdef", planned.planned_runs())
     assert planned.open(store).id == stored.id
     assert planned.record()["data"]["normalise"] == "computed"
