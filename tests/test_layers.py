@@ -12,6 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "netspace"
 
 LAYERS = {
     "_version": 0,
+    "checks": 0,
     "documents": 0,
     "errors": 0,
     "pixels": 0,
@@ -31,7 +32,7 @@ LAYERS = {
 }
 """Every file and package directly below src/netspace, and its layer."""
 
-WITHIN = {("documents", "errors"), ("pixels", "errors"), ("cli", "commands")}
+WITHIN = {("checks", "errors"), ("documents", "errors"), ("pixels", "errors"), ("cli", "commands")}
 """Imports on one layer that are allowed: one is the foundation of the other."""
 
 TORCH = {"torch", "torchvision", "timm"}

@@ -54,5 +54,5 @@ def test_one_plain_network_counted_by_hand():
 
 @pytest.mark.parametrize("resolution", [0, -1, 2.5, True, "224"])
 def test_a_resolution_that_is_no_size_is_refused(resolution):
-    with pytest.raises(ConfigError, match="resolution must be a positive whole number"):
+    with pytest.raises(ConfigError, match="resolution must be a whole number >= 1"):
         complexity(zoo.get("x200mf"), resolution=resolution)

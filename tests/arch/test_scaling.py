@@ -99,5 +99,5 @@ def test_ratios_that_are_whole_or_its_inverse_stay(ratio):
 
 @pytest.mark.parametrize("factor", [0, -1, float("inf"), float("nan")])
 def test_a_factor_that_is_not_positive_is_refused(factor):
-    with pytest.raises(ConfigError, match="must be positive"):
+    with pytest.raises(ConfigError, match="factor > 0 must hold"):
         factors(factor)

@@ -101,7 +101,7 @@ def test_what_needs_a_shortcut_is_refused_without_one(block, argument):
 
 
 def test_drop_path_out_of_range_is_refused():
-    with pytest.raises(ConfigError, match=r"drop_path must be in \[0, 1\), got 1"):
+    with pytest.raises(ConfigError, match="0 <= drop_path < 1 must hold, got 1"):
         build(small(), drop_path=1)
 
 

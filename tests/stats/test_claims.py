@@ -54,7 +54,7 @@ def test_another_form_lists_the_valid_ones_in_one_line(text) -> None:
     ("text", "message"),
     [
         ("B equivalent to A within 0.5", r"0 < delta < 0\.5 must hold, got 0\.5"),
-        ("best depth between 28 and 12", "LOW <= HIGH must hold, got 28 and 12"),
+        ("best depth between 28 and 12", "LOW <= HIGH must hold, got LOW=28.0, HIGH=12.0"),
         ("E better than E", "not compared with itself"),
     ],
 )

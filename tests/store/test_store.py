@@ -73,7 +73,7 @@ def test_a_plan_that_breaks_in_the_middle_leaves_nothing(store, make_runs):
 
 def test_a_number_that_does_not_fit_is_refused(make_runs):
     fields = {name: getattr(make_runs(1)[0], name) for name in PlannedRun.__dataclass_fields__}
-    with pytest.raises(StoreError, match=r"0 <= seed < 2\^63 must hold, got 9223372036854775808"):
+    with pytest.raises(StoreError, match=r"0 <= seed < 2\^63 must hold, got seed=9223372036854775808"):
         PlannedRun(**fields | {"seed": 2**63})
 
 

@@ -38,13 +38,16 @@ def test_paper_recipes_say_what_the_paper_says():
     [
         ({"epoch": 3}, "s.yaml: unknown key 'epoch'; valid: epochs"),
         ({"epochs": 0}, "s.yaml: epochs: .*greater than or equal to 1, got 0"),
-        ({"epochs": 2, "warmup_epochs": 2}, "warmup_epochs < epochs must hold, got warmup_epochs=2, epochs=2"),
+        ({"epochs": 2, "warmup_epochs": 2}, "warmup_epochs < epochs must hold, got warmup_epochs=2.0, epochs=2"),
         ({"nesterov": True, "optimizer": "adamw"}, "nesterov needs optimizer 'sgd'"),
         ({"schedule": "poly"}, "schedule: input should be 'cosine', 'linear', 'step' or 'constant', got 'poly'"),
         ({"schedule": "step"}, "step_epochs and the schedule 'step' need each other, got schedule 'step'"),
         ({"step_epochs": [2]}, r"need each other, got schedule 'cosine', step_epochs=\[2\]"),
         ({"batch_size": 8, "accumulate": 5}, "must hold 2 images or more, got batch_size=8, accumulate=5"),
-        ({"augment": {"crop": [0.5, 0.2]}}, "augment.crop: 0 < least <= largest <= 1 must hold, got 0.5 and 0.2"),
+        (
+            {"augment": {"crop": [0.5, 0.2]}},
+            "augment.crop: 0 < least <= largest <= 1 must hold, got least=0.5, largest=0.2",
+        ),
         ({"augment": {"shift": -1}}, "augment.shift: .*got -1"),
         (3, "must be a recipe's name .* or a mapping, got 3"),
     ],

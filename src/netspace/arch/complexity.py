@@ -15,7 +15,7 @@ import numpy as np
 from netspace.arch.batch import AnyNetBatch
 from netspace.arch.config import AnyNetConfig
 from netspace.arch.regnet import RegNetConfig
-from netspace.errors import ConfigError, short
+from netspace.checks import check_number
 
 Counts = Any  # int or int64 array: the formulas do not care
 
@@ -63,8 +63,7 @@ def complexity(network: AnyNetConfig | RegNetConfig | AnyNetBatch, resolution: i
     Raises:
         ConfigError: the resolution is not a positive integer.
     """
-    if isinstance(resolution, bool) or not isinstance(resolution, int | np.integer) or resolution < 1:
-        raise ConfigError(f"resolution must be a positive whole number of pixels, got {short(resolution)}")
+    check_number(resolution, "resolution", least=1, whole=True)
     if isinstance(network, RegNetConfig):
         network = network.to_anynet()
     if isinstance(network, AnyNetBatch):

@@ -13,6 +13,7 @@ import numpy as np
 from netspace.arch.complexity import Complexity, complexity
 from netspace.arch.config import BOTTLENECK_BLOCKS, AnyNetConfig
 from netspace.arch.regnet import QUANTUM, RegNetConfig, adjust_compatibility, is_whole_ratio
+from netspace.checks import check_number
 from netspace.errors import ConfigError
 
 FAST = "d1_w8_g8_r1"
@@ -57,8 +58,7 @@ def factors(factor: float, strategy: str = FAST) -> Factors:
     Raises:
         ConfigError: the factor is not positive, or the strategy has another form or gives d, w and r no weight.
     """
-    if not 0 < factor < float("inf"):
-        raise ConfigError(f"a scale factor must be positive, got {factor}")
+    check_number(factor, "factor", above=0)
     weight = _weights(strategy)
     total = weight["d"] + weight["w"] + weight["r"]
     return Factors(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from netspace.arch.config import AnyNetConfig, Stage, Stem
 from netspace.arch.regnet import RegNetConfig
+from netspace.checks import check_number
 from netspace.errors import ConfigError
 from netspace.models.backbone import Backbone
 from netspace.models.blocks import ACTIVATIONS, RESIDUAL_BLOCKS, ConvNorm, Residual, make_block
@@ -101,8 +102,7 @@ def build(
     """
     if isinstance(config, RegNetConfig):
         config = config.to_anynet()
-    if not 0 <= drop_path < 1:
-        raise ConfigError(f"drop_path must be in [0, 1), got {drop_path}")
+    check_number(drop_path, "drop_path", least=0, below=1)
     for name, wanted in (("drop_path", drop_path), ("zero_init_last", zero_init_last)):
         if wanted and config.block not in RESIDUAL_BLOCKS:
             raise ConfigError(

@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspace.arch import MEASURES
+from netspace.checks import check_rule, is_number
 from netspace.errors import ConfigError, raise_unknown, short
-from netspace.space.distributions import Number, is_number
+from netspace.space.distributions import Number
 from netspace.space.expressions import Expression
 from netspace.space.laws import ORDERS, Order
 
@@ -91,10 +92,9 @@ class Restrict:
                 raise ConfigError(
                     f"restrict '{self.parameter}': low, high and values must be numbers, got {short(value)}"
                 )
-        if self.low is not None and self.high is not None and self.low > self.high:
-            raise ConfigError(
-                f"restrict '{self.parameter}': low <= high must hold, got low={self.low}, high={self.high}"
-            )
+        if self.low is not None and self.high is not None:
+            where = f"restrict '{self.parameter}': "
+            check_rule(self.low <= self.high, "low <= high", where=where, low=self.low, high=self.high)
 
     def spec(self) -> dict[str, Any]:
         """Return the constraint as a file writes it."""

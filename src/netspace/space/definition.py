@@ -11,8 +11,9 @@ import numpy as np
 from netspace.arch import Template
 from netspace.arch.config import BOTTLENECK_BLOCKS
 from netspace.arch.regnet import is_whole_ratio
+from netspace.checks import check_number
 from netspace.documents import digest, dump_yaml
-from netspace.errors import ConfigError, raise_unknown, short
+from netspace.errors import ConfigError, raise_unknown
 from netspace.space.constraints import Constraint, Ordered, Restrict, Shared, Tied, Where, Window
 from netspace.space.distributions import Distribution
 from netspace.space.expressions import Expression
@@ -65,8 +66,7 @@ class SpaceDefinition:
     def __post_init__(self) -> None:
         if self.kind not in PARAMETERS:
             raise_unknown("kind of design space", str(self.kind), PARAMETERS)
-        if isinstance(self.stages, bool) or not isinstance(self.stages, int) or self.stages < 1:
-            raise ConfigError(f"stages must be a whole number >= 1, got {short(self.stages)}")
+        check_number(self.stages, "stages", least=1, whole=True)
         object.__setattr__(self, "strides", tuple(self.strides) or (2,) * self.stages)
         if len(self.strides) != self.stages or not set(self.strides) <= {1, 2}:
             raise ConfigError(f"strides must be one 1 or 2 for each of {self.stages} stages, got {self.strides}")

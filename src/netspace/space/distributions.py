@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from netspace.checks import check_rule, is_number
 from netspace.errors import ConfigError, raise_unknown, short
 
 Number = int | float
@@ -131,8 +132,7 @@ def power_of_two(low: Number, high: Number) -> Distribution:
     Raises:
         ConfigError: not 0 < low <= high, or an end is not a power of two.
     """
-    if not 0 < low <= high:
-        raise ConfigError(f"power_of_two: 0 < low <= high must hold, got low={low}, high={high}")
+    check_rule(0 < low <= high, "0 < low <= high", where="power_of_two: ", low=low, high=high)
     first, last = math.log2(low), math.log2(high)
     if not (first.is_integer() and last.is_integer()):
         raise ConfigError(f"power_of_two: low and high must be powers of two, got low={low}, high={high}")
@@ -238,8 +238,8 @@ def _law(values: Values, weights: FloatArray, spec: Mapping[str, Any]) -> Distri
 
 
 def _grid(kind: str, low: Number, high: Number, step: Number) -> Values:
-    if not (is_number(low) and is_number(high) and low <= high):
-        raise ConfigError(f"{kind}: low <= high must hold, got low={low}, high={high}")
+    numbers = is_number(low) and is_number(high)
+    check_rule(numbers and low <= high, "low <= high", where=f"{kind}: ", low=low, high=high)
     if not (is_number(step) and step > 0):
         raise ConfigError(f"{kind}: step must be a number > 0, got {short(step)}")
     first, last = round(low / step), round(high / step)
@@ -265,8 +265,3 @@ def _whole_if_whole(values: Sequence[Number]) -> Values:
 
 def _step(step: Number) -> dict[str, Number]:
     return {} if step == 1 else {"step": step}
-
-
-def is_number(value: Any) -> bool:
-    """Return whether `value` is a finite number, and not a truth value."""
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from netspace.arch.features import FeatureTable, features
-from netspace.errors import ConfigError, WindowError, short
+from netspace.checks import check_number
+from netspace.errors import WindowError
 from netspace.space.constraints import Window
 from netspace.space.design_space import DesignSpace
 from netspace.space.population import Population
@@ -60,8 +61,7 @@ def pool_of(
         WindowError: the space holds fewer than n networks inside the windows, or they are too rare to be found.
     """
     for what, value, least in (("n", n, 1), ("seed", seed, 0), ("samples", samples, 1)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise ConfigError(f"{what} must be a whole number >= {least}, got {short(value)}")
+        check_number(value, what, least=least, whole=True)
     parts: list[FeatureTable] = []
     seen: set[bytes] = set()
     complete, fruitless = 0, 0

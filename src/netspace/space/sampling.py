@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from netspace.arch import MEASURES, AnyNetBatch, Complexity, complexity
 from netspace.arch.config import BOTTLENECK_BLOCKS
 from netspace.arch.regnet import adjust_compatibility, group_into_stages, quantized_linear
-from netspace.errors import ConfigError, WindowError, short
+from netspace.checks import check_number
+from netspace.errors import WindowError
 from netspace.space.constraints import Window, format_count
 from netspace.space.definition import SpaceDefinition
 from netspace.space.distributions import Values
@@ -67,8 +68,7 @@ def sample(
 ) -> Population:
     """Draw n different networks. See `DesignSpace.sample`."""
     for what, value, least in (("n", n, 1), ("seed", seed, 0), ("patience", patience, 1)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise ConfigError(f"{what} must be a whole number >= {least}, got {short(value)}")
+        check_number(value, what, least=least, whole=True)
     settings = math.prod(law.count for law in space.laws.values())
     if n > settings:
         raise WindowError(f"{space.name} has at most {settings} networks, but {n} were requested")

@@ -6,6 +6,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from netspace.checks import check_number
 from netspace.errors import StatisticsError
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -116,5 +117,4 @@ def check_probability(value: float, name: str) -> None:
     Raises:
         StatisticsError: `0 < value < 1` does not hold.
     """
-    if not 0 < value < 1:
-        raise StatisticsError(f"0 < {name} < 1 must hold, got {value}")
+    check_number(value, name, above=0, below=1, error=StatisticsError)

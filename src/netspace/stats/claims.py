@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
+from netspace.checks import check_number, check_rule
 from netspace.errors import StatisticsError, raise_unknown
 
 FORMS = (
@@ -85,14 +86,12 @@ def parse_claim(text: str) -> Claim:
         same = better == worse
     elif match := _EQUIVALENT.fullmatch(words):
         delta = DELTA if match[3] is None else float(match[3])
-        if not 0 < delta < 0.5:
-            raise StatisticsError(f"claim '{words}': 0 < delta < 0.5 must hold, got {delta:g}")
+        check_number(delta, "delta", above=0, below=0.5, where=f"claim '{words}': ", error=StatisticsError)
         claim = Equivalent(text=words, space=match[1], other=match[2], delta=delta)
         same = match[1] == match[2]
     elif match := _BEST.fullmatch(words):
         low, high = float(match[2]), float(match[3])
-        if low > high:
-            raise StatisticsError(f"claim '{words}': LOW <= HIGH must hold, got {low:g} and {high:g}")
+        check_rule(low <= high, "LOW <= HIGH", where=f"claim '{words}': ", error=StatisticsError, LOW=low, HIGH=high)
         return BestBetween(text=words, property=match[1], low=low, high=high, space=match[4])
     elif match := _TREND.fullmatch(words):
         direction: Literal["rise", "fall"] = "rise" if match[2] == "rise" else "fall"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from netspace.checks import check_number
 from netspace.errors import StatisticsError, raise_unknown
 from netspace.stats.arguments import Floats, Interval, as_errors, at_chance, check_probability
 from netspace.stats.differences import NO_CHANCE, Differences, differences
@@ -227,8 +228,7 @@ def _classical(
     errors_a = as_errors(a, "errors of A", at_least=MIN_MODELS)
     errors_b = as_errors(b, "errors of B", at_least=MIN_MODELS)
     check_probability(alpha, "alpha")
-    if not 0 < delta < 0.5:
-        raise StatisticsError(f"0 < delta < 0.5 must hold, got {delta}")
+    check_number(delta, "delta", above=0, below=0.5, error=StatisticsError)
     rng = np.random.default_rng(seed)
     estimate = superiority(errors_a, errors_b)
     by_permutation = estimate.pairs < PERMUTATION_BELOW and not estimate.degenerate

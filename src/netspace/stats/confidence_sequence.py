@@ -11,6 +11,7 @@ from math import exp, floor, log, log1p, sqrt
 import numpy as np
 from scipy.special import expit, logit, ndtr, ndtri, stdtr, stdtrit
 
+from netspace.checks import check_number
 from netspace.errors import StatisticsError
 from netspace.stats.arguments import Floats, Interval, check_probability
 from netspace.stats.assisted_theta import assisted_theta, predict
@@ -83,8 +84,7 @@ def multiplier(n: int, alpha: float) -> float:
 
 def _information(n: int, alpha: float) -> float:
     check_probability(alpha, "alpha")
-    if n < 1:
-        raise StatisticsError(f"n >= 1 must hold, got {n}")
+    check_number(n, "n", least=1, error=StatisticsError)
     spread = -2 * log(alpha)
     return n * (spread + log1p(spread)) / TIGHTEST_AT
 

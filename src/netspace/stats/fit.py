@@ -7,6 +7,7 @@ from math import log
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from netspace.checks import check_number
 from netspace.errors import StatisticsError, short
 from netspace.stats.arguments import Floats, as_numbers
 
@@ -79,8 +80,9 @@ def width_error(widths: ArrayLike, *, w_0: float, w_a: float, w_m: float, multip
         StatisticsError: a value outside its range.
     """
     observed = _positive(widths)
-    if not (w_0 > 0 and w_a >= 0 and w_m > 1):
-        raise StatisticsError(f"w_0 > 0, w_a >= 0 and w_m > 1 must hold, got {w_0}, {w_a}, {w_m}")
+    check_number(w_0, "w_0", above=0, error=StatisticsError)
+    check_number(w_a, "w_a", least=0, error=StatisticsError)
+    check_number(w_m, "w_m", above=1, error=StatisticsError)
     levels = np.rint(_exponents(np.array([w_a / w_0]), np.log([w_m]), observed.size))[0, 0]
     predicted = w_0 * w_m**levels
     if multiple is not None:

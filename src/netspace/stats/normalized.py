@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
+from netspace.checks import check_number, check_rule
 from netspace.errors import StatisticsError
 from netspace.stats.arguments import Floats, as_errors, as_finite, check_probability, midranks
 from netspace.stats.edf import EDF, Band
@@ -19,8 +20,8 @@ MAX_BINS = 10
 
 def equal_width_edges(low: float, high: float, bins: int) -> Floats:
     """Return the edges of `bins` bins of equal width on [low, high], as published: float64 (bins + 1,)."""
-    if not low < high or bins < 1:
-        raise StatisticsError(f"low < high and bins >= 1 must hold, got low={low:g}, high={high:g}, bins={bins}")
+    check_rule(low < high, "low < high", error=StatisticsError, low=low, high=high)
+    check_number(bins, "bins", least=1, error=StatisticsError)
     return np.linspace(low, high, bins + 1)
 
 
@@ -158,8 +159,7 @@ def compare_normalized(
             f"{sizes_b.max():g}) hardly overlap: there is nothing to compare at equal complexity"
         )
     count = max(1, min(MAX_BINS, kept // 10)) if bins is None else bins
-    if count < 1:
-        raise StatisticsError(f"bins >= 1 must hold, got {count}")
+    check_number(count, "bins", least=1, error=StatisticsError)
     pooled = np.concatenate([sizes_a[inside_a], sizes_b[inside_b]])
     edges = np.unique(np.quantile(pooled, np.linspace(0, 1, count + 1)))
 

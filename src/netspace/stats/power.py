@@ -5,6 +5,7 @@ from math import asin, ceil, pi, sqrt
 
 from scipy.stats import norm
 
+from netspace.checks import check_number
 from netspace.errors import StatisticsError
 from netspace.stats.arguments import check_probability
 from netspace.stats.confidence_sequence import looks, multiplier
@@ -26,8 +27,7 @@ def variance_left(r2: float) -> float:
     Raises:
         StatisticsError: r2 above 1.
     """
-    if not r2 <= 1:
-        raise StatisticsError(f"R2 <= 1 must hold, got {r2}")
+    check_number(r2, "R2", most=1, error=StatisticsError)
     return 1 - 6 / pi * asin(max(r2, 0.0) / 2)
 
 

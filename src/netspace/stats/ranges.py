@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
+from netspace.checks import check_number
 from netspace.errors import StatisticsError
 from netspace.stats.arguments import (
     Floats,
@@ -111,8 +112,7 @@ def best_probabilities(errors: ArrayLike, draws: int | None = None) -> Floats:
     values = as_errors(errors)
     n = values.size
     k = max(1, n // 4) if draws is None else draws
-    if k < 1:
-        raise StatisticsError(f"draws >= 1 must hold, got {k}")
+    check_number(k, "draws", least=1, error=StatisticsError)
     first = rankdata(values, method="min")
     last = rankdata(values, method="max")
     return (((n - first + 1) / n) ** k - ((n - last) / n) ** k) / (last - first + 1)

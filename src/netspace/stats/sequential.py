@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betainc, betaincc, betaln
 
+from netspace.checks import check_number
 from netspace.errors import StatisticsError
 from netspace.stats.arguments import Floats, check_probability
 
@@ -98,12 +99,11 @@ class StoppingRule:
 
     def __post_init__(self) -> None:
         check_probability(self.alpha, "alpha")
-        if self.delta is not None and not 0 < self.delta < 0.5:
-            raise StatisticsError(f"0 < delta < 0.5 must hold, got {self.delta}")
+        if self.delta is not None:
+            check_number(self.delta, "delta", above=0, below=0.5, error=StatisticsError)
         if self.sides not in (1, 2):
             raise StatisticsError(f"sides must be 1 or 2, got {self.sides}")
-        if self.chain < 1:
-            raise StatisticsError(f"chain >= 1 must hold, got {self.chain}")
+        check_number(self.chain, "chain", least=1, error=StatisticsError)
 
     @property
     def threshold(self) -> float:
@@ -275,8 +275,7 @@ class SequentialComparison:
     def _record(self, side: str, launch: int, error: float) -> None:
         if side not in self._errors:
             raise StatisticsError(f"side must be 'a' or 'b', got '{side}'")
-        if launch < 0:
-            raise StatisticsError(f"launch >= 0 must hold, got {launch}")
+        check_number(launch, "launch", least=0, error=StatisticsError)
         if np.isnan(error) or error == -inf:
             raise StatisticsError(f"model {launch} of '{side}': the error is {error}; give a failed model +inf")
         known = self._errors[side].setdefault(launch, float(error))
@@ -321,10 +320,8 @@ def operating_characteristics(
     Raises:
         StatisticsError: theta outside [0, 1] or horizon below 1.
     """
-    if not 0 <= theta <= 1:
-        raise StatisticsError(f"0 <= theta <= 1 must hold, got {theta}")
-    if horizon < 1:
-        raise StatisticsError(f"horizon >= 1 must hold, got {horizon}")
+    check_number(theta, "theta", least=0, most=1, error=StatisticsError)
+    check_number(horizon, "horizon", least=1, error=StatisticsError)
     rule = rule or StoppingRule()
     undecided = np.ones(1)
     decided = np.zeros(3)

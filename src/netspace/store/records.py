@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from netspace.checks import check_rule
 from netspace.errors import StoreError, short
 
 Status = Literal["planned", "running", "done", "diverged", "failed", "lost"]
@@ -38,8 +39,8 @@ class PlannedRun:
     def __post_init__(self) -> None:
         for name in ("index", "launch", "flops", "params", "activations", "seed"):
             value = getattr(self, name)
-            if not 0 <= value < 2**63:
-                raise StoreError(f"run {self.index} of {self.space}: 0 <= {name} < 2^63 must hold, got {value}")
+            where = f"run {self.index} of {self.space}: "
+            check_rule(0 <= value < 2**63, f"0 <= {name} < 2^63", where=where, error=StoreError, **{name: value})
 
 
 @dataclass(frozen=True, kw_only=True)

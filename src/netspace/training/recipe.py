@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from netspace.checks import check_rule
 from netspace.documents import Document, parse
 from netspace.errors import ConfigError, raise_unknown, short
 
@@ -47,8 +48,9 @@ class Augment(Document):
     @field_validator("crop")
     @classmethod
     def _areas(cls, crop: tuple[float, float] | None) -> tuple[float, float] | None:
-        if crop is not None and not 0 < crop[0] <= crop[1] <= 1:
-            raise ValueError(f"0 < least <= largest <= 1 must hold, got {crop[0]:g} and {crop[1]:g}")
+        if crop is not None:
+            least, largest = crop
+            check_rule(0 < least <= largest <= 1, "0 < least <= largest <= 1", least=least, largest=largest)
         return crop
 
 
@@ -131,14 +133,9 @@ class Recipe(Document):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.warmup_epochs >= self.epochs and self.warmup_epochs > 0:
-            raise ValueError(
-                f"warmup_epochs < epochs must hold, got warmup_epochs={self.warmup_epochs:g}, epochs={self.epochs}"
-            )
-        if self.frozen_epochs >= self.epochs:
-            raise ValueError(
-                f"frozen_epochs < epochs must hold, got frozen_epochs={self.frozen_epochs}, epochs={self.epochs}"
-            )
+        epochs, warmup, frozen = self.epochs, self.warmup_epochs, self.frozen_epochs
+        check_rule(warmup < epochs, "warmup_epochs < epochs", warmup_epochs=warmup, epochs=epochs)
+        check_rule(frozen < epochs, "frozen_epochs < epochs", frozen_epochs=frozen, epochs=epochs)
         if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0):
             raise ValueError(
                 f"nesterov needs optimizer 'sgd' with momentum > 0, got '{self.optimizer}', momentum={self.momentum:g}"
