@@ -85,6 +85,14 @@ def train(
             help="Weights to start from: a package, or a .safetensors or .pth file. Default: random ones.",
         ),
     ] = None,
+    weights_key: Annotated[
+        str | None,
+        typer.Option(
+            "--weights-key",
+            metavar="KEY",
+            help="Which weights of W, if it holds several, such as state_dict_ema. Default: the averaged ones.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed for weights, order and augmentation.")] = 0,
     device: Device = None,
     threads: Annotated[
@@ -135,11 +143,13 @@ def train(
     fitted = _fitted(config, images)
     model = build(fitted, seed=seed, **recipe_used.build_options())
     start = None
+    if weights is None:
+        refuse_useless({"--weights-key": weights_key}, "without --weights")
     if pretrained:
         refuse_useless({"--weights": weights}, "with --pretrained")
         start = start_from_published(model, network)
     elif weights is not None:
-        start = start_from_weights(model, weights, images.class_names)
+        start = start_from_weights(model, weights, images.class_names, weights_key)
     if start is not None and start.mean is not None and start.std is not None and spec.normalise == COMPUTED:
         # the weights expect what they were trained on
         images = replace(images, mean=start.mean, std=start.std)

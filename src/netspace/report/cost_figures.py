@@ -110,7 +110,7 @@ def front_figure(
     spaces: Sequence[str] | None = None,
     width: float = PAGE_WIDTH,
 ) -> Figure:
-    """Draw error against flops, params and activations with the networks that no other one beats in both.
+    """Draw error against the known ones of flops, params and activations, with the networks that no other one beats.
 
     Args:
         front: see `front_table`.
@@ -121,6 +121,7 @@ def front_figure(
     Raises:
         StatisticsError: there is neither a network with an error nor a baseline.
     """
+    measures = [measure for measure in MEASURES if front.empty or measure in set(front["measure"])]
     published = pd.DataFrame({"family": [], "error": []}) if baselines is None else baselines
     if front.empty and published.empty:
         raise StatisticsError("no network has an error, so there is no front to draw")
@@ -136,8 +137,8 @@ def front_figure(
     low, high, _ = visible_errors(np.concatenate([front["error"], published["error"]]).astype(np.float64))
     with styled():
         figure = Figure(figsize=(width, height))
-        grid = panels(figure, 1, len(MEASURES), above=0.08, below=0.36 + below, gaps=(0.08, 0))
-        for place, measure in enumerate(MEASURES):
+        grid = panels(figure, 1, len(measures), above=0.08, below=0.36 + below, gaps=(0.08, 0))
+        for place, measure in enumerate(measures):
             axes = figure.add_subplot(grid[0, place])
             part = front[(front["measure"] == measure) & (front["error"] <= high)]
             for space in order:

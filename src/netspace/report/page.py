@@ -65,6 +65,7 @@ def page(tables: StudyTables, pictures: Sequence[Picture] = ()) -> str:
         state=_text(tables.standing.state),
         state_class="complete" if tables.standing.complete else "partial",
         facts=_facts(tables),
+        notes="".join(f'<p class="note">{_text(note)}</p>' for note in tables.notes),
         verdicts=_verdicts(tables) + _claims(tables),
         best=_best(tables),
         ranges=_ranges(tables),
@@ -84,9 +85,14 @@ def page_data(tables: StudyTables) -> dict[str, Any]:
     names = [name for name in _ordered(tables) if name in runs]
     readable = _readable(tables)
     templates: dict[str, int] = {}
-    stages, template = [], []
+    stages: list[list[Any] | None] = []
+    template: list[int | None] = []
     for run_id in runs.index:
-        config = dict(tables.configs[run_id])
+        config = tables.configs.get(run_id)
+        if config is None:
+            stages.append(None)
+            template.append(None)
+            continue
         stages.append([config["stages"].get(column, []) for column in _STAGES])
         shared = json.dumps({key: value for key, value in config.items() if key != "stages"})
         template.append(templates.setdefault(shared, len(templates)))
@@ -121,7 +127,7 @@ def page_data(tables: StudyTables) -> dict[str, Any]:
 
 def _readable(tables: StudyTables) -> frozenset[str]:
     """Return which of the properties of a network a space's `where` can read: a latency, for one, it cannot."""
-    stages = max(len(config["stages"]["depths"]) for config in tables.configs.values())
+    stages = max((len(config["stages"]["depths"]) for config in tables.configs.values()), default=0)
     drawn_once = {name: False for names in PARAMETERS.values() for name in names}
     return column_names(drawn_once, stages)
 
@@ -229,12 +235,13 @@ def _best(tables: StudyTables) -> str:
     for place, row in enumerate(tables.best.to_dict("records"), start=1):
         yaml = f"yaml-{place}"
         button = _Markup(f'<button type="button" data-copy="{yaml}">Copy YAML</button>')
-        shown = _Markup(
+        known = _Markup(
             f'<details><summary>{_text(row["structure"])}</summary><pre id="{yaml}">{_text(row["yaml"])}</pre>'
             f"<p><code>{_text(row['command'])}</code></p></details>"
         )
         cost = [_Figure(figure_text(row[name] / unit(name))) for name in MEASURES]
-        rows.append([place, _Figure(percent(row["error"])), row["space"], *cost, shown, button])
+        shown = [known, button] if row["yaml"] else ["not known", ""]
+        rows.append([place, _Figure(percent(row["error"])), row["space"], *cost, *shown])
     head = [
         "",
         "error %",

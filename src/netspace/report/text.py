@@ -40,7 +40,9 @@ def duration(seconds: float) -> str:
 
 def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
     """Return the report as Markdown: verdicts, tables, and links to `pictures` (paths relative to the text)."""
-    parts = [f"# {_escaped(tables.study.name)}", f"**{_escaped(tables.standing.state)}**", "## Verdicts"]
+    parts = [f"# {_escaped(tables.study.name)}", f"**{_escaped(tables.standing.state)}**"]
+    parts += [f"- {_escaped(note)}" for note in tables.notes]
+    parts.append("## Verdicts")
     if not tables.verdicts:
         parts.append("There is only one space, so there is nothing to compare.")
     for verdict in tables.verdicts:

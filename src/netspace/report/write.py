@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from netspace.arch import MEASURES
 from netspace.documents import dump_yaml
 from netspace.errors import StudyError, first_line, raise_unknown
 from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
@@ -23,6 +24,7 @@ from netspace.results.figure_tables import (
     e_fit_table,
     efficiency_table,
     front_table,
+    known_measures,
     ranked,
     trend_table,
 )
@@ -74,7 +76,7 @@ def write_report(
 
     Raises:
         UnknownNameError: an unknown format, or the store holds no study of this name.
-        StudyError: no run of it has ended, of some models only results are known, or the folder cannot be written.
+        StudyError: no run of it has ended, or the folder cannot be written.
     """
     for format_ in formats:
         if format_ not in FORMATS:
@@ -113,7 +115,8 @@ def _write(tables: StudyTables, folder: Path, formats: Sequence[str], root: Path
     if isinstance(recipe, dict):
         settings = {key: value for key, value in recipe.items() if key != "peak_lr"}
         texts.append(_text(folder / RECIPE_FILE, dump_yaml(settings)))
-    networks = [_text(folder / network_file(row["digest"]), row["yaml"]) for row in tables.best.to_dict("records")]
+    best = tables.best.to_dict("records")
+    networks = [_text(folder / network_file(row["digest"]), row["yaml"]) for row in best if row["yaml"]]
     return texts + pictures + networks
 
 
@@ -130,7 +133,8 @@ def figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
     """Yield every figure of a study's report, drawn when asked for: file name, caption, figure.
 
     Property figures are drawn for every space; the map, the trends over flops and the best and worst networks for the
-    space with the least mean error. Figures that the study has too little for are left out.
+    space with the least mean error. Figures that the study has too little for are left out; `StudyTables.notes` says so
+    where that is because networks or costs are not known.
     """
     runs = tables.runs[tables.runs["score"].notna()]
     yield "edf", "Error distributions with simultaneous 95 % bands.", edf_figure(tables.edf, tables.summary)
@@ -152,9 +156,11 @@ def figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
     if len(front := front_table(runs)):
         caption = "Error against cost; highlighted networks are not beaten by any other in both."
         yield "front", caption, front_figure(front, _baselines(tables), spaces=tables.spaces)
+    done = runs[runs["status"] == "done"]
+    if len(done) and known_measures(done) == MEASURES:
         caption = "Params and activations against flops, with the paper's laws fitted to the best quarter."
         yield "complexity", caption, complexity_figure(runs, complexity_fits(runs))
-        fits = e_fit_table(runs, tables.configs)
+    if len(fits := e_fit_table(runs, tables.configs)):
         yield "e-fit", "Quantized linear fits to the widths of networks.", e_fit_figure(fits, tables.configs)
     yield from _leader_figures(tables, runs)
     for number, (space, properties) in enumerate(tables.properties.items(), start=1):
@@ -177,7 +183,8 @@ def _leader_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[tuple[s
     leader = str(tables.summary["mean"].idxmin())
     models = runs[runs["space"] == leader]
     order = ranked(models).get(leader, models[:0])
-    networks = [(error, tables.configs[run]) for run, error in zip(order.index, order["error"], strict=True)]
+    ranks = zip(order.index, order["error"], strict=True)
+    networks = [(error, tables.configs[run]) for run, error in ranks if run in tables.configs]
     if networks:
         best, worst = networks[:EXTREMES], networks[EXTREMES:][-EXTREMES:][::-1]
         figure = networks_figure(best, worst, title=leader)

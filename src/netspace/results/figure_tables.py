@@ -66,7 +66,7 @@ def e_fit_table(runs: pd.DataFrame, configs: Mapping[int, Mapping[str, Any]], li
 
     Args:
         runs: see `runs_table`.
-        configs: networks by run id.
+        configs: networks by run id; runs without one are left out.
         limit: networks of a space at most, evenly over its ranks.
 
     Returns:
@@ -74,7 +74,7 @@ def e_fit_table(runs: pd.DataFrame, configs: Mapping[int, Mapping[str, Any]], li
         `w_m`.
     """
     rows = []
-    for space, models in ranked(runs).items():
+    for space, models in ranked(runs[runs.index.isin(list(configs))]).items():
         chosen = np.unique(np.linspace(0, len(models) - 1, min(limit, len(models))).round().astype(int))
         for run_id, error in models["error"].iloc[chosen].items():
             fit = fit_widths(block_widths(configs[int(str(run_id))]))
@@ -94,7 +94,7 @@ def trend_table(runs: pd.DataFrame, properties: Sequence[str], regimes: int = RE
         Columns `property`, `flops` (median of the regime), `low`, `median`, `high`, `n`.
     """
     groups = min(regimes, len(runs) // MIN_MODELS)
-    if groups < 2:
+    if groups < 2 or runs["flops"].isna().any():
         return pd.DataFrame(columns=["property", "flops", "low", "median", "high", "n"])
     regime = np.floor(runs["flops"].rank(method="first").sub(1) * groups / len(runs))
     rows = []
@@ -113,11 +113,11 @@ def front_table(runs: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row per measure and network with an error: `measure`, `run_id`, `space`, `value`, `error`, `on_front`;
-        sorted by measure and value.
+        sorted by measure and value. Measures that are not known of every network are left out.
     """
     done = runs[runs["status"] == "done"]
     parts = []
-    for measure in MEASURES:
+    for measure in known_measures(done):
         ordered = done.sort_values([measure, "error"])
         best_before = ordered["error"].cummin().shift(fill_value=np.inf)
         parts.append(
@@ -132,7 +132,13 @@ def front_table(runs: pd.DataFrame) -> pd.DataFrame:
                 }
             )
         )
-    return pd.concat(parts, ignore_index=True)
+    columns = ["measure", "run_id", "space", "value", "error", "on_front"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def known_measures(runs: pd.DataFrame) -> tuple[str, ...]:
+    """Return the measures of complexity that are known of each of these runs."""
+    return tuple(measure for measure in MEASURES if runs[measure].notna().all())
 
 
 def baseline_table(num_classes: int) -> pd.DataFrame:

@@ -15,15 +15,12 @@ import pandas as pd
 
 from netspace.documents import digest
 from netspace.errors import DataError, StudyError, raise_unknown
-from netspace.results.result import Result
+from netspace.results.result import LAST, LEAST, Result
 from netspace.results.sweeps import read_json, read_nds, read_pycls
 from netspace.results.table_rows import Meaning, results_of_table
 from netspace.results.tables import read_table
 from netspace.results.trials import read_optuna, read_ray, shown_url
 from netspace.store import Outcome, PlannedRun, Store, StoredResult, StudyRecord
-
-LAST, LEAST = "of the last epoch", "the least of all epochs, an optimistic choice"
-"""What the error of an imported study may be."""
 
 SWEEPS: dict[str, Callable[[Path], list[Result]]] = {"pycls": read_pycls, "nds": read_nds}
 """Readers of layouts that say themselves what everything means, with the error of every epoch."""

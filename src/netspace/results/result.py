@@ -7,6 +7,9 @@ from typing import Any
 from netspace.arch import AnyNetConfig
 from netspace.store import CurvePoint
 
+LAST, LEAST = "of the last epoch", "the least of all epochs, an optimistic choice"
+"""What the error of an imported study may be."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Result:

@@ -87,14 +87,17 @@ def is_logarithmic(name: str) -> bool:
 
 def _numbers(run: RunRecord) -> dict[str, float]:
     """Return everything numeric about a network by column name."""
-    stages = run.config.get("stages", {})  # of an imported model only the results may be known
-    once = {
+    given = {
         name: float(value)
         for name, value in run.parameters.items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and not _OF_A_STAGE.fullmatch(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and name not in (*_RUN_COLUMNS, "score")
     }
-    once = {name: value for name, value in once.items() if name not in (*_RUN_COLUMNS, "depth", "score")}
-    built: dict[str, float] = {"depth": float(sum(stages["depths"]))} if stages else {}
+    if not run.config:  # of an imported model only the results may be known; then what its table says is all there is
+        measured = {measure: float(getattr(run, measure)) or math.nan for measure in MEASURES}
+        return {name: value for name, value in given.items() if name not in MEASURES} | measured
+    stages = run.config["stages"]
+    once = {name: value for name, value in given.items() if name != "depth" and not _OF_A_STAGE.fullmatch(name)}
+    built = {"depth": float(sum(stages["depths"]))}
     for column, name in STAGE_COLUMNS.items():
         if name in once:
             continue  # shared: one column says it all

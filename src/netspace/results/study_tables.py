@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from netspace.arch import AnyNetConfig
+from netspace.arch import MEASURES, AnyNetConfig
 from netspace.documents import parse
-from netspace.errors import StatisticsError, StudyError
+from netspace.errors import StatisticsError
 from netspace.results.claims import JudgedClaim
+from netspace.results.result import LAST
 from netspace.results.runs import (
     number_columns,
     properties_of,
@@ -45,7 +46,7 @@ class StudyTables:
         study: name, specification, digest and time of the start.
         store: where the results lie, for messages and commands.
         runs: see `runs_table`.
-        configs: each run's network as plain data, by run id.
+        configs: each run's network as plain data, by run id; of imported models it may not be known.
         spaces: every space of the study, whether or not a run of it ended.
         populations: errors of the runs that ended, failures as +inf, float64 (n,); only spaces with one.
         properties: by space, the columns of `runs` that vary in it.
@@ -56,12 +57,13 @@ class StudyTables:
         ranges: the paper's best range: `space`, `property`, `low`, `median`, `high`, `width_p_value`, `n`; only where
             8 models ended whose errors are not all equal.
         best: the best networks: `space`, `run_id`, `error`, `flops`, `params`, `activations`, `structure`, `digest`,
-            `yaml`, `command`.
+            `yaml`, `command`; the last three are empty if the network is not known.
         verdicts: each space compared with the one before it; see `compare_spaces`.
         claims: those that the study was started with, judged; see `judge_claims`.
         standing: where the study stands: counts, early stopping, failures.
         curves: one row per epoch of each run: `run_id`, `epoch`, `train_loss`, `val_error`, `lr`, `seconds`.
         environments: distinct devices and versions, with the number of `runs` of each.
+        notes: what a report of these results leaves out, and what was understood when they were imported, in sentences.
     """
 
     study: StudyRecord
@@ -81,6 +83,7 @@ class StudyTables:
     standing: Standing
     curves: pd.DataFrame
     environments: pd.DataFrame
+    notes: tuple[str, ...]
 
     @property
     def seconds(self) -> float:
@@ -97,17 +100,12 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
 
     Raises:
         UnknownNameError: the store holds no study of this name.
-        StudyError: no run of it has ended, or some models have only results.
+        StudyError: no run of it has ended.
     """
     study, states = study_with_results(store, study_name)
     records = store.runs(study.id)
-    if not all(run.config for run in records):
-        raise StudyError(
-            f"{store.where}: a report draws networks, but some imported models have only results; "
-            f"use netspace compare {shlex.join([store.where, '--study', study.name])}"
-        )
     runs = runs_table(records)
-    configs = {run.id: run.config for run in records}
+    configs = {run.id: run.config for run in records if run.config}
     spaces = tuple(runs["space"].unique())
     ended = runs[runs["status"].isin(FINAL)]
     models = models_of(states)
@@ -134,6 +132,7 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
         standing=now,
         curves=store.curves(study.id),
         environments=_environments(records),
+        notes=(*_left_out(ended, len(records) - len(configs), properties), *_imported(study.spec)),
     )
 
 
@@ -184,10 +183,51 @@ def _best(ended: pd.DataFrame, configs: Mapping[int, Mapping[str, Any]], spec: M
     done = ended[ended["status"] == "done"].sort_values(["error", "launch"]).head(BEST)
     columns = ["space", "error", "flops", "params", "activations", "digest"]
     table = done[columns].reset_index()
-    table["structure"] = [structure(configs[run]) for run in table["run_id"]]
-    table["yaml"] = [network_yaml(configs[run]) for run in table["run_id"]]
-    table["command"] = [train_command(digest, spec) for digest in table["digest"]]
+    known = [configs.get(run) for run in table["run_id"]]
+    table["structure"] = ["" if config is None else structure(config) for config in known]
+    table["yaml"] = ["" if config is None else network_yaml(config) for config in known]
+    table["command"] = [
+        "" if config is None else train_command(digest, spec)
+        for config, digest in zip(known, table["digest"], strict=True)
+    ]
     return table
+
+
+def _left_out(ended: pd.DataFrame, unknown: int, properties: Mapping[str, Sequence[str]]) -> list[str]:
+    """Say what cannot be shown of results that come without networks or without costs."""
+    notes = []
+    if unknown:
+        notes.append(
+            f"The networks of {unknown} models are not known: left out are their structure, YAML and the commands that "
+            "train them, the fits of the quantized linear rule, and drawings of networks."
+        )
+    lacking = [measure for measure in MEASURES if ended[measure].isna().any()]
+    if lacking:
+        notes.append(
+            f"Not known of every model: {', '.join(lacking)}; figures of cost and trends that need them are left out."
+        )
+    gaps = [
+        f"{name} of {space}"
+        for space, found in properties.items()
+        for name in number_columns(ended)
+        if name not in (*MEASURES, *found)
+        and (values := ended.loc[ended["space"] == space, name]).notna().any()
+        and values.isna().any()
+    ]
+    if gaps:
+        notes.append(f"Numbers that some models lack have no ranges or figures: {', '.join(gaps)}.")
+    return notes
+
+
+def _imported(spec: Mapping[str, Any]) -> list[str]:
+    """Say how imported results were understood."""
+    about = spec.get("imported")
+    if not isinstance(about, Mapping):
+        return []
+    notes = [f"Imported ({about.get('format', 'another tool')}); the error is {about.get('error', LAST)}."]
+    if about.get("left_out"):
+        notes.append(f"{about['left_out']} models that had not ended were left out.")
+    return [*notes, *(f"{str(note)[:1].upper()}{str(note)[1:]}." for note in about.get("notes") or ())]
 
 
 def network_yaml(config: Mapping[str, Any]) -> str:

@@ -43,22 +43,24 @@ def start_from_published(model: AnyNet, name: str) -> Start:
     return _shown(published, model.pretrained_cfg["mean"], model.pretrained_cfg["std"], model)
 
 
-def start_from_weights(model: AnyNet, source: str, classes: tuple[str, ...]) -> Start:
+def start_from_weights(model: AnyNet, source: str, classes: tuple[str, ...], key: str | None = None) -> Start:
     """Load the weights of a package or of a file; the classifier is a new one unless it tells the same classes apart.
 
     Args:
         model: changed in place.
         source: a package's folder, `owner/name` on the hub, or a file of weights.
         classes: of the images to come.
+        key: which weights, if a file holds several; see `read_weights`.
 
     Raises:
         WeightsError: they cannot be read, or are not this network's.
+        UnknownNameError: no weights are under `key`.
     """
     if Path(source).is_file() or not is_package(source):
-        load_adapted(model, read_weights(source), source, new_head=True)
+        load_adapted(model, read_weights(source, key), source, new_head=True)
         return Start(name=f"the file {Path(source).name}")
     _, package = read_package(source)
-    state = read_weights(weights_path(source))
+    state = read_weights(weights_path(source), key)
     load_adapted(model, state, source, new_head=package is None or package.classes != classes)
     if package is None:
         return Start(name="a package of an earlier version")

@@ -342,11 +342,13 @@
   const compact = (values) => (values.every((v) => v === values[0]) ? [values[0]] : values).join(",");
 
   function structure(i) {
+    if (data.stages[i] === null) return "network not known";
     const [depths, widths, , ratios, groups] = data.stages[i];
     return `d ${depths.join(",")}  w ${widths.join(",")}  g ${compact(groups)}  b ${compact(ratios)}`;
   }
 
   function yaml(i) {
+    if (data.stages[i] === null) return "";
     const { block, stem, ...others } = data.templates[data.template[i]];
     const columns = ["depths", "widths", "strides", "bottleneck_ratios", "group_widths"];
     return [`block: ${flow(block)}`, `stem: ${flow(stem)}`, "stages:",
@@ -368,7 +370,7 @@
 
   function showNetwork(i) {
     byId("network").textContent = `# ${describe(i).replaceAll(/[\r\n]+/g, "\n# ")}\n${yaml(i)}`;
-    copy(yaml(i), "The network's YAML is copied.");
+    if (data.stages[i] !== null) copy(yaml(i), "The network's YAML is copied.");
   }
 
   async function copy(text, message) {
