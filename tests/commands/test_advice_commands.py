@@ -135,8 +135,8 @@ def test_the_template_is_scaled_by_a_budget(netspace, tmp_path):
     ("arguments", "message"),
     [
         (("refine", "STUDY", "RegNetQ"), "unknown space of study 'small' 'RegNetQ'"),
-        (("claims",), "claims takes either a study file or --template"),
-        (("claims", "STUDY", "--template"), "claims takes either a study file or --template"),
+        (("claims",), "claims takes either a study file, a store or a table, or --template"),
+        (("claims", "STUDY", "--template"), "claims takes either a study file, a store or a table, or --template"),
         (("plan", "nowhere.yaml"), "nowhere.yaml: no such file"),
     ],
 )
@@ -202,7 +202,8 @@ def test_a_table_of_another_tool_is_compared(netspace, table):
     ("arguments", "message"),
     [
         (("--space-column", "desing", "--error-column", "top1"), "unknown column 'desing' (did you mean 'design'?)"),
-        (COLUMNS, "column 'top1': 1 of 120 rows have no number"),
+        ((*COLUMNS, "--accuracy-column", "top1"), "a table has an error or an accuracy, not both"),
+        ((*COLUMNS, "--status-column", "top1"), "column 'top1', row 1: what do "),
         (("new", "old", "older", *COLUMNS), "compare takes two spaces, or none"),
         (("new", "odl", *COLUMNS, "--status-column", "state"), "unknown space 'odl' (did you mean 'old'?)"),
     ],

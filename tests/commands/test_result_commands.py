@@ -1,6 +1,7 @@
 """`netspace export` and `import`, and the commands that take the store they make."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -123,14 +124,97 @@ def test_imported_networks_are_reported(results, netspace, tmp_path):
     assert "RuntimeError: no" in (tmp_path / "report" / "report.md").read_text()
 
 
-def test_a_report_of_models_without_networks_says_what_takes_them(netspace, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "t.csv").write_text("space,error\n" + "".join(f"{'ab'[i % 2]},{30 + i}\n" for i in range(20)))
-    assert netspace("import", "t.csv", "--name", "plain").code == 0
-    done = netspace("report", "plain.db")
-    assert (done.code, done.err.count("\n")) == (2, 1)
-    assert f"netspace compare {tmp_path / 'plain.db'} --study plain takes them" in done.err
-    assert netspace("compare", "plain.db", "--study", "plain").code == 0
+@pytest.fixture
+def peer(tmp_path):
+    """A table of 160 models of two spaces, B the better one, without networks or costs; wider is better."""
+    draws = np.random.default_rng(0)
+    frame = pd.DataFrame({"design": ["A", "B"] * 80, "width": draws.integers(8, 64, 160), "lr": draws.random(160)})
+    frame["top1"] = 50 - 0.2 * frame["width"] - 3 * (frame["design"] == "B") + draws.normal(0, 1, 160)
+    frame["state"] = ["crashed" if i % 40 == 7 else "finished" for i in range(160)]
+    frame.to_csv(tmp_path / "peer.csv", index=False)
+    return tmp_path / "peer.csv"
+
+
+MAPPED = ("--map", "error=top1", "--map", "space=design")
+
+
+def test_a_report_of_models_without_networks_has_all_that_needs_none_and_says_what_is_left_out(
+    netspace, peer, tmp_path
+):
+    store, folders = tmp_path / "peer.db", [tmp_path / "of-table", tmp_path / "of-store"]
+    assert netspace("import", peer, "--study", "peer", "--store", store, *MAPPED).code == 0
+    for source, options, folder in ((peer, MAPPED, folders[0]), (store, (), folders[1])):
+        done = netspace("report", source, "-o", folder, "--format", "html,md,svg", *options)
+        assert done.code == 0, done.err
+    names = {path.name for path in folders[0].iterdir()}
+    assert names == {path.name for path in folders[1].iterdir()}
+    assert {"edf.svg", "efficiency.svg", "evidence.svg", "map.svg", "properties-1-A.svg"} <= names
+    assert not {"e-fit.svg", "networks.svg", "complexity.svg", "front.svg", "trends.svg", "networks"} & names
+    text = (folders[0] / "report.md").read_text()
+    assert "B is better than A" in text
+    assert re.search(r"\| B \| width \| ", text)
+    left_out = "The networks of 160 models are not known: left out are"
+    for page in (text, (folders[0] / "index.html").read_text()):
+        assert left_out in page
+        assert "Not known of every model: flops, params, activations" in page
+
+
+def test_costs_that_a_table_knows_are_drawn(netspace, peer, tmp_path):
+    frame = pd.read_csv(peer)
+    frame["macs"] = 1e6 * frame["width"]
+    frame.to_csv(peer, index=False)
+    done = netspace("report", peer, "-o", tmp_path / "r", "--format", "md,svg", *MAPPED, "--map", "flops=macs")
+    assert done.code == 0, done.err
+    names = {path.name for path in (tmp_path / "r").iterdir()}
+    assert {"front.svg", "trends.svg"} <= names
+    assert "complexity.svg" not in names
+    assert "Not known of every model: params, activations;" in (tmp_path / "r" / "report.md").read_text()
+
+
+def test_refine_and_claims_take_tables_and_stores_too(netspace, peer, tmp_path):
+    store = tmp_path / "peer.db"
+    assert netspace("import", peer, "--study", "peer", "--store", store, *MAPPED).code == 0
+    asked = ("--claim", "B better than A", "--claim", "errors of B fall with width")
+    judged = [netspace("claims", peer, *MAPPED, *asked, "--json"), netspace("claims", store, *asked, "--json")]
+    assert judged[0].out == judged[1].out
+    assert [row["judgement"] for row in json.loads(judged[0].out)] == ["confirmed", "confirmed"]
+    refined = [netspace("refine", peer, "B", *MAPPED, "--json"), netspace("refine", store, "B", "--json")]
+    assert refined[0].out == refined[1].out
+    best = json.loads(refined[0].out)["restrictions"][0]
+    assert best["restriction"].startswith("width >= ")
+    assert best["advised"]
+    done = netspace("refine", store, "B")
+    assert "give no space" in done.out
+    for arguments, message in (
+        (("claims", store), "there are no claims; give some with --claim"),
+        (("refine", store, "C"), "unknown space of study 'peer' 'C'"),
+        (("refine", store, "B", "-o", tmp_path / "x.yaml"), "--output has no effect on"),
+        (("claims", store, *asked, "--map", "error=top1"), "--map has no effect on"),
+        (("report", peer, *MAPPED, "--study", "x"), "--study has no effect with a table"),
+    ):
+        done = netspace(*arguments)
+        assert (done.code, message in done.err) == (2, True), done.err
+
+
+def test_a_table_has_a_direction_a_unit_and_words_of_its_own(netspace, peer, tmp_path):
+    expected = netspace("compare", peer, "--error-column", "top1", "--space-column", "design", "--json")
+    assert expected.code == 0, expected.err
+    frame = pd.read_csv(peer)
+    frame["val_acc"] = (100 - frame.pop("top1")) / 100
+    frame["state"] = (frame["state"] != "finished").astype(int)
+    frame.to_csv(tmp_path / "scores.tsv", index=False, sep="\t")
+    columns = ("--map", "space=design", "--accuracy-column", "val_acc")
+    asked = netspace("compare", tmp_path / "scores.tsv", *columns)
+    assert "what do '0', '1' mean, for a model with the error" in asked.err
+    words = ("--outcome", "0=done", "--outcome", "1=failed")
+    done = netspace("compare", tmp_path / "scores.tsv", *columns, *words, "--json")
+    assert done.code == 0, done.err
+    assert "read as fractions" in done.err
+    for row, other in zip(json.loads(done.out), json.loads(expected.out), strict=True):
+        assert row.keys() == other.keys()
+        assert (row["theta"], row["verdict"], row["failures"]) == (other["theta"], other["verdict"], other["failures"])
+    wrong = netspace("compare", peer, "--error-column", "top1", "--unit", "permille")
+    assert "unknown unit 'permille'" in wrong.err
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_models_that_have_not_ended_are_neither_done_nor_failed() -> None:
 def test_an_unknown_word_beside_an_error_is_asked_about_and_can_be_explained() -> None:
     frame = table([30.0, np.nan], status=["0", "137"])
     with pytest.raises(
-        StatisticsError, match=r"column 'status', row 1: what does '0' mean .* error 30\? Say it: --out"
+        StatisticsError, match=r"column 'status', row 1: what does '0' mean, .* error 30\? Say it: --out"
     ):
         populations_from_frame(frame, status="status")
     explained = populations_from_frame(frame, status="status", outcomes={"0": "done"})

@@ -106,11 +106,13 @@ def test_a_study_without_ended_runs_is_told_in_one_line(make_study):
         study_tables(store, "smal")
 
 
-def test_models_without_a_network_are_compared_but_not_reported(tmp_path):
+def test_models_without_a_network_are_reported_by_what_is_known_of_them(tmp_path):
     runs = [
         PlannedRun(
-            space="ab"[i % 2], index=i // 2, launch=i, digest=f"d{i}", config={}, parameters={},
-            flops=0, params=0, activations=0, seed=0,
+            space="ab"[i % 2], index=i // 2, launch=i, digest=f"d{i}", config={}, seed=0,
+            parameters={"lr": i / 10, "depth": 3 + i, "depth_1": i, "name": f"n{i}", "gap": float(i)} | (
+                {} if i else {"gap": None}
+            ), flops=0, params=1000 + i, activations=0,
         )
         for i in range(8)
     ]  # fmt: skip
@@ -120,10 +122,20 @@ def test_models_without_a_network_are_compared_but_not_reported(tmp_path):
             run = store.lease_next(record.id, "me")
             store.record(run.id, "me", Outcome(status="done", error=10.0 + i, seconds=1.0))
         assert [one.n for one in study_verdicts(store, "plain")] == [4]
-        with pytest.raises(
-            StudyError, match=r"plain\.db: a report draws networks.*netspace compare .*plain\.db --study plain"
-        ):
-            study_tables(store, "plain")
+        tables = study_tables(store, "plain")
+    assert tables.configs == {}
+    assert tables.properties == {
+        "a": ("depth", "lr", "depth_1", "params"),
+        "b": ("depth", "gap", "lr", "depth_1", "params"),
+    }
+    assert tables.populations["a"].tolist() == [10.0, 12.0, 14.0, 16.0]
+    assert tables.best["params"].tolist() == [1000.0 + i for i in range(8)]
+    assert set(tables.best["yaml"]) == set(tables.best["command"]) == {""}
+    assert tables.runs["flops"].isna().all()
+    networks, costs, gaps = tables.notes
+    assert networks.startswith("The networks of 8 models are not known: left out are their structure, YAML and")
+    assert costs.startswith("Not known of every model: flops, activations; ")
+    assert gaps == "Numbers that some models lack have no ranges or figures: gap of a."
 
 
 def test_the_best_networks_are_the_least_errors_and_their_yaml_is_the_network(make_study):

@@ -11,12 +11,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netspace.commands.options import AsJson, Device, StoreTarget, StudyFile, Workers, refuse_useless
+from netspace.commands.options import (
+    AsJson,
+    ColumnMap,
+    Device,
+    ErrorUnit,
+    Maximize,
+    OutcomeWord,
+    StoreTarget,
+    StudyFile,
+    Workers,
+    refuse_useless,
+)
 from netspace.commands.output import print_images, print_json, print_records, print_table, write_text
-from netspace.commands.study_argument import open_store, started
+from netspace.commands.study_argument import ResultsOrTable, StudyName, is_store, open_store, results_of
+from netspace.commands.table_options import table_meaning
 from netspace.errors import StudyError
 
 if TYPE_CHECKING:
+    from netspace.stats import Advice
     from netspace.store import PlannedRun, RunRecord
     from netspace.study import Study
     from netspace.study.advice import Proposal, SpaceAdvice
@@ -58,51 +71,49 @@ def plan(
 
 
 def refine(
-    study: StudyFile,
+    study: ResultsOrTable,
     space: Annotated[str, typer.Argument(metavar="SPACE", help="Name of a space of the study.")],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", "--apply", metavar="FILE", help="Study file to write, which tests the advice."),
     ] = None,
     store: StoreTarget = None,
+    name: StudyName = None,
+    mapping: ColumnMap = None,
+    maximize: Maximize = False,
+    unit: ErrorUnit = None,
+    outcome: OutcomeWord = None,
     as_json: AsJson = False,
 ) -> None:
     """Advise how to restrict a space of a finished study.
 
     Prints the candidate restrictions with their scores, corrected for the search, and the spaces that the advised
-    ones give. With -o it also writes the study that tests the advice on fresh samples.
+    ones give; of a table, or results that came from one, the restrictions of its numbers alone. With -o it also writes
+    the study that tests the advice on fresh samples.
 
     Examples:
         netspace refine study.yaml RegNetX
         netspace refine study.yaml RegNetX -o next.yaml
     """
     from netspace.study import Study
-    from netspace.study.advice import advice_rows, advise, next_study
+    from netspace.study.advice import advise, next_study, recorded_space, score_columns
 
     if output is not None and output.exists():
         raise StudyError(f"{output}: the file exists already; name a new one")
-    loaded = Study.load(study)
-    with open_store(loaded, store, create=False) as opened:
-        found = advise(loaded, started(loaded, opened), opened, space)
+    meaning = table_meaning(study, mapping, maximize=maximize, unit=unit, outcomes=outcome)
+    loaded = None if meaning is not None or is_store(study) else Study.load(Path(study))
+    if loaded is None:
+        refuse_useless({"--output": output}, f"on {study}: the next study is made from a study file")
+    with results_of(study, store, name, meaning) as (opened, record, _):
+        if loaded is None and recorded_space(record, opened, space) is None:
+            _show_scores(space, score_columns(record, opened, space), as_json)
+            return
+        found = advise(loaded, record, opened, space)
+        study_name = record.name
     if output is not None:
-        write_text(output, next_study(study, found, output))
+        write_text(output, next_study(Path(study), found, output))
     if as_json:
-        print_json(
-            {
-                "study": loaded.spec.name,
-                "space": found.space.name,
-                "models": found.advice.n,
-                "failures": found.advice.failures,
-                "held_out": found.advice.held_out,
-                "restrictions": advice_rows(found.scored),
-                "fresh": [
-                    {"restriction": one.restriction.name, "space": one.space.name, "yaml": one.space.to_yaml()}
-                    for one in found.fresh
-                ],
-                "next": [one.space.name for one in found.next],
-                "written": None if output is None else str(output),
-            }
-        )
+        print_json(_advice_values(study_name, found, output))
     else:
         _print_advice(found)
         if output is not None:
@@ -111,7 +122,15 @@ def refine(
 
 def claims(
     study: Annotated[
-        Path | None, typer.Argument(metavar="STUDY.yaml", help="Study file with the key 'claims'.")
+        str | None,
+        typer.Argument(
+            metavar="STUDY.yaml|STORE|TABLE.csv",
+            help="Study file, store (SQLite file or database URL), or table of any tool's results.",
+        ),
+    ] = None,
+    claim: Annotated[
+        list[str] | None,
+        typer.Option("--claim", metavar="TEXT", help="Claim to judge, such as 'B better than A'. May be repeated."),
     ] = None,
     template: Annotated[
         bool, typer.Option("--template", help="A new study of the RegNet paper's claims instead of judgements.")
@@ -124,32 +143,45 @@ def claims(
         float | None, typer.Option(min=0, metavar="HOURS", help="Core-hours that --template may cost on this machine.")
     ] = None,
     store: StoreTarget = None,
+    name: StudyName = None,
+    mapping: ColumnMap = None,
+    maximize: Maximize = False,
+    unit: ErrorUnit = None,
+    outcome: OutcomeWord = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge the claims of a study by its results.
 
-    Prints for each claim whether it is confirmed, refuted or undecided, and the evidence.
+    Prints for each claim whether it is confirmed, refuted or undecided, and the evidence. Judged are the claims of the
+    study file, or those that a store's study was started with, and each --claim.
 
     Examples:
         netspace claims study.yaml
+        netspace claims sweep.csv --claim "new better than old"
         netspace claims --template --budget 100 -o paper-claims.yaml
     """
     if template == (study is not None):
-        raise StudyError("claims takes either a study file or --template")
+        raise StudyError("claims takes either a study file, a store or a table, or --template")
     if study is None:
-        refuse_useless({"--store": store}, "with --template")
+        refuse_useless({"--store": store, "--study": name, "--claim": claim}, "with --template")
         _write_template(output or Path("paper-claims.yaml"), budget, as_json)
         return
     refuse_useless({"--output": output, "--budget": budget}, "without --template")
     from netspace.results.stopping import judge_claims, stopping_chain
     from netspace.study import Study
 
-    loaded = Study.load(study)
-    if not loaded.claims:
-        raise StudyError(f"{study}: there are no claims; see `netspace claims --template` for a study that has some")
-    with open_store(loaded, store, create=False) as opened:
-        record = started(loaded, opened)
-        judged = judge_claims(record, opened, loaded.claims, stopping_chain(record, opened))
+    meaning = table_meaning(study, mapping, maximize=maximize, unit=unit, outcomes=outcome)
+    is_file = meaning is None and not is_store(study)
+    with results_of(study, store, name, meaning) as (opened, record, _):
+        # the claims of a study file may have changed since the study was started
+        written = Study.load(Path(study)).claims if is_file else record.spec.get("claims") or ()
+        judged_claims = [*written, *(claim or ())]
+        if not judged_claims:
+            raise StudyError(
+                f"{study}: there are no claims; give some with --claim, or see `netspace claims --template` for a "
+                "study that has some"
+            )
+        judged = judge_claims(record, opened, judged_claims, stopping_chain(record, opened))
     rows = [asdict(one) for one in judged]
     if as_json:
         print_json(rows)
@@ -212,6 +244,48 @@ def _print_plan(plan: "Plan") -> None:
         if "pairs" in plan.stopping[0]:
             print(f"(pairs after which half of all studies are decided; -: not with n = {plan.n})")
         print_records(plan.stopping, False)
+
+
+def _advice_values(study: str, found: "SpaceAdvice", written: Path | None) -> dict[str, Any]:
+    from netspace.study.advice import advice_rows
+
+    return {
+        "study": study,
+        "space": found.space.name,
+        "models": found.advice.n,
+        "failures": found.advice.failures,
+        "held_out": found.advice.held_out,
+        "restrictions": advice_rows(found.scored),
+        "fresh": [
+            {"restriction": one.restriction.name, "space": one.space.name, "yaml": one.space.to_yaml()}
+            for one in found.fresh
+        ],
+        "next": [one.space.name for one in found.next],
+        "written": None if written is None else str(written),
+    }
+
+
+def _show_scores(space: str, advice: "Advice", as_json: bool) -> None:
+    """Print the scores of a space whose definition is not known, so that they give no space to sample."""
+    columns = ["fraction", "theta", "gain", "p_value", "advised"]
+    if as_json:
+        scores = [
+            {"restriction": one.restriction.name, **{column: getattr(one, column) for column in columns}}
+            for one in advice.scores
+        ]
+        print_json({"space": space, "models": advice.n, "failures": advice.failures, "restrictions": scores})
+        return
+    print(f"{space}: {advice.n} models, {advice.failures} failed; {len(advice.scores)} restrictions scored.")
+    advised = [one for one in advice.scores if one.advised]
+    rest = [one for one in advice.scores if not one.advised]
+    print_table(
+        ["restriction", "kept", "theta", "gain", "corrected p", "advised"],
+        (
+            [one.restriction.name, one.fraction, one.theta, one.gain, one.p_value, "yes" if one.advised else "no"]
+            for one in [*advised, *rest[:SHOWN]]
+        ),
+    )
+    print("How the space is defined is not known: the restrictions are of its models' numbers, and give no space.")
 
 
 def _print_advice(found: "SpaceAdvice") -> None:

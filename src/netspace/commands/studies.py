@@ -9,6 +9,7 @@ import typer
 
 from netspace.commands.options import (
     AsJson,
+    ColumnMap,
     Device,
     ErrorUnit,
     Maximize,
@@ -22,7 +23,7 @@ from netspace.commands.options import (
 from netspace.commands.output import make_folder, print_images, print_json, print_notes, print_table, write_text
 from netspace.commands.study_argument import (
     TABLES,
-    Results,
+    ResultsOrTable,
     StudyName,
     as_started,
     is_store,
@@ -30,7 +31,7 @@ from netspace.commands.study_argument import (
     open_store,
     results_of,
 )
-from netspace.commands.table_options import meaning_of
+from netspace.commands.table_options import meaning_of, table_meaning
 from netspace.errors import StudyError
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def _options(pairs: list[str]) -> dict[str, str]:
 
 
 def report(
-    study: Results,
+    study: ResultsOrTable,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the report.")] = Path(
         "report"
     ),
@@ -213,6 +214,10 @@ def report(
     ] = None,
     store: StoreTarget = None,
     name: StudyName = None,
+    mapping: ColumnMap = None,
+    maximize: Maximize = False,
+    unit: ErrorUnit = None,
+    outcome: OutcomeWord = None,
     open_page: Annotated[bool, typer.Option("--open", help="The page opened in a browser.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -223,6 +228,7 @@ def report(
     Examples:
         netspace report study.yaml -o report --open
         netspace report results.db --study first --format pdf,md
+        netspace report sweep.csv --map error=top1 --map space=design
     """
     from netspace.report import write_report
 
@@ -230,7 +236,8 @@ def report(
     if "html" not in wanted:
         refuse_useless({"--open": open_page}, "without the format html")
 
-    with results_of(study, store, name) as (opened, record, root):
+    meaning = table_meaning(study, mapping, maximize=maximize, unit=unit, outcomes=outcome)
+    with results_of(study, store, name, meaning) as (opened, record, root):
         make_folder(output)
         written = write_report(opened, record.name, output, formats=wanted, root=root)
     if open_page:
@@ -244,13 +251,7 @@ def report(
 
 
 def compare(
-    study: Annotated[
-        str,
-        typer.Argument(
-            metavar="STUDY.yaml|STORE|TABLE.csv",
-            help="Study file, store (SQLite file or database URL), or table of any tool's results.",
-        ),
-    ],
+    study: ResultsOrTable,
     spaces: Annotated[list[str] | None, typer.Argument(metavar="SPACE SPACE", help="Two spaces to compare.")] = None,
     store: StoreTarget = None,
     name: StudyName = None,
@@ -267,6 +268,7 @@ def compare(
         str | None,
         typer.Option(metavar="NAME", help="Table's column with the status. Default: status or state, if there is one."),
     ] = None,
+    mapping: ColumnMap = None,
     maximize: Maximize = False,
     unit: ErrorUnit = None,
     outcome: OutcomeWord = None,
@@ -296,7 +298,7 @@ def compare(
         from netspace.results.table_verdicts import table_verdicts
 
         pairs = [f"{field}={column}" for field, column in columns.items() if column is not None]
-        meaning = meaning_of(pairs, maximize=maximize, unit=unit, outcomes=outcome)
+        meaning = meaning_of([*pairs, *(mapping or ())], maximize=maximize, unit=unit, outcomes=outcome)
         verdicts, notes = table_verdicts(
             Path(study), spaces or None, meaning.reading, chance=100.0 if chance is None else chance
         )
@@ -305,7 +307,7 @@ def compare(
         return
     refuse_useless(
         {f"--{field}-column": column for field, column in columns.items()}
-        | {"--maximize": maximize, "--unit": unit, "--outcome": outcome, "--chance": chance},
+        | {"--map": mapping, "--maximize": maximize, "--unit": unit, "--outcome": outcome, "--chance": chance},
         f"on {study}, which is not a table ({', '.join(TABLES)})",
     )
     with results_of(study, store, name) as (opened, record, _):

@@ -4,13 +4,17 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from netspace.commands.options import refuse_useless
+from netspace.commands.output import print_notes
 from netspace.errors import StoreError, StudyError, raise_unknown
 
 if TYPE_CHECKING:
+    from netspace.results.table_rows import Meaning
     from netspace.store import Store, StudyRecord
     from netspace.study import Study
 
@@ -23,6 +27,13 @@ TABLES = (".csv", ".tsv", ".tab", ".txt", ".parquet", ".jsonl", ".ndjson")
 # text and not a path, which would make one slash of the two in a URL
 Results = Annotated[
     str, typer.Argument(metavar="STUDY.yaml|STORE", help="Study file, or store (SQLite file or database URL).")
+]
+ResultsOrTable = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY.yaml|STORE|TABLE.csv",
+        help="Study file, store (SQLite file or database URL), or table of any tool's results.",
+    ),
 ]
 StudyName = Annotated[
     str | None, typer.Option("--study", metavar="NAME", help="Name of the study in a store with several.")
@@ -49,15 +60,18 @@ def is_table(named: str) -> bool:
 
 
 @contextmanager
-def results_of(study: str, target: str | None, name: str | None = None) -> "Iterator[tuple[Store, StudyRecord, Path]]":
-    """Yield the open store, the study in it, and the folder of the study file, or of a store without one.
+def results_of(
+    study: str, target: str | None, name: str | None = None, meaning: "Meaning | None" = None
+) -> "Iterator[tuple[Store, StudyRecord, Path]]":
+    """Yield the open store, the study in it, and the folder of the study file, or of a store or table without one.
 
     Of a study file the name alone is read: what the study is, its store knows.
 
     Args:
-        study: a study file, or a store.
+        study: a study file, a store, or, with `meaning`, a table.
         target: the store of a study file; None for the one next to it.
         name: the study of a store; None for its only one.
+        meaning: of a table's columns: it is read into a store that ends with the block. None for anything else.
 
     Raises:
         StoreError: there is no store.
@@ -66,6 +80,11 @@ def results_of(study: str, target: str | None, name: str | None = None) -> "Iter
     """
     from netspace.store import Store
 
+    if meaning is not None:
+        refuse_useless({"--store": target, "--study": name}, f"with a table, {study}")
+        with _store_of_table(study, meaning) as (opened, record):
+            yield opened, record, Path(study).parent
+        return
     if is_store(study):
         if target is not None:
             raise StudyError("store given twice; drop --store")
@@ -89,6 +108,19 @@ def _name_in(study_file: str) -> str:
     from netspace.study import StudySpec
 
     return StudySpec.from_yaml(study_file).name  # raises, with what is wrong
+
+
+@contextmanager
+def _store_of_table(table: str, meaning: "Meaning") -> "Iterator[tuple[Store, StudyRecord]]":
+    from netspace.results.imported import import_results
+    from netspace.store import Store
+
+    with TemporaryDirectory() as folder, Store.open(Path(folder) / "table.db") as opened:
+        record = import_results(opened, Path(table).stem, [table], "table", meaning)
+        about = record.spec["imported"]
+        left_out = [f"left out: {about['left_out']} models that have not ended"] if about["left_out"] else []
+        print_notes([*about["notes"], *left_out])
+        yield opened, record
 
 
 def _chosen(store: "Store", name: str | None) -> "StudyRecord":

@@ -4,10 +4,30 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args
 
+from netspace.commands.options import refuse_useless
+from netspace.commands.study_argument import TABLES, is_store, is_table
 from netspace.errors import ConfigError, raise_unknown
 
 if TYPE_CHECKING:
     from netspace.results.table_rows import Meaning
+
+
+def table_meaning(
+    named: str, mapping: Sequence[str] | None, *, maximize: bool, unit: str | None, outcomes: Sequence[str] | None
+) -> "Meaning | None":
+    """Return what the columns of a table mean, or None if `named` is no table.
+
+    Raises:
+        ConfigError: a pair without `=`, or an option about tables with something else.
+        UnknownNameError: no such field, unit or outcome.
+    """
+    if is_table(named) and not is_store(named):
+        return meaning_of(mapping, maximize=maximize, unit=unit, outcomes=outcomes)
+    refuse_useless(
+        {"--map": mapping, "--maximize": maximize, "--unit": unit, "--outcome": outcomes},
+        f"on {named}, which is not a table ({', '.join(TABLES)})",
+    )
+    return None
 
 
 def meaning_of(

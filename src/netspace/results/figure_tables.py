@@ -15,6 +15,8 @@ from netspace.stats.best_of import BestOf
 from netspace.stats.fit import fit_widths
 from netspace.stats.ranges import MIN_MODELS, best_range
 
+PAPERS = ("pycls", "He et al.")
+"""How the sources of errors begin that a paper's authors measured."""
 FITTED = 24
 """Networks of a space whose widths are fitted: a fit takes some 10 ms, and so many show the trend."""
 LARGEST = 35e9
@@ -142,14 +144,16 @@ def known_measures(runs: pd.DataFrame) -> tuple[str, ...]:
 
 
 def baseline_table(num_classes: int) -> pd.DataFrame:
-    """Return the zoo's networks of that many classes, up to `LARGEST`, with their published errors.
+    """Return the zoo's networks of that many classes, up to `LARGEST`, with the errors that their papers publish.
+
+    Those that torchvision or timm trained by recipes of their own are left out: they differ by more than the network.
 
     Returns:
         Columns `name`, `family`, `error` (top-1, %), `flops`, `params`, `activations` at the resolution published for.
     """
     rows = []
     for entry in ZOO:
-        if entry.top1_error is None or entry.config.num_classes != num_classes:
+        if not entry.source.startswith(PAPERS) or entry.config.num_classes != num_classes:
             continue
         cost = complexity(entry.config, entry.resolution)
         if cost.flops <= LARGEST:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from netspace.documents import digest
 from netspace.errors import DataError, StudyError, raise_unknown
-from netspace.results.result import LAST, LEAST, Result
+from netspace.results.result import GIVEN, LAST, LEAST, Result
 from netspace.results.sweeps import read_json, read_nds, read_pycls
 from netspace.results.table_rows import Meaning, results_of_table
 from netspace.results.tables import read_table
@@ -105,7 +105,7 @@ def import_results(
             "format": ", ".join(dict.fromkeys(layouts)),
             "files": [shown_url(str(file)) for file in files],
             "left_out": len(found) - len(results),
-            "error": LEAST if least_error else LAST,
+            "error": LEAST if least_error else LAST if set(layouts) <= set(SWEEPS) else GIVEN,
             "notes": list(dict.fromkeys(notes)),
         },
     }

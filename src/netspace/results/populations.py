@@ -237,10 +237,12 @@ def _outcomes(
         row = int(np.flatnonzero(asked | nothing)[0])
         if nothing[row]:
             raise StatisticsError(f"row {row + 1}: neither the status '{status}' nor an error is given")
-        unclear = ", ".join(dict.fromkeys(f"'{words[i]}'" for i in np.flatnonzero(asked)))
+        unclear = list(dict.fromkeys(words[i] for i in np.flatnonzero(asked)))
+        quoted = ", ".join(f"'{word}'" for word in unclear)
         raise StatisticsError(
-            f"column '{status}', row {row + 1}: what does {unclear} mean for a model with the error {values[row]:g}? "
-            f"Say it: --outcome '{words[row]}=done', or =failed, or =unfinished"
+            f"column '{status}', row {row + 1}: what {'does' if len(unclear) == 1 else 'do'} {quoted} mean, "
+            f"for a model with the error {values[row]:g}? Say it: --outcome '{words[row]}=done', or =failed, or "
+            "=unfinished"
         )
     # a word that nobody knows, and no error: whatever it says, the model came to nothing
     outcomes[outcomes == ""] = "failed"

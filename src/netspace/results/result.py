@@ -7,7 +7,7 @@ from typing import Any
 from netspace.arch import AnyNetConfig
 from netspace.store import CurvePoint
 
-LAST, LEAST = "of the last epoch", "the least of all epochs, an optimistic choice"
+LAST, LEAST, GIVEN = "of the last epoch", "the least of all epochs, an optimistic choice", "as the tool gives it"
 """What the error of an imported study may be."""
 
 

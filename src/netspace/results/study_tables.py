@@ -14,7 +14,7 @@ from netspace.arch import MEASURES, AnyNetConfig
 from netspace.documents import parse
 from netspace.errors import StatisticsError
 from netspace.results.claims import JudgedClaim
-from netspace.results.result import LAST
+from netspace.results.result import GIVEN
 from netspace.results.runs import (
     number_columns,
     properties_of,
@@ -224,7 +224,7 @@ def _imported(spec: Mapping[str, Any]) -> list[str]:
     about = spec.get("imported")
     if not isinstance(about, Mapping):
         return []
-    notes = [f"Imported ({about.get('format', 'another tool')}); the error is {about.get('error', LAST)}."]
+    notes = [f"Imported ({about.get('format', 'another tool')}); the error is {about.get('error', GIVEN)}."]
     if about.get("left_out"):
         notes.append(f"{about['left_out']} models that had not ended were left out.")
     return [*notes, *(f"{str(note)[:1].upper()}{str(note)[1:]}." for note in about.get("notes") or ())]

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from netspace.arch import MEASURES
 from netspace.documents import dump_yaml, parse, read_yaml, whole_if_whole
 from netspace.errors import StatisticsError, StudyError, raise_unknown
+from netspace.results.runs import number_columns, properties_of, runs_table
 from netspace.space import DesignSpace, fix, ordered, restrict, shared, where
 from netspace.space.constraints import Constraint
 from netspace.space.laws import Once
+from netspace.space.spec import space_from_dict
 from netspace.stats import Advice, Restriction, Score, candidate_restrictions
 from netspace.stats import refine as score_restrictions
 from netspace.stats.refinement import MIN_KEPT
@@ -77,11 +80,13 @@ class SpaceAdvice:
         return (*list(by_parameter.values())[:MOST_ADVISED], *self.fresh)
 
 
-def advise(study: Study, record: StudyRecord, store: Store, space_name: str, *, alpha: float = 0.05) -> SpaceAdvice:
+def advise(
+    study: Study | None, record: StudyRecord, store: Store, space_name: str, *, alpha: float = 0.05
+) -> SpaceAdvice:
     """Score the restrictions of one space of a study by the runs that ended.
 
     Args:
-        study: as its file says.
+        study: as its file says; None takes the spaces as the store records them.
         record: the study in `store`.
         store: where the runs are.
         space_name: a space of the study.
@@ -89,15 +94,57 @@ def advise(study: Study, record: StudyRecord, store: Store, space_name: str, *, 
 
     Raises:
         UnknownNameError: the study has no such space.
+        StudyError: the store does not record how the space is defined.
         StatisticsError: fewer than 60 models ended, or their errors are all equal.
     """
-    spaces = {space.name: space for space in study.declared_spaces}
-    if space_name not in spaces:
-        raise_unknown(f"space of study '{study.spec.name}'", space_name, spaces)
+    if study is not None:
+        spaces = {space.name: space for space in study.declared_spaces}
+        if space_name not in spaces:
+            raise_unknown(f"space of study '{record.name}'", space_name, spaces)
+        space = spaces[space_name]
+    else:
+        recorded = recorded_space(record, store, space_name)
+        if recorded is None:
+            raise StudyError(f"{store.where}: how the space '{space_name}' is defined is not recorded")
+        space = recorded
     runs = store.frame(record.id)
     runs = runs[(runs["space"] == space_name) & runs["status"].isin(FINAL)]
     try:
-        return advise_population(spaces[space_name], runs, runs["error"].fillna(np.inf).to_numpy(), alpha=alpha)
+        return advise_population(space, runs, runs["error"].fillna(np.inf).to_numpy(), alpha=alpha)
+    except StatisticsError as error:
+        raise StatisticsError(f"{space_name}: {error}") from None
+
+
+def recorded_space(record: StudyRecord, store: Store, name: str) -> DesignSpace | None:
+    """Return a space as the store records it; None if only its name is known, as of imported results.
+
+    Raises:
+        UnknownNameError: the study has no such space.
+    """
+    known = list(store.counts(record.id))
+    if name not in known:
+        raise_unknown(f"space of study '{record.name}'", name, known)
+    for described in record.spec.get("spaces", ()):
+        if isinstance(described, Mapping) and described.get("name") == name:
+            if any("python" in constraint for constraint in described.get("constraints") or ()):
+                return None  # a Python predicate is recorded by its name alone
+            return space_from_dict(dict(described), store.where, name=name)
+    return None
+
+
+def score_columns(record: StudyRecord, store: Store, space_name: str, *, alpha: float = 0.05) -> Advice:
+    """Score restrictions of the numbers that are known of a space's models, where its definition is not.
+
+    Raises:
+        StatisticsError: fewer than 60 models ended, their errors are all equal, or no number differs between them.
+    """
+    runs = runs_table(store.runs(record.id))
+    models = runs[(runs["space"] == space_name) & runs["status"].isin(FINAL)]
+    names = [name for name in properties_of(models, number_columns(models)) if name not in MEASURES]
+    if not names:
+        raise StatisticsError(f"{space_name}: no number is known of its models that differs between them")
+    try:
+        return score_restrictions(candidate_restrictions(models[names]), models["score"].to_numpy(), alpha=alpha)
     except StatisticsError as error:
         raise StatisticsError(f"{space_name}: {error}") from None
 
