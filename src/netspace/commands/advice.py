@@ -171,10 +171,10 @@ def claims(
     from netspace.study import Study
 
     meaning = table_meaning(study, mapping, maximize=maximize, unit=unit, outcomes=outcome)
-    is_file = meaning is None and not is_store(study)
+    # the claims of a study file may have changed since the study was started
+    of_file = None if meaning is not None or is_store(study) else Study.load(Path(study)).claims
     with results_of(study, store, name, meaning) as (opened, record, _):
-        # the claims of a study file may have changed since the study was started
-        written = Study.load(Path(study)).claims if is_file else record.spec.get("claims") or ()
+        written = (record.spec.get("claims") or ()) if of_file is None else of_file
         judged_claims = [*written, *(claim or ())]
         if not judged_claims:
             raise StudyError(
