@@ -35,7 +35,7 @@ def network(generator: np.random.Generator, num_classes: int = 10) -> tuple[AnyN
 
 def error_of(config: AnyNetConfig, shift: float, generator: np.random.Generator) -> float:
     """Return an error in %, least at a depth near 18 and smaller for a bottleneck ratio of 1."""
-    base = 42 + 0.05 * (config.depth - 18) ** 2 + 2 * np.log2(config.stages[0].bottleneck_ratio)
+    base = 42 + 0.05 * (config.total_depth - 18) ** 2 + 2 * np.log2(config.stages[0].bottleneck_ratio)
     return float(np.clip(base + shift + generator.gamma(2, 1.5), 0, 100))
 
 

@@ -96,7 +96,7 @@ num_classes: 1000
 """)
     config = AnyNetConfig.from_yaml(path)
     assert config.digest == zoo.get("RegNetX-400MF").digest
-    assert config.depth == 22
+    assert config.total_depth == 22
     assert config.total_stride == 32
     assert config.block_widths == (32,) + (64,) * 2 + (160,) * 7 + (384,) * 12
 

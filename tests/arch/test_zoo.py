@@ -34,7 +34,7 @@ def test_depths_of_names_count_the_convolutions_of_the_longest_path_and_the_clas
     for name in names:
         config = zoo.get(name)
         layers_a_block = 3 if config.block == "bottleneck" else 2
-        assert config.depth * layers_a_block + 2 == int(name.split("-")[1])
+        assert config.total_depth * layers_a_block + 2 == int(name.split("-")[1])
 
 
 @pytest.mark.parametrize(

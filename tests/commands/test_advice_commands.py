@@ -41,7 +41,7 @@ def finished(write, tmp_path):
     path = write()
     rng = np.random.default_rng(0)
     with Store.open(tmp_path / "small.db") as store:
-        record = Study.load(path).open(store)
+        record = Study.from_yaml(path).open(store)
         for run in store.runs(record.id):
             store.lease(run.id, "me")
             depth = run.parameters["depth"]
@@ -84,7 +84,7 @@ def test_refine_advises_and_writes_the_next_study(netspace, finished, tmp_path):
     assert yaml.safe_load(best["yaml"])["constraints"] == [
         {"restrict": {"depth": {"high": int(best["space"].split("-")[-1])}}}
     ]
-    assert [space.name for space in Study.load(target).declared_spaces] == ["RegNetX", *advice["next"]]
+    assert [space.name for space in Study.from_yaml(target).declared_spaces] == ["RegNetX", *advice["next"]]
     shown = netspace("refine", finished, "RegNetX")
     assert "corrected p" in shown.out
     again = netspace("refine", finished, "RegNetX", "--apply", target)
@@ -112,7 +112,7 @@ def test_the_template_of_the_papers_claims_is_a_study(netspace, tmp_path):
     target = tmp_path / "new" / "paper.yaml"
     done = netspace("claims", "--template", "-o", target)
     assert done.code == 0, done.err
-    study = Study.load(target)
+    study = Study.from_yaml(target)
     assert study.spec.n == 500
     assert len(study.claims) == len(study.spec.claims) == 30
     words = {word for claim in study.claims for word in claim.text.split()}
@@ -124,7 +124,7 @@ def test_the_template_of_the_papers_claims_is_a_study(netspace, tmp_path):
 def test_the_template_is_scaled_by_a_budget(netspace, tmp_path):
     done = netspace("claims", "--template", "-o", tmp_path / "small.yaml", "--budget", 10)
     assert done.code == 0, done.err
-    assert 8 <= Study.load(tmp_path / "small.yaml").spec.n <= 500
+    assert 8 <= Study.from_yaml(tmp_path / "small.yaml").spec.n <= 500
     refused = netspace("claims", "--template", "-o", tmp_path / "none.yaml", "--budget", 0.001)
     assert refused.code == 2
     assert "8 are the least" in refused.err
@@ -166,7 +166,7 @@ def test_mistakes_in_the_study_file_are_told_when_it_is_read(netspace, write, ch
 def test_too_few_models_are_told_with_the_number_needed(netspace, write, tmp_path):
     path = write(n=5)
     with Store.open(tmp_path / "small.db") as store:
-        Study.load(path).open(store)
+        Study.from_yaml(path).open(store)
     assert netspace("refine", path, "RegNetX").err == "error: RegNetX: errors: at least 60 models are needed, got 0\n"
     assert "no run of study 'small' has ended" in netspace("claims", path).err
 

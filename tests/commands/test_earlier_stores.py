@@ -62,7 +62,9 @@ def test_verdicts_of_an_earlier_store_are_the_same(netspace, earlier):
 
 
 def test_the_populations_of_an_earlier_study_are_drawn_again_the_same(earlier):
-    planned = {(run.space, run.index): (run.digest, run.seed, run.flops) for run in Study.load(STUDY).planned_runs()}
+    planned = {
+        (run.space, run.index): (run.digest, run.seed, run.flops) for run in Study.from_yaml(STUDY).planned_runs()
+    }
     with Store.open(earlier, create=False) as store:
         runs = store.runs(store.find_study("begun-early").id)
     assert planned == {(run.space, run.index): (run.digest, run.seed, run.flops) for run in runs}

@@ -39,7 +39,7 @@ def study(tmp_path):
     path = folder / "study.yaml"
     path.write_text(yaml.safe_dump(settings))
     with Store.open(folder / "small.db") as store:
-        record = Study.load(path).open(store)
+        record = Study.from_yaml(path).open(store)
         for error in (12.5, 30.0):
             run = store.lease_next(record.id, "me")
             store.record(run.id, "me", Outcome(status="done", error=error, seconds=1.0))
@@ -56,7 +56,7 @@ def test_the_printed_command_trains_a_network_as_the_study_did(study, netspace, 
     done = netspace(*shlex.split(html.unescape(command)), "--device", "cpu")
     assert done.code == 0, done.err
     trained = TrainingFolder.read(next((report / "trained").iterdir()))
-    spec = Study.load(study).spec
+    spec = Study.from_yaml(study).spec
     source = str((study.parent / "images").resolve())
     assert trained.data == spec.data.model_copy(update={"source": source})
     assert trained.resolution == spec.resolution

@@ -51,7 +51,7 @@ def halfway(write_study) -> Path:
     study = write_study(stop={"alpha": 0.05, "delta": None})
     target = study.parent / "small.db"
     with Store.open(target) as store:
-        record = Study.load(study).open(store)
+        record = Study.from_yaml(study).open(store)
         done, failed = (store.lease_next(record.id, "driver") for _ in range(2))
         store.record(done.id, "driver", Outcome(status="done", error=12.5, seconds=1.0))
         store.fail(failed.id, "driver", "out of memory on cpu\nTraceback", max_attempts=1)
@@ -79,7 +79,7 @@ def test_a_store_alone_tells_what_the_study_file_tells(study, halfway, netspace)
 def test_watch_ends_where_early_stopping_has_spared_the_rest(write_study, netspace):
     study = write_study(n=10, stop={"alpha": 0.05, "delta": None})
     with Store.open(study.parent / "small.db") as store:
-        record = Study.load(study).open(store)
+        record = Study.from_yaml(study).open(store)
         for _ in range(18):
             run = store.lease_next(record.id, "driver")
             error = 80.0 if run.space == "AnyNetXA" else 40.0

@@ -45,7 +45,7 @@ def runs(study: Path) -> list[RunRecord]:
 @pytest.mark.usefixtures("_mounts")
 def test_a_study_whose_store_is_read_only_says_so_in_a_line_and_goes_on_later(study):
     with Store.open(study.with_name("small.db")) as store:
-        record = Study.load(study).open(store)
+        record = Study.from_yaml(study).open(store)
         first = store.lease_next(record.id, "driver")
         assert first is not None
         assert store.record(first.id, "driver", Outcome(status="done", error=12.5, seconds=1.0))

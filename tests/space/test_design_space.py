@@ -91,7 +91,7 @@ def test_the_digest_sees_everything_but_the_names():
     assert space.refine(name="Other").digest == space.digest
     others = [
         AnyNetXA(stages=5),
-        space.with_template(num_classes=10),
+        space.with_network(num_classes=10),
         space.with_parameters(depth=uniform(1, 16)),
         space.refine(where("depth < 40")),
         space.refine(where(lambda columns: columns["depth"] < 40)),
@@ -102,11 +102,11 @@ def test_the_digest_sees_everything_but_the_names():
 
 
 def test_the_template_changes_key_by_key():
-    space = AnyNetXA(num_classes=10).with_template(stem={"kind": "cifar"}, in_channels=1)
-    template = space.template
+    space = AnyNetXA(num_classes=10).with_network(stem={"kind": "cifar"}, in_channels=1)
+    template = space.network
     assert (template.stem.kind, template.stem.width, template.in_channels, template.num_classes) == ("cifar", 32, 1, 10)
     with pytest.raises(ConfigError, match="unknown key 'classes'; valid: block, stem"):
-        AnyNetXA().with_template(classes=10)
+        AnyNetXA().with_network(classes=10)
 
 
 def test_spaces_travel_between_processes():

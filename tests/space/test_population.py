@@ -15,7 +15,7 @@ def test_the_frame_has_a_row_for_each_network_with_its_final_values():
     for i, config in enumerate(population.configs()):
         row = frame.iloc[i]
         assert row["digest"] == config.digest
-        assert row["depth"] == config.depth
+        assert row["depth"] == config.total_depth
         for s, stage in enumerate(config.stages, start=1):
             assert row[f"depth_{s}"] == stage.depth
             assert row[f"width_{s}"] == stage.width

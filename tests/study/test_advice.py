@@ -95,7 +95,7 @@ def test_too_few_models_and_equal_errors_get_a_clear_answer():
 def finished(study_file, tmp_path):
     """A study of 70 models per space whose errors fall with total depth; two of them diverged."""
     path = study_file(n=70, spaces=["AnyNetXA", "RegNetX"])
-    study = Study.load(path)
+    study = Study.from_yaml(path)
     with Store.open(tmp_path / "s.db") as store:
         record = study.open(store)
         for run in store.runs(record.id):
@@ -124,7 +124,7 @@ def test_the_next_study_is_ready_to_run_on_fresh_models(finished, tmp_path):
     target = tmp_path / "sub" / "next.yaml"
     target.parent.mkdir()
     target.write_text(next_study(path, found, target))
-    following = Study.load(target)
+    following = Study.from_yaml(target)
     assert [space.name for space in following.spaces] == ["AnyNetXA", *(one.space.name for one in found.next)]
     assert [claim.text for claim in following.claims] == [one.claim for one in found.next]
     assert following.spec.seed == study.spec.seed + 1
@@ -146,7 +146,7 @@ def test_the_next_study_keeps_a_space_of_a_file_and_finds_the_data_from_its_own_
     target = tmp_path / "sub" / "next.yaml"
     target.parent.mkdir()
     target.write_text(next_study(path, found, target))
-    following = Study.load(target)
+    following = Study.from_yaml(target)
     assert following.declared_spaces[0].digest == space.digest
     assert following.spec.data.source == "../images"
 

@@ -148,7 +148,7 @@ def test_whatever_is_killed_every_run_is_there_once_with_its_undisturbed_error(
 
 
 def trained_in_peace(path: Path) -> dict[tuple[str, int], float]:
-    study = Study.load(path)
+    study = Study.from_yaml(path)
     with Store.open(path.with_name("undisturbed.db")) as store:
         record = study.open(store)
         run_study(record, store, make_executor("local", study.context, workers=2, device="cpu"))

@@ -32,7 +32,7 @@ def kind(request) -> str:
 
 @pytest.fixture
 def study(study_file) -> Study:
-    return Study.load(study_file())
+    return Study.from_yaml(study_file())
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_mixed_precision_learns_and_resumes(config, precision, tmp_path):
 
 
 def test_several_models_share_the_device_and_come_to_what_each_comes_to_alone(study_file, tmp_path):
-    study = Study.load(study_file(n=30))
+    study = Study.from_yaml(study_file(n=30))
     ended = {}
     for name, workers in (("shared", None), ("alone", 1)):
         with Store.open(tmp_path / f"{name}.db") as store:

@@ -54,11 +54,11 @@ def test_a_window_that_is_no_window_is_refused_with_what_is_valid(text):
 
 
 def test_a_study_file_gives_the_window_alone_or_all_settings(study_file):
-    assert Study.load(study_file()).spec.latency is None
-    assert Study.load(study_file(latency="2:5")).spec.latency == Latency(window="2:5")
-    assert Study.load(study_file(latency={})).spec.latency == Latency()
+    assert Study.from_yaml(study_file()).spec.latency is None
+    assert Study.from_yaml(study_file(latency="2:5")).spec.latency == Latency(window="2:5")
+    assert Study.from_yaml(study_file(latency={})).spec.latency == Latency()
     settings = {"window": ":5 ms", "what": "training_step", "batch_size": 8, "threads": 2}
-    found = Study.load(study_file(latency=settings)).spec.latency
+    found = Study.from_yaml(study_file(latency=settings)).spec.latency
     assert (found.window, found.what, found.batch_size, found.threads) == ((None, 5), "training_step", 8, 2)
 
 
@@ -76,7 +76,7 @@ def test_a_study_file_gives_the_window_alone_or_all_settings(study_file):
 )
 def test_a_mistake_in_the_file_is_one_line(study_file, latency, message):
     with pytest.raises(ConfigError, match=message) as caught:
-        Study.load(study_file(latency=latency))
+        Study.from_yaml(study_file(latency=latency))
     assert "\n" not in str(caught.value)
     assert "study.yaml" in str(caught.value)
 
@@ -166,7 +166,7 @@ def test_a_small_space_without_enough_networks_inside_is_refused():
 @pytest.mark.usefixtures("planted")
 def test_every_run_keeps_its_latency_and_claims_may_name_it(study_file, tmp_path):
     claims = ["errors of AnyNetXA rise with latency_ms"]
-    study = Study.load(study_file(spaces=["AnyNetXA"], n=12, latency="3:6", claims=claims))
+    study = Study.from_yaml(study_file(spaces=["AnyNetXA"], n=12, latency="3:6", claims=claims))
     with Store.open(tmp_path / "s.db") as store:
         record = study.open(store)
         assert record.spec["latency"]["window"] == [3, 6]
@@ -184,26 +184,26 @@ def test_every_run_keeps_its_latency_and_claims_may_name_it(study_file, tmp_path
 
 def test_a_claim_on_latency_needs_a_study_that_measures_it(study_file):
     with pytest.raises(UnknownNameError, match=r"unknown .*'latency_ms'"):
-        Study.load(study_file(claims=["errors of AnyNetXA rise with latency_ms"]))
+        Study.from_yaml(study_file(claims=["errors of AnyNetXA rise with latency_ms"]))
 
 
 @pytest.mark.usefixtures("planted")
 def test_a_planned_study_goes_on_where_networks_are_slower(study_file, tmp_path, monkeypatch):
     with Store.open(tmp_path / "s.db") as store:
-        started = Study.load(study_file(latency="3:6")).open(store)
+        started = Study.from_yaml(study_file(latency="3:6")).open(store)
         runs = store.runs(started.id)
         monkeypatch.setattr(Latency, "measure", lambda *_: pytest.fail("timed again"))
         monkeypatch.setattr(Latency, "machine", lambda _: {"host": "elsewhere"})
-        assert Study.load(study_file(latency="3:6")).open(store) == started
+        assert Study.from_yaml(study_file(latency="3:6")).open(store) == started
         assert store.runs(started.id) == runs
         with pytest.raises(StudyError, match=r"latency\.window\.1 = 6\.0 \(now 7\.0\)"):
-            Study.load(study_file(latency="3:7")).open(store)
+            Study.from_yaml(study_file(latency="3:7")).open(store)
         with pytest.raises(StudyError, match=r"latency = .* \(now None\)"):
-            Study.load(study_file()).open(store)
+            Study.from_yaml(study_file()).open(store)
 
 
 def test_a_study_without_latency_is_recorded_as_before(study_file, tmp_path):
-    study = Study.load(study_file())
+    study = Study.from_yaml(study_file())
     assert "latency" not in study.record()
     with Store.open(tmp_path / "s.db") as store:
         assert "timed_on" not in study.open(store).spec
@@ -220,7 +220,9 @@ def test_networks_are_timed_once(study_file, monkeypatch):
         return time_network(config, *arguments)
 
     monkeypatch.setattr(timing, "time_network", counted)
-    study = Study.load(study_file(spaces=["AnyNetXA"], n=2, latency={"window": ":100000", "warmup": 0, "repeats": 2}))
+    study = Study.from_yaml(
+        study_file(spaces=["AnyNetXA"], n=2, latency={"window": ":100000", "warmup": 0, "repeats": 2})
+    )
     first = study.planned_runs()
     assert sorted(timed) == sorted(run.digest for run in first)
     assert study.planned_runs() == first
@@ -241,5 +243,5 @@ def test_a_network_of_many_more_flops_takes_longer(tmp_path, monkeypatch):
 
 def test_a_device_that_is_not_there_is_told_in_one_line(study_file):
     with pytest.raises(TrainingError, match="cannot use the device 'gpu'") as caught:
-        Study.load(study_file(latency={"device": "gpu"})).planned_runs()
+        Study.from_yaml(study_file(latency={"device": "gpu"})).planned_runs()
     assert "\n" not in str(caught.value)

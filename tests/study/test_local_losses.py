@@ -21,7 +21,7 @@ def test_a_worker_killed_as_memory_ran_out_says_so_first(
     events = tmp_path / "vmstat"
     events.write_text(told_before)
     monkeypatch.setattr(local, "_KERNEL_EVENTS", events)
-    study = Study.load(study_file())
+    study = Study.from_yaml(study_file())
     config = dict(next(iter(study.planned_runs())).config)
     with make_executor("local", study.context, workers=1, device="cpu") as executor:
         executor.submit(Job(run_id=4, config=config, seed=1))

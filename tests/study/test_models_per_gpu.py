@@ -176,7 +176,7 @@ def gpus(monkeypatch) -> SimulatedGpus:
 def executor(request, gpus, study_file, monkeypatch):  # noqa: ARG001 (its workers take the place of the real ones)
     devices = [f"cuda:{i}" for i in range(request.param)]
     monkeypatch.setattr(local, "_devices", lambda _: devices)
-    with make_executor("local", Study.load(study_file()).context) as executor:
+    with make_executor("local", Study.from_yaml(study_file()).context) as executor:
         yield executor
 
 

@@ -52,7 +52,7 @@ def test_workers_that_no_node_can_hold_are_refused_with_what_there_is(nodes, cpu
 def test_an_executor_that_cannot_start_leaves_no_connection_behind(ray_cluster, study_file, monkeypatch):
     import ray
 
-    context, options = Study.load(study_file()).context, {"address": ray_cluster.address}
+    context, options = Study.from_yaml(study_file()).context, {"address": ray_cluster.address}
     with pytest.raises(StudyError, match=r"\(cpus=1, gpus=1\); nodes have: cpus=1, gpus=0$"):
         make_executor("ray", context, device="cuda", options=options)
     assert not ray.is_initialized()

@@ -33,7 +33,7 @@ import sys
 from netspace.store import Store
 from netspace.study import Study
 with Store.open(sys.argv[2]) as store:
-    Study.load(sys.argv[1]).run(store, workers=1, device="cpu", checkpoint_seconds=0)
+    Study.from_yaml(sys.argv[1]).run(store, workers=1, device="cpu", checkpoint_seconds=0)
 """
 
 
@@ -71,7 +71,7 @@ def undisturbed(study_file, tmp_path, trained) -> tuple[list[float], list[float]
     if not trained:
         target = tmp_path / "undisturbed.db"
         with Store.open(target) as store:
-            Study.load(study_file(**LONG)).run(store, workers=1, device="cpu")
+            Study.from_yaml(study_file(**LONG)).run(store, workers=1, device="cpu")
         assert not (tmp_path / ".netspace-checkpoints").exists()
         trained.append(curve_of(target))
     return trained[0]
@@ -92,7 +92,7 @@ def test_a_run_whose_worker_is_killed_goes_on_from_its_checkpoint_to_the_same_bi
     killer = threading.Thread(target=kill_the_worker)
     killer.start()
     with Store.open(target) as store:
-        Study.load(study_file(**LONG)).run(
+        Study.from_yaml(study_file(**LONG)).run(
             store,
             executor=kind,
             workers=1,
@@ -133,7 +133,7 @@ def test_a_run_whose_driver_is_killed_goes_on_from_its_checkpoint_to_the_same_bi
 
 @pytest.fixture
 def job(study_file) -> Job:
-    (planned,) = Study.load(study_file(spaces=["RegNetX"], n=1)).planned_runs()
+    (planned,) = Study.from_yaml(study_file(spaces=["RegNetX"], n=1)).planned_runs()
     return Job(run_id=7, config=dict(planned.config), seed=planned.seed)
 
 
@@ -141,7 +141,7 @@ def job(study_file) -> Job:
 def context(study_file, tmp_path) -> JobContext:
     """Three epochs, a checkpoint after each."""
     recipe = {"base": "quick", "epochs": 3, "augment": {"flip": False}}
-    study = Study.load(study_file(spaces=["RegNetX"], n=1, recipe=recipe))
+    study = Study.from_yaml(study_file(spaces=["RegNetX"], n=1, recipe=recipe))
     checkpoints = Checkpoints(folder=tmp_path / "checkpoints" / "small", seconds=0)
     return replace(study.context, checkpoints=checkpoints)
 

@@ -90,7 +90,7 @@ def executor(slurm, clock, study_file, checkpoints, monkeypatch):
     pytest.importorskip("submitit", reason="the extra 'slurm' is not installed")
     monkeypatch.setenv("PATH", str(slurm.folder), prepend=os.pathsep)
     monkeypatch.setattr("netspace.study.executors.slurm.time", clock)
-    context = replace(Study.load(study_file()).context, checkpoints=checkpoints)
+    context = replace(Study.from_yaml(study_file()).context, checkpoints=checkpoints)
     with make_executor("slurm", context, workers=1, options={"poll_seconds": 0.2, "time": 60}) as executor:
         yield executor
 

@@ -182,14 +182,14 @@ def test_the_end_says_what_was_decided_and_what_it_saved(store):
 
 
 def test_the_rule_is_part_of_the_study_and_a_study_without_it_keeps_its_identity(study_file):
-    plain, stopped = Study.load(study_file()), Study.load(study_file(stop={"delta": 0.2}))
+    plain, stopped = Study.from_yaml(study_file()), Study.from_yaml(study_file(stop={"delta": 0.2}))
     assert "stop" not in plain.record()
     rule = {"alpha": 0.05, "delta": 0.2, "method": DEFAULT_METHOD}
     assert stopped.record() == plain.record() | {"stop": rule}
 
 
 def test_a_study_started_before_there_was_a_choice_of_methods_keeps_the_sign_process(study_file, tmp_path):
-    study = Study.load(study_file(stop={}))
+    study = Study.from_yaml(study_file(stop={}))
     older = study.record()
     del older["stop"]["method"]
     with Store.open(tmp_path / "s.db") as store:
@@ -197,24 +197,24 @@ def test_a_study_started_before_there_was_a_choice_of_methods_keeps_the_sign_pro
         assert study.open(store) == started
         chain = stopping_chain(started, store)
         assert [one.process.method for one in chain.pairs.values()] == ["sign"]
-        assert Study.load(study_file(stop={"method": "sign"})).open(store) == started
+        assert Study.from_yaml(study_file(stop={"method": "sign"})).open(store) == started
         with pytest.raises(StudyError, match=r"stop\.method = 'sign' \(now 'betting'\)"):
-            Study.load(study_file(stop={"method": "betting"})).open(store)
+            Study.from_yaml(study_file(stop={"method": "betting"})).open(store)
 
 
 def test_a_study_goes_on_with_the_method_that_it_was_started_with(study_file, tmp_path):
     with Store.open(tmp_path / "s.db") as store:
-        started = Study.load(study_file(stop={"method": "betting"})).open(store)
-        assert Study.load(study_file(stop={})).open(store) == started
+        started = Study.from_yaml(study_file(stop={"method": "betting"})).open(store)
+        assert Study.from_yaml(study_file(stop={})).open(store) == started
         with pytest.raises(StudyError, match=r"stop\.method = 'betting' \(now 'sign'\)"):
-            Study.load(study_file(stop={"method": "sign"})).open(store)
+            Study.from_yaml(study_file(stop={"method": "sign"})).open(store)
 
 
 @pytest.mark.parametrize(("n", "at_most"), [("auto", 500), ({"auto": 40}, 40)])
 def test_n_auto_stops_early_and_plans_what_it_takes_at_most(study_file, n, at_most):
-    spec = Study.load(study_file(n=n)).spec
+    spec = Study.from_yaml(study_file(n=n)).spec
     assert (spec.n, spec.stop) == (at_most, Stop())
-    assert Study.load(study_file(n=n, stop={"delta": 0.2})).spec.stop == Stop(delta=0.2)
+    assert Study.from_yaml(study_file(n=n, stop={"delta": 0.2})).spec.stop == Stop(delta=0.2)
 
 
 def test_no_run_is_begun_once_the_hours_are_spent_and_more_hours_go_on(store):
@@ -247,7 +247,7 @@ def test_no_run_is_begun_once_the_hours_are_spent_and_more_hours_go_on(store):
 )
 def test_mistakes_in_the_rule_are_told_in_one_line(study_file, changes, message):
     with pytest.raises(ConfigError, match=message) as caught:
-        Study.load(study_file(**changes))
+        Study.from_yaml(study_file(**changes))
     assert "\n" not in str(caught.value)
 
 

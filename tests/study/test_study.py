@@ -10,14 +10,14 @@ from netspace.study import Study
 
 
 def test_runs_are_planned_with_the_spaces_taking_turns(study_file):
-    planned = Study.load(study_file()).planned_runs()
+    planned = Study.from_yaml(study_file()).planned_runs()
     assert [run.launch for run in planned] == list(range(6))
     assert [run.space for run in planned] == ["AnyNetXA", "RegNetX"] * 3
     assert [run.index for run in planned] == [0, 0, 1, 1, 2, 2]
 
 
 def test_planned_networks_fit_the_data_and_the_window(study_file):
-    for run in Study.load(study_file()).planned_runs():
+    for run in Study.from_yaml(study_file()).planned_runs():
         config = AnyNetConfig(**run.config)
         assert (config.num_classes, config.in_channels, config.stem.width) == (10, 1, 8)
         assert config.digest == run.digest
@@ -30,9 +30,9 @@ def test_planned_networks_fit_the_data_and_the_window(study_file):
 
 
 def test_the_plan_depends_on_the_file_alone_and_a_longer_study_begins_with_the_shorter_one(study_file):
-    first, again = (Study.load(study_file()).planned_runs() for _ in range(2))
-    longer = Study.load(study_file(n=5)).planned_runs()
-    other = Study.load(study_file(seed=6)).planned_runs()
+    first, again = (Study.from_yaml(study_file()).planned_runs() for _ in range(2))
+    longer = Study.from_yaml(study_file(n=5)).planned_runs()
+    other = Study.from_yaml(study_file(seed=6)).planned_runs()
     assert first == again
     assert longer[: len(first)] == first
     assert not {run.seed for run in first} & {run.seed for run in other}
@@ -40,15 +40,15 @@ def test_the_plan_depends_on_the_file_alone_and_a_longer_study_begins_with_the_s
 
 
 def test_a_space_is_sampled_alike_whatever_other_spaces_are_in_the_study(study_file):
-    alone = Study.load(study_file(spaces=["RegNetX"])).planned_runs()
-    beside = [run for run in Study.load(study_file()).planned_runs() if run.space == "RegNetX"]
+    alone = Study.from_yaml(study_file(spaces=["RegNetX"])).planned_runs()
+    beside = [run for run in Study.from_yaml(study_file()).planned_runs() if run.space == "RegNetX"]
     assert [(run.digest, run.seed) for run in alone] == [(run.digest, run.seed) for run in beside]
 
 
 def test_spaces_can_be_files_beside_the_study_or_written_in_place(study_file, tmp_path):
     (tmp_path / "narrow.yaml").write_text("base: AnyNetXA\nparameters: {width: {log_uniform: [8, 64], step: 8}}\n")
     in_place = {"name": "Shared", "base": "AnyNetXA", "constraints": [{"shared": "depth"}]}
-    study = Study.load(study_file(spaces=["narrow.yaml", in_place]))
+    study = Study.from_yaml(study_file(spaces=["narrow.yaml", in_place]))
     assert [space.name for space in study.spaces] == ["narrow", "Shared"]
     for run in study.planned_runs():
         stages = run.config["stages"]
@@ -57,7 +57,7 @@ def test_spaces_can_be_files_beside_the_study_or_written_in_place(study_file, tm
 
 def test_two_spaces_of_one_name_are_refused(study_file):
     with pytest.raises(StudyError, match="two spaces are named 'RegNetX'"):
-        Study.load(study_file(spaces=["RegNetX", {"name": "RegNetX", "base": "RegNetY"}])).planned_runs()
+        Study.from_yaml(study_file(spaces=["RegNetX", {"name": "RegNetX", "base": "RegNetY"}])).planned_runs()
 
 
 @pytest.mark.parametrize(
@@ -74,45 +74,45 @@ def test_two_spaces_of_one_name_are_refused(study_file):
 )
 def test_a_study_that_changed_is_refused_with_what_changed(study_file, tmp_path, changes, what):
     with Store.open(tmp_path / "s.db") as store:
-        started = Study.load(study_file()).open(store)
+        started = Study.from_yaml(study_file()).open(store)
         with pytest.raises(
             StudyError, match=f"study 'small' was started with .*{what}.*Results must not be mixed"
         ) as caught:
-            Study.load(study_file(**changes)).open(store)
+            Study.from_yaml(study_file(**changes)).open(store)
         assert "\n" not in str(caught.value)
-        assert Study.load(study_file()).open(store) == started
+        assert Study.from_yaml(study_file()).open(store) == started
 
 
 def test_what_does_not_decide_results_may_change(study_file, tmp_path):
     with Store.open(tmp_path / "s.db") as store:
-        assert Study.load(study_file()).open(store) == Study.load(study_file(attempts=9)).open(store)
+        assert Study.from_yaml(study_file()).open(store) == Study.from_yaml(study_file(attempts=9)).open(store)
 
 
 @pytest.mark.parametrize("flops", [":150K", "20K:"])
 def test_a_window_may_be_open_at_either_side(study_file, tmp_path, flops):
-    study = Study.load(study_file(flops=flops, params=":1M", n=1))
+    study = Study.from_yaml(study_file(flops=flops, params=":1M", n=1))
     with Store.open(tmp_path / "s.db") as store:
         assert study.open(store) == study.open(store)
         with pytest.raises(StudyError, match=r"flops\..* = .* \(now "):
-            Study.load(study_file(params=":1M", n=1)).open(store)
+            Study.from_yaml(study_file(params=":1M", n=1)).open(store)
 
 
 def test_claims_are_kept_with_the_study_and_may_change_later(study_file, tmp_path):
     with Store.open(tmp_path / "s.db") as store:
-        started = Study.load(study_file(claims=["RegNetX better than AnyNetXA"])).open(store)
+        started = Study.from_yaml(study_file(claims=["RegNetX better than AnyNetXA"])).open(store)
         assert started.spec["claims"] == ["RegNetX better than AnyNetXA"]
         for claims in ([], ["RegNetX worse than AnyNetXA"]):
-            assert Study.load(study_file(claims=claims)).open(store) == started
+            assert Study.from_yaml(study_file(claims=claims)).open(store) == started
 
 
 def test_a_study_started_before_netspace_gained_a_setting_goes_on(study_file, tmp_path):
-    study = Study.load(study_file())
+    study = Study.from_yaml(study_file())
     older = study.record()
     del older["recipe"]["clip_norm"], older["recipe"]["augment"]["mixup"], older["data"]["broken"]
     with Store.open(tmp_path / "s.db") as store:
         started = store.insert_study("small", older, "older", study.planned_runs())
         assert study.open(store) == started
-        changed = Study.load(
+        changed = Study.from_yaml(
             study_file(recipe={"base": "quick", "epochs": 1, "clip_norm": 1.0, "augment": {"flip": False}})
         )
         with pytest.raises(StudyError, match=r"recipe\.clip_norm = .* \(now 1\.0\)"):
@@ -121,14 +121,14 @@ def test_a_study_started_before_netspace_gained_a_setting_goes_on(study_file, tm
 
 def test_a_study_does_not_go_on_with_other_training_images(study_file, images, tmp_path):
     file = study_file(spaces=["RegNetX"], n=1, data={"source": str(images)})
-    study = Study.load(file)
+    study = Study.from_yaml(file)
     with Store.open(tmp_path / "s.db") as store, Store.open(tmp_path / "older.db") as older:
         study.open(store)
         record = study.record()
         del record["train_digest"]
         started = older.insert_study("small", record, "older", study.planned_runs())
         (images / "no" / "0.png").write_bytes((images / "yes" / "0.png").read_bytes())
-        changed = Study.load(file)
+        changed = Study.from_yaml(file)
         assert changed.data.split_digest == study.data.split_digest
         with pytest.raises(StudyError, match=r"was started with train_digest = '\w+' \(now '\w+'\)\. Results must not"):
             changed.open(store)
@@ -144,7 +144,7 @@ def test_a_study_does_not_go_on_with_other_training_images(study_file, images, t
     ],
 )
 def test_a_device_that_is_not_there_is_refused_before_anything_is_trained(study_file, tmp_path, device):
-    study = Study.load(study_file())
+    study = Study.from_yaml(study_file())
     with Store.open(tmp_path / "s.db") as store:
         record = study.open(store)
         planned = store.runs(record.id)
@@ -155,15 +155,15 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_trained(study_
 
 def test_networks_are_evaluated_after_the_last_epoch_alone_unless_asked_for(study_file):
     recipe = {"base": "quick", "epochs": 3}
-    assert Study.load(study_file(recipe=recipe)).record()["recipe"]["evaluate_every"] == 3
-    assert Study.load(study_file(recipe={**recipe, "evaluate_every": 2})).record()["recipe"]["evaluate_every"] == 2
+    assert Study.from_yaml(study_file(recipe=recipe)).record()["recipe"]["evaluate_every"] == 3
+    assert Study.from_yaml(study_file(recipe={**recipe, "evaluate_every": 2})).record()["recipe"]["evaluate_every"] == 2
 
 
 def test_a_study_begun_when_every_epoch_was_evaluated_goes_on_so(study_file, tmp_path):
     recipe = {"base": "quick", "epochs": 2, "augment": {"flip": False}}
     with Store.open(tmp_path / "s.db") as store:
-        Study.load(study_file(n=1, recipe={**recipe, "evaluate_every": 1})).open(store)
-        study = Study.load(study_file(n=1, recipe=recipe))
+        Study.from_yaml(study_file(n=1, recipe={**recipe, "evaluate_every": 1})).open(store)
+        study = Study.from_yaml(study_file(n=1, recipe=recipe))
         study.run(store, workers=1, device="cpu")
         runs = store.runs(study.open(store).id)
         assert all(store.curve(run.id)["val_error"].notna().all() for run in runs)

@@ -8,7 +8,7 @@ from netspace.training import RECIPES
 
 
 def test_a_study_file_is_read_with_its_defaults(study_file):
-    spec = Study.load(study_file(recipe="quick")).spec
+    spec = Study.from_yaml(study_file(recipe="quick")).spec
     assert spec.flops == (20e3, 150e3)
     assert spec.windows == {"flops": (20e3, 150e3)}
     assert spec.recipe == RECIPES["quick"]
@@ -38,7 +38,7 @@ def test_a_study_file_is_read_with_its_defaults(study_file):
 )
 def test_a_mistake_in_the_file_is_one_line_that_names_file_and_key(study_file, changes, kind, message):
     with pytest.raises(kind, match=message) as caught:
-        Study.load(study_file(**changes))
+        Study.from_yaml(study_file(**changes))
     assert "\n" not in str(caught.value)
 
 
@@ -54,14 +54,14 @@ def test_a_mistake_in_the_file_is_one_line_that_names_file_and_key(study_file, c
 )
 def test_what_the_file_leads_to_is_checked_before_anything_is_trained(study_file, changes, kind, message):
     with pytest.raises(kind, match=message) as caught:
-        Study.load(study_file(**changes)).planned_runs()
+        Study.from_yaml(study_file(**changes)).planned_runs()
     assert isinstance(caught.value, NetspaceError)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_or_broken_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"nothing\.yaml: no such file"):
-        Study.load(tmp_path / "nothing.yaml")
+        Study.from_yaml(tmp_path / "nothing.yaml")
     (tmp_path / "broken.yaml").write_text("name: [unclosed\n")
     with pytest.raises(ConfigError, match=r"broken\.yaml, line \d+, column \d+: not valid YAML"):
-        Study.load(tmp_path / "broken.yaml")
+        Study.from_yaml(tmp_path / "broken.yaml")

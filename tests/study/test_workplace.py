@@ -27,7 +27,7 @@ from netspace.study.workplace import Workplace
 from netspace.study.jobs import Job
 
 torch.set_num_threads(1)
-study = Study.load(sys.argv[1])
+study = Study.from_yaml(sys.argv[1])
 (planned,) = study.planned_runs()
 small = Job(run_id=1, config=dict(planned.config), seed=1)
 stages = {**planned.config["stages"], "bottleneck_ratios": [1] * 4, "group_widths": [WIDTH] * 4, "widths": [WIDTH] * 4}
@@ -68,7 +68,7 @@ def test_a_run_that_does_not_fit_fails_as_out_of_memory_and_its_worker_goes_on(s
 @pytest.fixture
 def study(study_file, images) -> Study:
     recipe = {"base": "quick", "epochs": 1, "batch_size": 8, "augment": {"flip": False}}
-    return Study.load(study_file(spaces=["RegNetX"], n=2, data={"source": str(images)}, recipe=recipe))
+    return Study.from_yaml(study_file(spaces=["RegNetX"], n=2, data={"source": str(images)}, recipe=recipe))
 
 
 def jobs(study: Study) -> list[Job]:

@@ -209,7 +209,7 @@ class AnyNetConfig(Template):
         return self
 
     @property
-    def depth(self) -> int:
+    def total_depth(self) -> int:
         """Blocks in the body, over all stages."""
         return sum(stage.depth for stage in self.stages)
 

@@ -58,7 +58,7 @@ def plan(
     from netspace.study.executors.local import available_cores
     from netspace.study.planning import plan_study
 
-    loaded, runs = _with_known_runs(Study.load(study), store)
+    loaded, runs = _with_known_runs(Study.from_yaml(study), store)
     print_images(loaded.data, sys.stderr if as_json else sys.stdout)
     with watch_timings() as observe:
         planned = loaded.planned_runs(observe)
@@ -101,7 +101,7 @@ def refine(
     if output is not None and output.exists():
         raise StudyError(f"{output}: the file exists already; name a new one")
     meaning = table_meaning(study, mapping, maximize=maximize, unit=unit, outcomes=outcome)
-    loaded = None if meaning is not None or is_store(study) else Study.load(Path(study))
+    loaded = None if meaning is not None or is_store(study) else Study.from_yaml(Path(study))
     if loaded is None:
         refuse_useless({"--output": output}, f"on {study}: the next study is made from a study file")
     with results_of(study, store, name, meaning) as (opened, record, _):
@@ -172,7 +172,7 @@ def claims(
 
     meaning = table_meaning(study, mapping, maximize=maximize, unit=unit, outcomes=outcome)
     # the claims of a study file may have changed since the study was started
-    of_file = None if meaning is not None or is_store(study) else Study.load(Path(study)).claims
+    of_file = None if meaning is not None or is_store(study) else Study.from_yaml(Path(study)).claims
     with results_of(study, store, name, meaning) as (opened, record, _):
         written = (record.spec.get("claims") or ()) if of_file is None else of_file
         judged_claims = [*written, *(claim or ())]

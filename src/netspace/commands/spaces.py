@@ -28,7 +28,7 @@ def spaces(as_json: AsJson = False) -> None:
     rows = [
         {
             "name": space.name,
-            "block": space.template.block,
+            "block": space.network.block,
             "dimensions": sum(law.dimensions for law in space.laws.values()),
             "description": space.description,
         }

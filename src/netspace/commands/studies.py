@@ -150,7 +150,7 @@ def _train(
 
     get_executor(executor)
     must_be_usable(track)
-    loaded = as_started(Study.load(study), store)
+    loaded = as_started(Study.from_yaml(study), store)
     _ = loaded.spaces  # a study with an invalid space is refused before its store is made
     print_images(loaded.data, sys.stderr if quiet else sys.stdout)
     with open_store(loaded, store) as opened:

@@ -171,5 +171,5 @@ def _head(config: AnyNetConfig, w_in: int) -> nn.Sequential:
 
 
 def _drop_path_rates(last: float, config: AnyNetConfig) -> Iterator[float]:
-    steps = max(1, config.depth - 1)
-    return (last * j / steps for j in range(config.depth))
+    steps = max(1, config.total_depth - 1)
+    return (last * j / steps for j in range(config.total_depth))

@@ -17,7 +17,7 @@ def model_card(package: Package, config: AnyNetConfig) -> str:
     colour = "RGB" if package.preparation.channels == 3 else "grey"
     sections = [
         f"# {package.name}",
-        f"A {config.block} network of {config.depth} blocks that distinguishes {len(package.classes)} classes: "
+        f"A {config.block} network of {config.total_depth} blocks that distinguishes {len(package.classes)} classes: "
         f"{_listed(package.classes)}.",
         f"It takes {colour} images of {size} x {size} pixels (the shorter side resized bicubically, the centre "
         f"cropped) and costs {cost.flops:,} multiply-adds; it has {cost.params:,} parameters.",

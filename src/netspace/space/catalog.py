@@ -1,6 +1,6 @@
 """The design spaces of the RegNet paper (Radosavovic et al., CVPR 2020), each a few lines over a shared base.
 
-Every function takes the number of `stages` and changes of the template, such as `AnyNetXA(num_classes=10)`.
+Every function takes the number of `stages` and changes of what all networks share, such as `AnyNetXA(num_classes=10)`.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any, Literal
 from netspace.arch import Template
 from netspace.errors import raise_unknown
 from netspace.space.constraints import fix, ordered, restrict, shared, tied, where
-from netspace.space.definition import changed_template
+from netspace.space.definition import changed_network
 from netspace.space.design_space import DesignSpace
 from netspace.space.distributions import fixed, log_uniform, power_of_two, uniform
 
@@ -35,7 +35,7 @@ REGNET_PARAMETERS = {
 are those of pycls (`sweep/config.py`)."""
 
 
-def AnyNetXA(stages: int = 4, **template: Any) -> DesignSpace:
+def AnyNetXA(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.2: the unconstrained space of X blocks."""
     return DesignSpace(
         name="AnyNetXA",
@@ -43,71 +43,71 @@ def AnyNetXA(stages: int = 4, **template: Any) -> DesignSpace:
         kind="anynet",
         stages=stages,
         parameters=STAGE_PARAMETERS,
-        template=Template(**template),
+        network=Template(**network),
     )
 
 
-def AnyNetXB(stages: int = 4, **template: Any) -> DesignSpace:
+def AnyNetXB(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.2: a shared bottleneck ratio."""
-    return AnyNetXA(stages, **template).refine(
+    return AnyNetXA(stages, **network).refine(
         shared("bottleneck_ratio"), name="AnyNetXB", description="A with a shared bottleneck ratio (section 3.2)"
     )
 
 
-def AnyNetXC(stages: int = 4, **template: Any) -> DesignSpace:
+def AnyNetXC(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.2: a shared group width too."""
-    return AnyNetXB(stages, **template).refine(
+    return AnyNetXB(stages, **network).refine(
         shared("group_width"), name="AnyNetXC", description="B with a shared group width (section 3.2)"
     )
 
 
-def AnyNetXD(stages: int = 4, **template: Any) -> DesignSpace:
+def AnyNetXD(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.2: widths that do not decrease."""
-    return AnyNetXC(stages, **template).refine(
+    return AnyNetXC(stages, **network).refine(
         ordered("width", "non_decreasing"), name="AnyNetXD", description="C with increasing widths (section 3.2)"
     )
 
 
-def AnyNetXE(stages: int = 4, **template: Any) -> DesignSpace:
+def AnyNetXE(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.2: depths that do not decrease, either."""
-    return AnyNetXD(stages, **template).refine(
+    return AnyNetXD(stages, **network).refine(
         ordered("depth", "non_decreasing"), name="AnyNetXE", description="D with increasing depths (section 3.2)"
     )
 
 
-def AnyNetXConstantWidth(stages: int = 4, **template: Any) -> DesignSpace:
+def AnyNetXConstantWidth(stages: int = 4, **network: Any) -> DesignSpace:
     """Figure 7, left: C with the same width in all stages."""
-    return AnyNetXC(stages, **template).refine(
+    return AnyNetXC(stages, **network).refine(
         ordered("width", "constant"), name="AnyNetXConstantWidth", description="C with constant widths (figure 7)"
     )
 
 
-def AnyNetXDecreasingWidth(stages: int = 4, **template: Any) -> DesignSpace:
+def AnyNetXDecreasingWidth(stages: int = 4, **network: Any) -> DesignSpace:
     """Figure 7, left: C with widths that do not increase."""
-    return AnyNetXC(stages, **template).refine(
+    return AnyNetXC(stages, **network).refine(
         ordered("width", "non_increasing"),
         name="AnyNetXDecreasingWidth",
         description="C with decreasing widths (figure 7)",
     )
 
 
-def AnyNetXConstantDepth(stages: int = 4, **template: Any) -> DesignSpace:
+def AnyNetXConstantDepth(stages: int = 4, **network: Any) -> DesignSpace:
     """Figure 7, right: D with the same depth in all stages."""
-    return AnyNetXD(stages, **template).refine(
+    return AnyNetXD(stages, **network).refine(
         ordered("depth", "constant"), name="AnyNetXConstantDepth", description="D with constant depths (figure 7)"
     )
 
 
-def AnyNetXDecreasingDepth(stages: int = 4, **template: Any) -> DesignSpace:
+def AnyNetXDecreasingDepth(stages: int = 4, **network: Any) -> DesignSpace:
     """Figure 7, right: D with depths that do not increase."""
-    return AnyNetXD(stages, **template).refine(
+    return AnyNetXD(stages, **network).refine(
         ordered("depth", "non_increasing"),
         name="AnyNetXDecreasingDepth",
         description="D with decreasing depths (figure 7)",
     )
 
 
-def RegNetX(stages: int = 4, **template: Any) -> DesignSpace:
+def RegNetX(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.3: stages by the quantized linear rule, X blocks."""
     return DesignSpace(
         name="RegNetX",
@@ -115,21 +115,21 @@ def RegNetX(stages: int = 4, **template: Any) -> DesignSpace:
         kind="regnet",
         stages=stages,
         parameters=REGNET_PARAMETERS,
-        template=Template(**template),
+        network=Template(**network),
         paper_size=64**4 * 18,
     )
 
 
-def RegNetY(stages: int = 4, **template: Any) -> DesignSpace:
+def RegNetY(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 5: RegNetX with squeeze-and-excitation."""
-    return RegNetX(stages, **{"se_ratio": 0.25, **template}).refine(
+    return RegNetX(stages, **{"se_ratio": 0.25, **network}).refine(
         name="RegNetY", description="RegNetX with squeeze-and-excitation (section 5)"
     )
 
 
-def RegNetZ(stages: int = 4, **template: Any) -> DesignSpace:
+def RegNetZ(stages: int = 4, **network: Any) -> DesignSpace:
     """Dollár et al., CVPR 2021, as timm builds it: linear bottlenecks inverted by 4, squeeze-and-excitation, SiLU."""
-    z = {"block": "linear_bottleneck", "se_ratio": 0.25, "activation": "silu", **template}
+    z = {"block": "linear_bottleneck", "se_ratio": 0.25, "activation": "silu", **network}
     return (
         RegNetX(stages, **z)
         .with_parameters(bottleneck_ratio=fixed(0.25))
@@ -137,30 +137,30 @@ def RegNetZ(stages: int = 4, **template: Any) -> DesignSpace:
     )
 
 
-def RegNetXDoubling(stages: int = 4, **template: Any) -> DesignSpace:
+def RegNetXDoubling(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.3: w_m = 2, each stage twice as wide as the one before."""
-    return RegNetX(stages, **template).refine(
+    return RegNetX(stages, **network).refine(
         fix("w_m", 2), name="RegNetXDoubling", description="RegNetX with w_m = 2 (section 3.3)"
     )
 
 
-def RegNetXFastWidening(stages: int = 4, **template: Any) -> DesignSpace:
+def RegNetXFastWidening(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 4: w_m >= 2."""
-    return RegNetX(stages, **template).refine(
+    return RegNetX(stages, **network).refine(
         restrict("w_m", low=2), name="RegNetXFastWidening", description="RegNetX with w_m >= 2 (section 4)"
     )
 
 
-def RegNetXTied(stages: int = 4, **template: Any) -> DesignSpace:
+def RegNetXTied(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.3: w_0 = w_a, so that u_j = w_a (j + 1)."""
-    return RegNetX(stages, **template).refine(
+    return RegNetX(stages, **network).refine(
         tied("w_a", to="w_0"), name="RegNetXTied", description="RegNetX with w_0 = w_a (section 3.3)"
     )
 
 
-def RegNetXConstrained(stages: int = 4, **template: Any) -> DesignSpace:
+def RegNetXConstrained(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 4: b = 1, d <= 40, w_m >= 2, and limits on params and activations (the rule of pycls, F in GF)."""
-    return RegNetX(stages, **template).refine(
+    return RegNetX(stages, **network).refine(
         fix("bottleneck_ratio", 1),
         restrict("depth", high=40),
         restrict("w_m", low=2),
@@ -170,58 +170,58 @@ def RegNetXConstrained(stages: int = 4, **template: Any) -> DesignSpace:
     )
 
 
-def AnyNetRA(stages: int = 4, **template: Any) -> DesignSpace:
+def AnyNetRA(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.4: A with R blocks."""
-    return _other_block(AnyNetXA(stages, **template), "r", name="AnyNetRA", description="A with R blocks (section 3.4)")
+    return _other_block(AnyNetXA(stages, **network), "r", name="AnyNetRA", description="A with R blocks (section 3.4)")
 
 
-def AnyNetRE(stages: int = 4, **template: Any) -> DesignSpace:
+def AnyNetRE(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.4: E with R blocks."""
-    return _other_block(AnyNetXE(stages, **template), "r", name="AnyNetRE", description="E with R blocks (section 3.4)")
+    return _other_block(AnyNetXE(stages, **network), "r", name="AnyNetRE", description="E with R blocks (section 3.4)")
 
 
-def RegNetR(stages: int = 4, **template: Any) -> DesignSpace:
+def RegNetR(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.4: RegNet with R blocks."""
     return _other_block(
-        RegNetX(stages, **template), "r", name="RegNetR", description="RegNet with R blocks (section 3.4)"
+        RegNetX(stages, **network), "r", name="RegNetR", description="RegNet with R blocks (section 3.4)"
     )
 
 
-def AnyNetVA(stages: int = 4, **template: Any) -> DesignSpace:
+def AnyNetVA(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.4: A with V blocks."""
-    return _other_block(AnyNetXA(stages, **template), "v", name="AnyNetVA", description="A with V blocks (section 3.4)")
+    return _other_block(AnyNetXA(stages, **network), "v", name="AnyNetVA", description="A with V blocks (section 3.4)")
 
 
-def AnyNetVE(stages: int = 4, **template: Any) -> DesignSpace:
+def AnyNetVE(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.4: E with V blocks."""
-    return _other_block(AnyNetXE(stages, **template), "v", name="AnyNetVE", description="E with V blocks (section 3.4)")
+    return _other_block(AnyNetXE(stages, **network), "v", name="AnyNetVE", description="E with V blocks (section 3.4)")
 
 
-def RegNetV(stages: int = 4, **template: Any) -> DesignSpace:
+def RegNetV(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.4: RegNet with V blocks."""
     return _other_block(
-        RegNetX(stages, **template), "v", name="RegNetV", description="RegNet with V blocks (section 3.4)"
+        RegNetX(stages, **network), "v", name="RegNetV", description="RegNet with V blocks (section 3.4)"
     )
 
 
-def AnyNetVRA(stages: int = 4, **template: Any) -> DesignSpace:
+def AnyNetVRA(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.4: A with VR blocks."""
     return _other_block(
-        AnyNetXA(stages, **template), "vr", name="AnyNetVRA", description="A with VR blocks (section 3.4)"
+        AnyNetXA(stages, **network), "vr", name="AnyNetVRA", description="A with VR blocks (section 3.4)"
     )
 
 
-def AnyNetVRE(stages: int = 4, **template: Any) -> DesignSpace:
+def AnyNetVRE(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.4: E with VR blocks."""
     return _other_block(
-        AnyNetXE(stages, **template), "vr", name="AnyNetVRE", description="E with VR blocks (section 3.4)"
+        AnyNetXE(stages, **network), "vr", name="AnyNetVRE", description="E with VR blocks (section 3.4)"
     )
 
 
-def RegNetVR(stages: int = 4, **template: Any) -> DesignSpace:
+def RegNetVR(stages: int = 4, **network: Any) -> DesignSpace:
     """Section 3.4: RegNet with VR blocks."""
     return _other_block(
-        RegNetX(stages, **template), "vr", name="RegNetVR", description="RegNet with VR blocks (section 3.4)"
+        RegNetX(stages, **network), "vr", name="RegNetVR", description="RegNet with VR blocks (section 3.4)"
     )
 
 
@@ -230,7 +230,7 @@ def get(name: str, **options: Any) -> DesignSpace:
 
     Args:
         name: such as "AnyNetXA" or "anynetx_a".
-        options: `stages` and changes of the template, for the space's function.
+        options: `stages` and changes of what all networks share, for the space's function.
 
     Raises:
         UnknownNameError: no space has this name; the message lists them and the nearest.
@@ -256,7 +256,7 @@ def _other_block(space: DesignSpace, block: Literal["r", "v", "vr"], *, name: st
         parameters={key: law for key, law in space.parameters.items() if key not in absent},
         constraints=tuple(c for c in space.constraints if getattr(c, "parameter", None) not in absent),
         # R is X without groups, not a block of its own
-        template=space.template if block == "r" else changed_template(space.template, {"block": block}),
+        network=space.network if block == "r" else changed_network(space.network, {"block": block}),
         paper_size=None,
     )
 

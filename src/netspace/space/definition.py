@@ -44,13 +44,13 @@ class SpaceDefinition:
         stages: how many stages every network has; RegNet settings that give another number are rejected.
         parameters: the distribution of each parameter.
         constraints: see `netspace.space.constraints`, in the order in which they were added.
-        template: what the networks share: block, stem, classes, ...
+        network: what all networks share: block, stem, classes, ...
         strides: of the first block of each stage, 1 or 2.
         description: what the space is and where it comes from.
         paper_size: how many networks the RegNet paper counts where its arithmetic does not follow from the parameters.
 
     Raises:
-        ConfigError, UnknownNameError: at construction, when parameters, constraints and template do not fit together.
+        ConfigError, UnknownNameError: at construction, when parameters, constraints and network do not fit together.
     """
 
     name: str
@@ -58,7 +58,7 @@ class SpaceDefinition:
     stages: int = 4
     parameters: Mapping[str, Distribution]
     constraints: tuple[Constraint, ...] = ()
-    template: Template = field(default_factory=Template)
+    network: Template = field(default_factory=Template)
     strides: tuple[int, ...] = ()
     description: str = ""
     paper_size: int | None = None
@@ -75,12 +75,12 @@ class SpaceDefinition:
 
     def _check_parameters(self) -> None:
         valid = [
-            name for name in PARAMETERS[self.kind] if self.template.block in BOTTLENECK_BLOCKS or name not in OPTIONAL
+            name for name in PARAMETERS[self.kind] if self.network.block in BOTTLENECK_BLOCKS or name not in OPTIONAL
         ]
         for name, distribution in self.parameters.items():
             if name not in valid:
                 raise_unknown(
-                    f"parameter of the {self.kind} space {self.name} (block {self.template.block})", name, valid
+                    f"parameter of the {self.kind} space {self.name} (block {self.network.block})", name, valid
                 )
             _check_values(name, distribution)
         missing = [name for name in valid if name not in self.parameters and name not in OPTIONAL]
@@ -181,7 +181,6 @@ class SpaceDefinition:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the space as plain values, as its YAML file has them. A Python predicate is there by name only."""
-        template = self.template.model_dump()
         return {
             "name": self.name,
             "description": self.description,
@@ -192,7 +191,7 @@ class SpaceDefinition:
                 name: dict(self.parameters[name].spec) for name in PARAMETERS[self.kind] if name in self.parameters
             },
             "constraints": [constraint.spec() for constraint in self.constraints],
-            "network": template,
+            "network": self.network.model_dump(),
         }
 
     def to_yaml(self, path: Path | str | None = None) -> str:
@@ -213,15 +212,15 @@ class SpaceDefinition:
         return text
 
 
-def changed_template(template: Template, changes: Mapping[str, Any]) -> Template:
-    """Return `template` with some keys changed; a mapping for `stem` may hold some of its keys only.
+def changed_network(network: Template, changes: Mapping[str, Any]) -> Template:
+    """Return `network` with some keys changed; a mapping for `stem` may hold some of its keys only.
 
     Raises:
         ConfigError: a key is unknown or its value is not valid.
     """
-    values = template.model_dump() | dict(changes)
+    values = network.model_dump() | dict(changes)
     if isinstance(values["stem"], Mapping):
-        values["stem"] = template.stem.model_dump() | dict(values["stem"])
+        values["stem"] = network.stem.model_dump() | dict(values["stem"])
     return Template(**values)
 
 

@@ -1,6 +1,6 @@
 """DesignSpace: a parametrised set of networks with a sampling law, as a frozen value.
 
-A space is refined, never changed: `refine`, `with_parameters` and `with_template` return new spaces.
+A space is refined, never changed: `refine`, `with_parameters` and `with_network` return new spaces.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from netspace.space.constraints import Bounds, Constraint, window
-from netspace.space.definition import SpaceDefinition, changed_template
+from netspace.space.definition import SpaceDefinition, changed_network
 from netspace.space.distributions import Distribution
 from netspace.space.population import Population
 from netspace.space.sampling import PATIENCE, regnet_stages, sample
@@ -43,7 +43,7 @@ class DesignSpace(SpaceDefinition):
     `netspace.spaces` has those of the catalogue; its `load` reads one from a file.
 
     Raises:
-        ConfigError, UnknownNameError: at construction, when parameters, constraints and template do not fit together.
+        ConfigError, UnknownNameError: at construction, when parameters, constraints and network do not fit together.
     """
 
     def sample(
@@ -107,13 +107,13 @@ class DesignSpace(SpaceDefinition):
         """
         return replace(self, parameters={**self.parameters, **distributions}, paper_size=None)
 
-    def with_template(self, **changes: Any) -> Self:
-        """Return the space with some keys of the template changed, such as `num_classes=10, stem={"kind": "cifar"}`.
+    def with_network(self, **changes: Any) -> Self:
+        """Return the space with some of what all networks share changed: `num_classes=10, stem={"kind": "cifar"}`.
 
         Raises:
             ConfigError: a key is unknown or its value is not valid.
         """
-        return replace(self, template=changed_template(self.template, changes))
+        return replace(self, network=changed_network(self.network, changes))
 
 
 def _size(space: SpaceDefinition) -> Size:

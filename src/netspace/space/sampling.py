@@ -144,7 +144,7 @@ def _compatible(
     """Return the networks, with widths and group widths that fit each other."""
     ratios = np.ones(widths.shape)
     groups: NDArray[np.int64] = widths
-    if space.template.block in BOTTLENECK_BLOCKS:
+    if space.network.block in BOTTLENECK_BLOCKS:
         if "bottleneck_ratio" in parameters:
             ratios = _for_stages(parameters["bottleneck_ratio"], space.stages).astype(np.float64)
         groups = np.full_like(widths, _ONE_GROUP)
@@ -152,7 +152,7 @@ def _compatible(
             groups = _for_stages(parameters["group_width"], space.stages)
         widths, groups = adjust_compatibility(widths, ratios, groups)
     return AnyNetBatch(
-        template=space.template,
+        template=space.network,
         depths=depths,
         widths=widths,
         strides=np.broadcast_to(np.asarray(space.strides, dtype=np.int64), widths.shape),

@@ -27,7 +27,7 @@ from netspace.documents import Document, is_document, parse, read_yaml
 from netspace.errors import ConfigError, NetspaceError, short
 from netspace.space import catalog, distributions
 from netspace.space.constraints import Constraint, ordered, restrict, shared, tied, where, window
-from netspace.space.definition import changed_template
+from netspace.space.definition import changed_network
 from netspace.space.design_space import DesignSpace
 from netspace.space.laws import ORDERS
 
@@ -77,11 +77,11 @@ def space_from_dict(data: Any, where: str, *, name: str = "unnamed") -> DesignSp
         raise ConfigError(f"{where}: exactly one of the keys 'base' and 'kind' must be given")
     with _at(where, "base"):
         base = _based_on(file)
-    template = base.template if base else Template()
+    network = base.network if base else Template()
     with _at(where, "network"):
         if unknown := [key for key in file.network if key not in Template.model_fields]:
             raise ConfigError(f"unknown key '{unknown[0]}'; valid: {', '.join(Template.model_fields)}")
-        template = changed_template(template, file.network)
+        network = changed_network(network, file.network)
     laws = dict(base.parameters) if base else {}
     for parameter, spec in file.parameters.items():
         with _at(where, f"parameters.{parameter}"):
@@ -92,7 +92,7 @@ def space_from_dict(data: Any, where: str, *, name: str = "unnamed") -> DesignSp
             constraints.append(constraint_from_spec(spec))
     shape: dict[str, Any] = {
         "name": file.name or name,
-        "template": template,
+        "network": network,
         "parameters": laws,
         "constraints": tuple(constraints),
     }

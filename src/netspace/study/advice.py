@@ -190,7 +190,7 @@ def next_study(study: Path, advice: SpaceAdvice, target: Path) -> str:
             f"{study}: no restriction of {advice.space.name} is advised, so there is no next study to write"
         )
     document: dict[str, Any] = dict(read_yaml(study))
-    names = [space.name for space in Study.load(study).declared_spaces]
+    names = [space.name for space in Study.from_yaml(study).declared_spaces]
     entry = document["spaces"][names.index(advice.space.name)]
     named = isinstance(entry, str) and not (study.parent / entry).is_file()
     document |= {

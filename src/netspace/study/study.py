@@ -43,7 +43,7 @@ class Study:
     root: Path = Path()
 
     @classmethod
-    def load(cls, path: Path | str) -> Self:
+    def from_yaml(cls, path: Path | str) -> Self:
         """Read a study file.
 
         Raises:
@@ -98,7 +98,7 @@ class Study:
             "num_classes": self.data.num_classes,
             "in_channels": self.data.channels,
         }
-        return tuple(space.with_template(**changes) for space in self.declared_spaces)
+        return tuple(space.with_network(**changes) for space in self.declared_spaces)
 
     @cached_property
     def declared_spaces(self) -> tuple[DesignSpace, ...]:
