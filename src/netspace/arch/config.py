@@ -103,6 +103,9 @@ COLUMNS = {
 }
 """The columns of `stages` in a file and of `AnyNetBatch`, and the attribute of `Stage` that each one holds."""
 
+STAGE_PROPERTIES = {column: name for column, name in COLUMNS.items() if name != "stride"}
+"""Those that tell networks apart: the stride of a stage is the same throughout a design space."""
+
 
 def _stages_from_columns(data: Any) -> Any:
     """Accept `stages` as a file writes it: a mapping of columns, one entry a stage."""

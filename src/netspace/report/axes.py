@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from numpy.typing import NDArray
 
 from netspace.report.style import shown
-from netspace.results.runs import is_logarithmic
+from netspace.results.properties import is_logarithmic
 
 _FENCE = 3.0
 """Errors above the third quartile by more than this many interquartile ranges are far out (Tukey 1977)."""

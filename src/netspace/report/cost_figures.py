@@ -14,7 +14,7 @@ from netspace.errors import StatisticsError
 from netspace.report.axes import heading, legend_below, legend_height, panels, scale_axis, visible_errors
 from netspace.report.style import COLOURS, INK, MUTED, PAGE_WIDTH, SHADE, colours, shown, styled
 from netspace.results.figure_tables import ComplexityFit
-from netspace.results.runs import label, unit
+from netspace.results.properties import label, unit
 
 MARKS = "osD^v<>p*hX"
 """A marker for each family of published networks."""

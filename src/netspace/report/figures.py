@@ -25,7 +25,7 @@ from netspace.report.style import (
     shown,
     styled,
 )
-from netspace.results.runs import label, unit
+from netspace.results.properties import label, unit
 
 
 def edf_figure(edf: pd.DataFrame, summary: pd.DataFrame, *, bands: bool = True, width: float = COLUMN_WIDTH) -> Figure:

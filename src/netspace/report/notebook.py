@@ -19,7 +19,8 @@ from netspace.report.axes import scale_axis
 from netspace.report.figures import edf_figure
 from netspace.report.style import COLOURS, PAGE_WIDTH, png, styled
 from netspace.report.text import figure_text
-from netspace.results.runs import label, properties_of, structure, unit
+from netspace.results.properties import label, unit
+from netspace.results.runs import properties_of, structure
 from netspace.results.study_tables import StudyTables, edf_table, study_tables
 from netspace.space import DesignSpace, Population
 from netspace.stats.comparison import Comparison

@@ -20,16 +20,16 @@ from time import gmtime, strftime
 from typing import Any, NamedTuple
 
 from netspace.arch import MEASURES
+from netspace.arch.config import COLUMNS
 from netspace.documents import dump_yaml
 from netspace.report.text import duration, figure_text, percent, range_figures
+from netspace.results.properties import is_logarithmic, label, unit
 from netspace.results.public import place_of, public_settings, without_folders
-from netspace.results.runs import is_logarithmic, label, unit
 from netspace.results.study_tables import StudyTables
 from netspace.space.definition import PARAMETERS
 from netspace.space.population import column_names
 from netspace.store import STATUSES
 
-_STAGES = ("depths", "widths", "strides", "bottleneck_ratios", "group_widths")
 _MARKS = {
     "better": "better",
     "worse": "worse",
@@ -93,7 +93,7 @@ def page_data(tables: StudyTables) -> dict[str, Any]:
             stages.append(None)
             template.append(None)
             continue
-        stages.append([config["stages"].get(column, []) for column in _STAGES])
+        stages.append([config["stages"].get(column, []) for column in COLUMNS])
         shared = json.dumps({key: value for key, value in config.items() if key != "stages"})
         template.append(templates.setdefault(shared, len(templates)))
     return {

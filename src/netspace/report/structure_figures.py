@@ -15,7 +15,7 @@ from netspace.errors import StatisticsError
 from netspace.report.axes import heading, legend_below, legend_height, logarithmic, panels, scale_axis, visible_errors
 from netspace.report.style import ALARM, COLOURS, INK, PAGE_WIDTH, colours, shown, styled
 from netspace.results.figure_tables import block_widths
-from netspace.results.runs import label, unit
+from netspace.results.properties import label, unit
 
 RANKS = "cividis"
 """Colours of error ranks: readable for colour-blind readers and in grey; the best are dark."""

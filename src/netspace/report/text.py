@@ -8,8 +8,8 @@ from typing import Any
 
 from netspace.arch import MEASURES
 from netspace.documents import dump_yaml
+from netspace.results.properties import label, unit
 from netspace.results.public import without_folders
-from netspace.results.runs import label, unit
 from netspace.results.study_tables import StudyTables
 
 

@@ -28,6 +28,7 @@ from netspace.results.figure_tables import (
     ranked,
     trend_table,
 )
+from netspace.results.properties import column
 from netspace.results.stopping import e_process_table, thresholds
 from netspace.results.study_tables import DATA_FILE, RECIPE_FILE, StudyTables, network_file, study_tables
 from netspace.stats.sequential import METHODS, StoppingRule
@@ -174,8 +175,7 @@ def _drawn(properties: Sequence[str]) -> tuple[str, ...]:
     """Return the properties that a space's figure has panels for: all, or of many stages only the widths."""
     if len(properties) <= PANELS:
         return tuple(properties)
-    numbered = ("depth_", "bottleneck_ratio_", "group_width_")
-    return tuple(name for name in properties if not name.startswith(numbered))
+    return tuple(name for name in properties if not column(name).stage or column(name).property.key == "width")
 
 
 def _leader_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[tuple[str, str, Figure]]:

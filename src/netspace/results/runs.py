@@ -1,27 +1,17 @@
 """The runs of a study as one table: what was drawn, what was built, what it cost and what it came to."""
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from netspace.arch import MEASURES
+from netspace.arch.config import STAGE_PROPERTIES
+from netspace.results.properties import column, place
 from netspace.store import FAILED, RunRecord
 
-STAGE_COLUMNS = {
-    "depths": "depth",
-    "widths": "width",
-    "bottleneck_ratios": "bottleneck_ratio",
-    "group_widths": "group_width",
-}
-"""The columns of a configuration's `stages`, and what a stage's value of each is called in the tables."""
-
 _RUN_COLUMNS = ("space", "index", "launch", "digest", "status", "error", "seconds", "attempts", "message")
-_UNITS = {"flops": (1e6, "MF"), "params": (1e6, "M"), "activations": (1e6, "M")}
-_OF_A_STAGE = re.compile(rf"(drawn_)?({'|'.join(STAGE_COLUMNS.values())})_\d+")
-_LINEAR = re.compile(r"depth(_\d+)?|w_m")
 
 
 def runs_table(runs: Sequence[RunRecord]) -> pd.DataFrame:
@@ -39,7 +29,7 @@ def runs_table(runs: Sequence[RunRecord]) -> pd.DataFrame:
     frame["seconds"] = frame["seconds"].astype("float64")
     frame["score"] = frame["error"].mask(frame["status"].isin(FAILED), math.inf)
     numbers = pd.DataFrame([_numbers(run) for run in runs], index=labels)
-    ordered = sorted(map(str, numbers.columns), key=_place)
+    ordered = sorted(map(str, numbers.columns), key=place)
     return frame.join(numbers[ordered])
 
 
@@ -57,32 +47,12 @@ def structure(config: Mapping[str, Any]) -> str:
     """Return a network's body in one short line, as the paper's tables write it: "d 1,2,7 w 32,64,160 g 16 b 1"."""
     stages = config["stages"]
     parts = []
-    for column, letter in (("depths", "d"), ("widths", "w"), ("group_widths", "g"), ("bottleneck_ratios", "b")):
-        values = stages.get(column) or []
+    for key, letter in (("depths", "d"), ("widths", "w"), ("group_widths", "g"), ("bottleneck_ratios", "b")):
+        values = stages.get(key) or []
         shown = values[:1] if len(set(values)) == 1 and letter in "gb" else values
         if shown:
             parts.append(f"{letter} " + ",".join(f"{value:g}" for value in shown))
     return " ".join(parts)
-
-
-def label(name: str) -> str:
-    """Return how a property is written in pictures and tables, with its unit."""
-    stem, _, number = name.rpartition("_")
-    words = {"bottleneck_ratio": "bottleneck ratio", "group_width": "group width"}
-    if number.isdecimal() and stem in {*STAGE_COLUMNS.values()}:
-        return f"{words.get(stem, stem)}, stage {number}"
-    unit = f" ({_UNITS[name][1]})" if name in _UNITS else ""
-    return words.get(name, name) + unit
-
-
-def unit(name: str) -> float:
-    """Return what a property's values are divided by where they are shown."""
-    return _UNITS.get(name, (1.0, ""))[0]
-
-
-def is_logarithmic(name: str) -> bool:
-    """Return whether a property is drawn on a logarithmic axis: what is sampled log-uniformly, and complexities."""
-    return not _LINEAR.fullmatch(name)
 
 
 def _numbers(run: RunRecord) -> dict[str, float]:
@@ -96,24 +66,15 @@ def _numbers(run: RunRecord) -> dict[str, float]:
         measured = {measure: float(getattr(run, measure)) or math.nan for measure in MEASURES}
         return {name: value for name, value in given.items() if name not in MEASURES} | measured
     stages = run.config["stages"]
-    once = {name: value for name, value in given.items() if name != "depth" and not _OF_A_STAGE.fullmatch(name)}
+    once = {name: value for name, value in given.items() if name != "depth" and not _of_a_stage(name)}
     built = {"depth": float(sum(stages["depths"]))}
-    for column, name in STAGE_COLUMNS.items():
+    for key, name in STAGE_PROPERTIES.items():
         if name in once:
             continue  # shared: one column says it all
-        values = stages.get(column) or []
+        values = stages.get(key) or []
         built |= {f"{name}_{stage}": float(value) for stage, value in enumerate(values, start=1)}
     return once | built | {measure: float(getattr(run, measure)) for measure in MEASURES}
 
 
-def _place(name: str) -> tuple[int, int, int, str]:
-    """Order columns: total depth, what was drawn once, stage by stage, complexity."""
-    if name == "depth":
-        return 0, 0, 0, name
-    if name in MEASURES:
-        return 3, MEASURES.index(name), 0, name
-    stem, _, number = name.rpartition("_")
-    kinds = list(STAGE_COLUMNS.values())
-    if number.isdecimal() and stem in kinds:
-        return 2, kinds.index(stem), int(number), name
-    return 1, 0, 0, name
+def _of_a_stage(name: str) -> bool:
+    return column(name.removeprefix("drawn_")).stage > 0

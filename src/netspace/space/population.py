@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspace.arch import MEASURES, AnyNetBatch, AnyNetConfig, Complexity
+from netspace.arch.config import STAGE_PROPERTIES
 from netspace.space.distributions import Values
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STAGE_COLUMNS = ("depth", "width", "bottleneck_ratio", "group_width")
 ADJUSTED = ("width", "group_width")
 """The stage parameters that the group-compatibility rule may change after the draw."""
 
@@ -77,13 +77,7 @@ def columns(networks: AnyNetBatch, parameters: Mapping[str, Values], complexity:
     stage (`drawn_width_1`, `drawn_group_width_1`); then `flops`, `params`, `activations` of the final network.
     """
     once = {name: values for name, values in parameters.items() if values.ndim == 1 and name != "depth"}
-    final = dict(
-        zip(
-            STAGE_COLUMNS,
-            (networks.depths, networks.widths, networks.bottleneck_ratios, networks.group_widths),
-            strict=True,
-        )
-    )
+    final = {name: getattr(networks, column) for column, name in STAGE_PROPERTIES.items()}
     drawn = {f"drawn_{name}": parameters[name] for name in ADJUSTED if name in parameters}
     per_stage = {name: values for name, values in {**final, **drawn}.items() if values.ndim == 2}
     return {
@@ -97,6 +91,6 @@ def columns(networks: AnyNetBatch, parameters: Mapping[str, Values], complexity:
 def column_names(parameters: Mapping[str, bool], stages: int) -> frozenset[str]:
     """Return the names that `columns` gives, for `parameters` that are drawn for each stage (True) or once (False)."""
     once = {name for name, per_stage in parameters.items() if not per_stage}
-    by_stage = {*STAGE_COLUMNS, *(f"drawn_{name}" for name in ADJUSTED if parameters.get(name))}
+    by_stage = {*STAGE_PROPERTIES.values(), *(f"drawn_{name}" for name in ADJUSTED if parameters.get(name))}
     numbered = {f"{name}_{stage + 1}" for name in by_stage for stage in range(stages)}
     return frozenset({"depth", *once, *numbered, *MEASURES})

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from netspace.arch import MEASURES
+from netspace.arch.config import STAGE_PROPERTIES
 from netspace.documents import dump_yaml, parse, read_yaml, whole_if_whole
 from netspace.errors import StatisticsError, StudyError, raise_unknown
 from netspace.results.runs import number_columns, properties_of, runs_table
@@ -26,7 +27,6 @@ from netspace.study.study import Study
 
 TOTAL_DEPTH = "total_depth"
 """What the blocks of all stages are called among the candidates, where stages have depths of their own."""
-STAGE_PARAMETERS = ("depth", "width", "bottleneck_ratio", "group_width")
 MOST_ADVISED = 3
 """Advised restrictions that a next study takes up, each of another parameter."""
 
@@ -227,7 +227,7 @@ def _own_parameters(space: DesignSpace, models: pd.DataFrame) -> pd.DataFrame:
     once = [name for name, law in space.laws.items() if isinstance(law, Once) and name != "depth"]
     stages = [
         f"{name}_{stage}"
-        for name in STAGE_PARAMETERS
+        for name in STAGE_PROPERTIES.values()
         if name in space.laws and name not in once
         for stage in range(1, space.stages + 1)
     ]
