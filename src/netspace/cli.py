@@ -1,6 +1,7 @@
 """The command line: every command by its name, and how mistakes end. The commands themselves are in `commands/`."""
 
 import inspect
+import logging
 import os
 import sys
 import textwrap
@@ -86,7 +87,13 @@ def _netspace(
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
-) -> None: ...
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Log of each step on standard error, with times.")
+    ] = False,
+) -> None:
+    if verbose:
+        logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
+        logging.getLogger("netspace").setLevel(logging.INFO)
 
 
 def _help_and_examples(docstring: str) -> tuple[str, str]:

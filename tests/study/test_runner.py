@@ -1,5 +1,6 @@
 """The runner with an executor that trains nothing: each run is recorded once, whatever happens around it."""
 
+import logging
 import os
 import signal
 import time
@@ -321,6 +322,35 @@ class AwayNowAndThen:
             raise StoreUnreachableError("the server closed the connection")
 
         return call
+
+
+def test_the_log_says_what_became_of_each_run(store, caplog):
+    caplog.set_level(logging.INFO, logger="netspace")
+    record = plan(store)
+    answers = {1: lambda job: Failed(run_id=job.run_id, message="boom"), 2: finished}
+    run_study(record, store, Scripted(lambda job, times: answers[min(times, 2)](job)))
+    runs = store.runs(record.id)
+    lines = [line.message for line in caplog.records if line.name == "netspace.study.runner"]
+    for run in runs:
+        name = f"{run.space} {run.index}"
+        assert [line.removeprefix(f"{name}: ") for line in lines if line.startswith(f"{name}: ")] == [
+            "boom; retrying",
+            f"{run.error:.2f} % in 0.1 s",
+        ]
+        assert [f"claimed {name} (run {run.id}, attempt {k})" in lines for k in (1, 2)] == [True, True]
+
+
+def test_the_log_warns_once_of_a_store_that_is_away(store, monkeypatch, caplog):
+    record, lost = plan(store), iter(range(3))
+
+    def away(*args, counts=store.counts, **kwargs):
+        if next(lost, None) is not None:
+            raise StoreUnreachableError("the server closed the connection")
+        return counts(*args, **kwargs)
+
+    monkeypatch.setattr(runner, "_POLL_SECONDS", 0.001)
+    assert runner._patiently(away, record.id) == store.counts(record.id)
+    assert [line.message for line in caplog.records] == ["the server closed the connection; waiting up to 600 s for it"]
 
 
 def test_a_store_that_stays_away_ends_the_driver_with_the_reason(store, monkeypatch):

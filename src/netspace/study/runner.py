@@ -5,6 +5,7 @@ when it ends. Killing the driver at any moment therefore loses no finished run a
 goes on.
 """
 
+import logging
 import signal
 import threading
 import time
@@ -19,6 +20,8 @@ from netspace.results.stopping import stopping_chain
 from netspace.store import Store, StudyRecord, Worker
 from netspace.study.executors.base import Executor
 from netspace.study.jobs import Checkpoints, Event, Failed, Finished, Job, Lost, Unfit
+
+_log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 120.0
 """How long another driver leaves a run alone that was leased and not heard of since."""
@@ -153,6 +156,7 @@ class _Driver:
             if run.id in self._in_hand:
                 continue  # planned again while it was being trained here: from now on it is held again
             self._in_hand[run.id] = f"{run.space} {run.index}"
+            _log.info("claimed %s %d (run %d, attempt %d)", run.space, run.index, run.id, run.attempts)
             self._executor.submit(Job(run_id=run.id, config=run.config, seed=run.seed))
         return bool(self._in_hand)
 
@@ -180,6 +184,7 @@ class _Driver:
     def _settle_all(self, events: list[Event]) -> None:
         for event in events:
             self._settle(event)
+            _log.info("%s", self._last)
             self._report()
 
     def _settle(self, event: Event) -> None:
@@ -232,14 +237,18 @@ class _Driver:
 
 
 def _patiently(ask: Callable[_Asked, _Answer], *args: _Asked.args, **kwargs: _Asked.kwargs) -> _Answer:
-    """Return the store's answer, asked again while its server is away; each of its calls may be repeated."""
+    """Return the store's answer, retrying while its server is away; each of its calls may be repeated."""
+    waiting = False
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             return ask(*args, **kwargs)
-        except StoreUnreachableError:
+        except StoreUnreachableError as error:
             if time.monotonic() > until:
                 raise
+            if not waiting:
+                _log.warning("%s; waiting up to %.0f s for it", error, PATIENCE_SECONDS)
+                waiting = True
             time.sleep(_POLL_SECONDS)
 
 

@@ -7,6 +7,7 @@ run.
 """
 
 import contextlib
+import logging
 import os
 import queue
 import signal
@@ -23,6 +24,8 @@ from typing_extensions import override
 from netspace.study.executors.base import Executor, NoOptions
 from netspace.study.executors.models_per_gpu import Crowd
 from netspace.study.jobs import Event, Finished, Job, JobContext, Lost
+
+_log = logging.getLogger(__name__)
 
 _KERNEL_EVENTS = Path("/proc/vmstat")
 
@@ -80,7 +83,9 @@ class LocalExecutor(Executor):
             self._end(slot)
             self._started += 1
             log = Path(self._logs.name) / f"worker-{self._started}.log"
-            worker = self._slots[slot] = _Worker(self._context, self._devices[slot % len(self._devices)], log)
+            device = self._devices[slot % len(self._devices)]
+            worker = self._slots[slot] = _Worker(self._context, device, log)
+            _log.info("started worker %d on %s", self._started, device)
         worker.take(job)
         worker.began_with = 0 if self._crowd is None else self._crowd.size
 

@@ -26,6 +26,8 @@ from netspace.study.executors.base import IDLE_SECONDS, Executor
 from netspace.study.jobs import Event, Job, JobContext, Lost
 from netspace.training.images.data import ImageData, load_data
 
+_log = logging.getLogger(__name__)
+
 MAX_FALSE_STARTS = 3
 """Actors in a row that may end before they are ready; then something is wrong that trying again will not mend."""
 
@@ -186,6 +188,7 @@ class RayExecutor(Executor):
 
     def _started_falsely(self, error: Exception) -> None:
         self._false_starts += 1
+        _log.info("a worker ended before it was ready: %s", " ".join(_reason(error).split()))
         if self._false_starts >= MAX_FALSE_STARTS:
             raise StudyError(f"Ray could not start a worker ({' '.join(_reason(error).split())})") from error
 

@@ -7,6 +7,7 @@ shared folder, as submitit itself does.
 """
 
 import contextlib
+import logging
 import re
 import shutil
 import subprocess
@@ -33,6 +34,8 @@ from netspace.study.jobs import Event, Failed, Job, JobContext, Lost
 
 if TYPE_CHECKING:
     import submitit
+
+_log = logging.getLogger(__name__)
 
 MAX_FALSE_STARTS = 3
 """Jobs in a row that may end before they are ready; then something is wrong that trying again will not mend."""
@@ -260,6 +263,7 @@ class SlurmExecutor(Executor):
             lines = str(error).strip().splitlines()
             reason = next((line for line in lines if "error:" in line), lines[-1] if lines else type(error).__name__)
             raise StudyError(f"SLURM rejected the job: {reason.removeprefix('sbatch: ')}") from error
+        _log.info("submitted %d jobs to SLURM: %s", len(jobs), ", ".join(job.job_id for job in jobs))
         self._slots |= {job.job_id: _Slot(slurm_job=job.job_id, log=Path(job.paths.stderr)) for job in jobs}
 
     def _poll(self) -> None:
@@ -275,12 +279,14 @@ class SlurmExecutor(Executor):
         for slot in list(self._slots.values()):
             state = states.get(slot.slurm_job)  # None: it ended long enough ago to be forgotten
             if state in _WAITING_AGAIN:
+                _log.info("job %s waits in the queue (%s)", slot.slurm_job, state)
                 self._put_back(slot)
             elif state == "RUNNING":
                 slot.running_since = slot.running_since or time.monotonic()
             # a shared folder may be slow to show the last event: a job is over when it is so at two looks
             slot.looks_over = slot.looks_over + 1 if state is None or state in _OVER else 0
             if slot.looks_over >= 2:
+                _log.info("job %s ended: %s", slot.slurm_job, state or "vanished")
                 del self._slots[slot.slurm_job]
                 self._over(slot, state or "vanished")
 
