@@ -145,7 +145,7 @@ def netspace(monkeypatch, capsys, tmp_path):
         ("run study.yaml -O time=60 -O time=30", "--option gives 'time' twice"),
         ("run study.yaml -O time=60", "the executor 'local' has no options, got 'time'"),
         ("import table.csv --study x --format nds --map error=top1", "--map has no effect with --format nds"),
-        ("import table.csv --study x --map error=a --map error=b", "--map gives the field 'error' twice"),
+        ("import table.csv --study x --map error=a --map error=b", "--map gives 'error' twice"),
         ("bench RegNetX-200MF --device cuda --threads 2", "--threads has no effect on cuda"),
     ],
 )

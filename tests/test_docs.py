@@ -71,7 +71,7 @@ def test_every_python_example_of_the_page_runs(page, tmp_path):
 
 
 def test_the_guide_names_every_recipe_key_executor_option_and_column():
-    from netspace.results.imported import FIELDS
+    from netspace.results.table_rows import FIELDS
     from netspace.study.executors import EXECUTORS, get_executor
     from netspace.training.recipe import RECIPES, Augment, Recipe
 

@@ -87,7 +87,6 @@ def import_(
     Examples:
         netspace import sweep.csv --study theirs --map error=top1 --map space=design
         netspace import sqlite:///search.db --study search
-        netspace import first/sweep.json second/sweep.json --format pycls --study sweep
     """
     from netspace.results.imported import import_results
     from netspace.store import Store

@@ -144,11 +144,11 @@ def _train(
     """
     from netspace.commands.progress import watch, watch_timings
     from netspace.study import Study
-    from netspace.study.executors import get_executor
+    from netspace.study.executors import executor_options
     from netspace.study.tracked_runs import StudyTracking
     from netspace.training.trackers import must_be_usable
 
-    get_executor(executor)
+    executor_options(executor, options)
     must_be_usable(track)
     loaded = as_started(Study.from_yaml(study), store)
     _ = loaded.spaces  # a study with an invalid space is refused before its store is made

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from netspace.documents import parse
+from netspace.documents import Document, parse
 from netspace.errors import ConfigError, raise_unknown
 from netspace.study.executors.base import Executor
 from netspace.study.jobs import JobContext
@@ -53,11 +53,20 @@ def make_executor(
         MissingExtraError: the library that it needs is not installed.
         StudyError: there is no cluster.
     """
-    executor = get_executor(name)
-    if options and not executor.Options.model_fields:
+    return get_executor(name)(context, workers=workers, device=device, options=executor_options(name, options))
+
+
+def executor_options(name: str, options: Mapping[str, Any] | None = None) -> Document:
+    """Return the options of the executor called `name`, checked; text is read as an option's type.
+
+    Raises:
+        UnknownNameError: there is no such executor.
+        ConfigError: it has no such option, or a value does not fit.
+    """
+    kind = get_executor(name).Options
+    if options and not kind.model_fields:
         raise ConfigError(f"the executor '{name}' has no options, got '{next(iter(options))}'")
-    chosen = parse(executor.Options, dict(options or {}), f"options of the executor '{name}'")
-    return executor(context, workers=workers, device=device, options=chosen)
+    return parse(kind, dict(options or {}), f"options of the executor '{name}'")
 
 
-__all__ = ["EXECUTORS", "Executor", "get_executor", "make_executor"]
+__all__ = ["EXECUTORS", "Executor", "executor_options", "get_executor", "make_executor"]
