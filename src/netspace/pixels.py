@@ -70,7 +70,7 @@ def read_image(content: bytes, background: int = BACKGROUND) -> ReadImage:
     """
     try:
         image = Image.open(io.BytesIO(content))
-        _must_be_small(image.width * image.height)
+        _check_pixels(image.width * image.height)
         frames = _has_frames(image)
         image.load()
         turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
@@ -146,7 +146,7 @@ def fit(image: Image.Image, size: int) -> NDArray[np.uint8]:
     if image.size != (size, size):
         scale = size / min(image.size)
         width, height = (max(size, round(side * scale)) for side in image.size)
-        _must_be_small(width * height, f" once its shorter side is resized to {size}")
+        _check_pixels(width * height, f" once its shorter side is resized to {size}")
         left, top = (width - size) // 2, (height - size) // 2
         image = image.resize((width, height), Image.Resampling.BICUBIC).crop((left, top, left + size, top + size))
     return np.asarray(image, dtype=np.uint8)
@@ -182,6 +182,6 @@ def _has_frames(image: Image.Image) -> bool:
     return False
 
 
-def _must_be_small(pixels: int, when: str = "") -> None:
+def _check_pixels(pixels: int, when: str = "") -> None:
     if pixels > MOST_PIXELS:
         raise DataError(f"it has {pixels:,} pixels{when}; at most {MOST_PIXELS:,} are read")

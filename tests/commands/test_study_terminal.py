@@ -126,7 +126,7 @@ def wait_until(condition: Callable[[], bool], terminal: Terminal, seconds: float
         time.sleep(0.1)
 
 
-def must_have_been_interrupted(terminal: Terminal, study: Path, workers: list[int]) -> None:
+def check_interrupted(terminal: Terminal, study: Path, workers: list[int]) -> None:
     assert terminal.wait() == 130, terminal.shown[-1000:]
     assert f"Interrupted; what is finished is recorded. Resume with: netspace run {study}" in terminal.shown
     assert "Traceback" not in terminal.shown
@@ -143,7 +143,7 @@ def test_control_c_ends_a_study_cleanly_and_the_same_command_completes_it(start,
     workers = workers_of(terminal.process.pid)
     assert len(workers) == 2
     terminal.press_control_c()
-    must_have_been_interrupted(terminal, study, workers)
+    check_interrupted(terminal, study, workers)
     finished = [run for run in runs(study) if run.status == "done"]
     assert 1 <= len(finished) < RUNS
 
@@ -161,5 +161,5 @@ def test_control_c_while_the_workers_start_costs_no_run_its_only_attempt(start, 
     wait_until(lambda: len(workers_of(terminal.process.pid)) == 2, terminal)
     workers = workers_of(terminal.process.pid)
     terminal.press_control_c()
-    must_have_been_interrupted(terminal, study, workers)
+    check_interrupted(terminal, study, workers)
     assert {run.status for run in runs(study)} == {"planned"}

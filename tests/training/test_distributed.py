@@ -13,7 +13,7 @@ from netspace.errors import TrainingError
 from netspace.models import build
 from netspace.training import Augment, DataSpec, Epoch, Recipe, distributed, load_data, train
 from netspace.training.evaluation import precise_batch_norm
-from netspace.training.preconditions import batches_must_divide
+from netspace.training.preconditions import check_batches
 
 PROGRAM = """
 import os, sys
@@ -100,10 +100,10 @@ def test_a_batch_that_cannot_be_shared_equally_is_refused(monkeypatch):
         "and 128 training images on 3 processes"
     )
     with pytest.raises(TrainingError, match=message):
-        batches_must_divide(Recipe(batch_size=32), data)
-    batches_must_divide(Recipe(batch_size=33), data)
+        check_batches(Recipe(batch_size=32), data)
+    check_batches(Recipe(batch_size=33), data)
     with pytest.raises(TrainingError, match="accumulate=2"):
-        batches_must_divide(Recipe(batch_size=33, accumulate=2), data)
+        check_batches(Recipe(batch_size=33, accumulate=2), data)
 
 
 def test_batches_are_halved_in_one_process_alone(monkeypatch):

@@ -46,7 +46,7 @@ def evaluate(
     names = [package] if other is None else [package, other]
     opened = [open_package(name) for name in names]
     if other is not None and opened[0][1].classes != opened[1][1].classes:
-        _refuse_other_classes(package, other, opened[0][1], opened[1][1])
+        _check_same_classes(package, other, opened[0][1], opened[1][1])
     spec = None if data is None else data_spec(data)
     results, judgements = [], []
     for name, (model, known) in zip(names, opened, strict=True):
@@ -170,7 +170,7 @@ def _compared(first: "Judged", second: "Judged") -> dict[str, Any]:
     }
 
 
-def _refuse_other_classes(first: str, second: str, one: "Package", two: "Package") -> None:
+def _check_same_classes(first: str, second: str, one: "Package", two: "Package") -> None:
     from netspace.errors import DataError
 
     for label, names in enumerate(zip(one.classes, two.classes, strict=False)):

@@ -39,7 +39,7 @@ def make_folder(folder: Path) -> None:
         raise ConfigError(f"{folder}: cannot create the folder ({first_line(error)})") from None
 
 
-def must_be_table(path: Path) -> None:
+def check_table_name(path: Path) -> None:
     """Raise unless the file's ending is one of `TABLES`; checked before the work is done."""
     if path.suffix not in TABLES:
         raise ConfigError(f"{path}: the file name must end in one of {', '.join(TABLES)}")
@@ -53,7 +53,7 @@ def write_table(frame: "pd.DataFrame", path: Path) -> None:
     """
     from pyarrow import ArrowException
 
-    must_be_table(path)
+    check_table_name(path)
     make_folder(path.parent)
     # pandas rounds numbers in JSON to 10 decimals by default; 15 is the most that it accepts
     as_lines = {"orient": "records", "lines": True, "double_precision": 15}

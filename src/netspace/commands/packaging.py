@@ -70,7 +70,7 @@ def package(
         netspace package trained --to onnx --int8 -o network.onnx
     """
     from netspace.errors import raise_unknown
-    from netspace.models.export import ENDINGS, WithPreparation, metadata, must_have_onnx
+    from netspace.models.export import ENDINGS, WithPreparation, check_onnx, metadata
     from netspace.training.judging import open_package
 
     if to not in ENDINGS:
@@ -82,7 +82,7 @@ def package(
     if not int8:
         refuse_useless({"--calibration": calibration}, "without --int8")
     if to == "onnx":
-        must_have_onnx()
+        check_onnx()
     model, known = open_package(package)
     path = output or _default_file(package, to)
     make_folder(path.parent)

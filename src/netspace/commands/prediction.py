@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netspace.commands.options import AsJson, Device, device_name, refuse_useless
-from netspace.commands.output import must_be_table, print_json, print_table, write_table
+from netspace.commands.output import check_table_name, print_json, print_table, write_table
 
 if TYPE_CHECKING:
     from netspace.models.prediction import Prediction
@@ -49,7 +49,7 @@ def predict(
     from netspace.models.prediction import predict as predict_files
 
     if output is not None:
-        must_be_table(output)
+        check_table_name(output)
     if output is not None or as_json:
         refuse_useless({"--top": top}, "where all classes are given")
     model = from_pretrained(package)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netspace.commands.options import AsJson, ColumnMap, ErrorUnit, Maximize, OutcomeWord, StoreTarget, refuse_useless
-from netspace.commands.output import must_be_table, print_json, print_notes, write_table
+from netspace.commands.output import check_table_name, print_json, print_notes, write_table
 from netspace.commands.study_argument import Results, StudyName, arguments_of, results_of
 from netspace.commands.table_options import meaning_of
 
@@ -30,7 +30,7 @@ def export(
         netspace export study.yaml -o runs.csv
         netspace export results.db --study first --curves -o curves.parquet
     """
-    must_be_table(output)
+    check_table_name(output)
     from netspace.results.public import without_folders
     from netspace.store.frames import NETWORK
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netspace.commands.options import AsJson, Resolution, SpaceName, refuse_useless
-from netspace.commands.output import must_be_table, print_json, print_records, print_table, write_table
+from netspace.commands.output import check_table_name, print_json, print_records, print_table, write_table
 
 if TYPE_CHECKING:
     from netspace.space import DesignSpace, Population
@@ -87,7 +87,7 @@ def sample(
     windows = {"flops": flops, "params": params, "activations": activations}
     bounds: dict[str, Any] = {name: catalogue.parse_window(text) for name, text in windows.items() if text is not None}
     if output is not None:
-        must_be_table(output)
+        check_table_name(output)
     loaded = catalogue.load(space)
     if latency is None:
         population = loaded.sample(n, seed=seed, resolution=resolution, **bounds)

@@ -146,10 +146,10 @@ def _train(
     from netspace.study import Study
     from netspace.study.executors import executor_options
     from netspace.study.tracked_runs import StudyTracking
-    from netspace.training.trackers import must_be_usable
+    from netspace.training.trackers import check_trackers
 
     executor_options(executor, options)
-    must_be_usable(track)
+    check_trackers(track)
     loaded = as_started(Study.from_yaml(study), store)
     _ = loaded.spaces  # a study with an invalid space is refused before its store is made
     print_images(loaded.data, sys.stderr if quiet else sys.stdout)

@@ -129,7 +129,7 @@ def train(
     from netspace.training.device import usable_device
     from netspace.training.fine_tuning import start_from_published, start_from_weights
     from netspace.training.images.normalisation import COMPUTED
-    from netspace.training.preconditions import must_fit
+    from netspace.training.preconditions import check_fit
     from netspace.training.threads import cpu_threads, fastest_threads
     from netspace.training.trackers import Trackers
     from netspace.training.training_folder import TrainingFolder, as_started
@@ -168,7 +168,7 @@ def train(
     if place.type != "cpu":
         refuse_useless({"--threads": threads}, f"on {place}")
     elif threads is None and not resumed:
-        must_fit(model, images)
+        check_fit(model, images)
         threads = fastest_threads(fitted, recipe_used, images.resolution, len(images.train_labels))
     with distributed.process_group(place):
         first = distributed.rank() == 0

@@ -146,7 +146,7 @@ def export_onnx(
         MissingExtraError: onnx, onnxscript or onnxruntime is not installed.
         WeightsError: onnxruntime computes something else (by more than `TOLERANCE`).
     """
-    must_have_onnx()
+    check_onnx()
     import onnx
 
     output = "probabilities" if isinstance(model, WithPreparation) else "logits"
@@ -226,7 +226,7 @@ def export_saved_program(
     return checked(outputs, model, images, f"{path}: the exported program")
 
 
-def must_have_onnx() -> None:
+def check_onnx() -> None:
     """Raise unless all of the extra is installed.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspace.models.export import must_have_onnx
+from netspace.models.export import check_onnx
 
 _BATCH = 50  # calibration images at a time
 _QUANTISED = ["Conv", "Gemm", "MatMul"]  # what takes the time; the normalisation of images stays exact
@@ -30,7 +30,7 @@ def quantise_onnx(source: Path | str, target: Path | str, images: NDArray[Any], 
     Raises:
         MissingExtraError: onnx or onnxruntime is not installed.
     """
-    must_have_onnx()
+    check_onnx()
     import onnx
 
     quantization = importlib.import_module("onnxruntime.quantization")

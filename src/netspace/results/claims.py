@@ -12,7 +12,7 @@ from scipy.stats import kendalltau, rankdata
 from netspace.errors import StatisticsError, UnknownNameError
 from netspace.results.populations import Reading, Unit, models_of, populations_of
 from netspace.stats import ranges
-from netspace.stats.arguments import Floats, as_finite, require_variety
+from netspace.stats.arguments import Floats, as_finite, check_variety
 from netspace.stats.chain import INDICATIVE, SequentialChain
 from netspace.stats.claims import (
     DELTA,
@@ -246,7 +246,7 @@ def _best_between(claim: BestBetween, space: str, values: Floats, errors: Floats
 def _trend(claim: Trend, values: Floats, errors: Floats, alpha: float) -> Finding:
     if np.ptp(values) == 0:
         return "undecided", f"every model has {claim.property} = {values[0]:g}"
-    require_variety(errors, "a trend")
+    check_variety(errors, "a trend")
     # ranks, so that failed models (+inf) count as the worst
     result = kendalltau(values, rankdata(errors))
     tau, p_value = float(result.statistic), float(result.pvalue)

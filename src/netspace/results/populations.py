@@ -150,7 +150,7 @@ def models_of(frame: pd.DataFrame, reading: Reading, default_space: str | None =
             _raise_missing(column, reading, frame)
     if frame.empty:
         raise StatisticsError("the table has no rows")
-    _must_be_as_named(reading)
+    _check_names(reading)
     spaces = _spaces(frame, reading, default_space)
     values = pd.to_numeric(frame[reading.error], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     texts = _not_numbers(frame[reading.error], values)
@@ -203,7 +203,7 @@ def looks_like_a_score(name: str) -> bool:
     return any(_SCORE.search(token) for token in tokens) and not any(_ERROR.search(token) for token in tokens)
 
 
-def _must_be_as_named(reading: Reading) -> None:
+def _check_names(reading: Reading) -> None:
     if not reading.maximize and looks_like_a_score(reading.error):
         raise StatisticsError(
             f"column '{reading.error}' is given as an error, of which less is better, but is called like a score; if "

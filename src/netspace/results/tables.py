@@ -109,7 +109,7 @@ def _of_records(records: Sequence[dict[str, Any]], path: Path) -> pd.DataFrame:
 def _stripped(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Return a table whose columns have types already, with its names and texts stripped."""
     frame = frame.rename(columns=lambda name: str(name).strip())
-    _must_be_unique(list(frame.columns), path)
+    _check_unique(list(frame.columns), path)
     for column in frame.select_dtypes(include=["object", "string"]).columns:
         frame[column] = frame[column].map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
     return frame
@@ -157,7 +157,7 @@ def _of_cells(
     for number, row in enumerate(body, start=1):
         if len(row) != len(names):
             raise DataError(f"{path}: row {number} has {len(row)} cells, and the header {len(names)}")
-    _must_be_unique([name for name in names if name], path)
+    _check_unique([name for name in names if name], path)
     columns: dict[str, Any] = {}
     for position, name in enumerate(names):
         cells = [row[position] for row in body]
@@ -169,7 +169,7 @@ def _of_cells(
     return pd.DataFrame(columns)
 
 
-def _must_be_unique(names: Sequence[str], path: Path) -> None:
+def _check_unique(names: Sequence[str], path: Path) -> None:
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise DataError(f"{path}: the column '{twice[0]}' is there {names.count(twice[0])} times")
 

@@ -40,7 +40,7 @@ def read_optuna(url: str) -> tuple[pd.DataFrame, dict[str, str]]:
     except ImportError:
         raise MissingExtraError("optuna", "reading an Optuna storage") from None
     shown = shown_url(url)
-    _must_exist(url, shown)
+    _check_exists(url, shown)
     try:
         storage = optuna.storages.get_storage(url)
         studies = [optuna.load_study(study_name=name, storage=storage) for name in optuna.get_all_study_names(storage)]
@@ -78,7 +78,7 @@ def shown_url(url: str) -> str:
         return url
 
 
-def _must_exist(url: str, shown: str) -> None:
+def _check_exists(url: str, shown: str) -> None:
     """Raise if an SQLite file is missing, which Optuna would make."""
     try:
         parts = make_url(url)

@@ -94,24 +94,24 @@ def _is_condition(node: ast.expr) -> bool:
     """Return whether `node` is true or false, rather than a number; raise where it is neither, or mixes them up."""
     match node:
         case ast.BoolOp(values=parts):
-            return _must_be_conditions(parts)
+            return _check_conditions(parts)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return _must_be_conditions([operand])
+            return _check_conditions([operand])
         case ast.Compare(left=left, ops=operators, comparators=rights):
             if not all(type(operator) in _COMPARISONS for operator in operators):
                 raise _not_valid(node)
-            _must_be_numbers([left, *rights])
+            _check_numbers([left, *rights])
             return True
         case ast.BinOp(left=left, op=operation, right=right) if type(operation) in _ARITHMETIC:
-            _must_be_numbers([left, right])
+            _check_numbers([left, right])
             return False
         case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
-            _must_be_numbers([operand])
+            _check_numbers([operand])
             return False
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _FUNCTIONS and arguments:
             if name in _ONE_ARGUMENT and len(arguments) > 1:
                 raise ConfigError(f"{name}() takes one value, got '{ast.unparse(node)}'")
-            _must_be_numbers(arguments)
+            _check_numbers(arguments)
             return False
         case ast.Name(id=name):
             if name in _FUNCTIONS:
@@ -123,14 +123,14 @@ def _is_condition(node: ast.expr) -> bool:
             raise _not_valid(node)
 
 
-def _must_be_conditions(nodes: list[ast.expr]) -> bool:
+def _check_conditions(nodes: list[ast.expr]) -> bool:
     for node in nodes:
         if not _is_condition(node):
             raise ConfigError(f"'{ast.unparse(node)}' is a number, but a condition is expected here")
     return True
 
 
-def _must_be_numbers(nodes: list[ast.expr]) -> None:
+def _check_numbers(nodes: list[ast.expr]) -> None:
     for node in nodes:
         if _is_condition(node):
             raise ConfigError(f"'{ast.unparse(node)}' is a condition, but a number is expected here")

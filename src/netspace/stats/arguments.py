@@ -87,7 +87,7 @@ def at_chance(errors: Floats, chance: float | None) -> Floats:
     return errors if chance is None else np.where(np.isposinf(errors), chance, errors)
 
 
-def require_variety(errors: Floats, what: str) -> None:
+def check_variety(errors: Floats, what: str) -> None:
     """Refuse a population whose errors are all equal.
 
     Raises:

@@ -140,7 +140,7 @@ class EDF:
         Raises:
             StatisticsError: too few models for this quantile, or a weighted EDF.
         """
-        self._refuse_weights("a quantile interval")
+        self._check_unweighted("a quantile interval")
         low, high, _ = quantile_ranks(self.n, p, alpha)
         return float(self.errors[low - 1]), float(self.errors[high - 1])
 
@@ -150,7 +150,7 @@ class EDF:
         Raises:
             StatisticsError: a weighted EDF.
         """
-        self._refuse_weights("a pointwise interval")
+        self._check_unweighted("a pointwise interval")
         below = int(np.searchsorted(self.errors, x, side="left"))
         from scipy.stats import binomtest
 
@@ -170,7 +170,7 @@ class EDF:
         last = np.flatnonzero(np.append(np.diff(finite) > 0, True)[: finite.size])
         return finite[np.append(last[:1], last)], np.append(np.zeros_like(last[:1]), last + 1)
 
-    def _refuse_weights(self, what: str) -> None:
+    def _check_unweighted(self, what: str) -> None:
         if self.weights is not None:
             raise StatisticsError(f"{what} needs an unweighted EDF")
 

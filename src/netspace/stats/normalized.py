@@ -165,8 +165,8 @@ def compare_normalized(
 
     weights_a = normalization_weights(sizes_a[inside_a], edges)
     weights_b = normalization_weights(sizes_b[inside_b], edges)
-    effective_a = _require_effective("A", weights_a, errors_a.size)
-    effective_b = _require_effective("B", weights_b, errors_b.size)
+    effective_a = _check_effective("A", weights_a, errors_a.size)
+    effective_b = _check_effective("B", weights_b, errors_b.size)
     strata_a, strata_b = _bins(sizes_a[inside_a], edges), _bins(sizes_b[inside_b], edges)
     z, p_value = van_elteren(errors_a[inside_a], strata_a, errors_b[inside_b], strata_b)
     return NormalizedComparison(
@@ -225,7 +225,7 @@ def _bins(complexity: Floats, edges: Floats) -> NDArray[np.intp]:
     return np.minimum(np.searchsorted(edges, complexity, side="right") - 1, edges.size - 2)
 
 
-def _require_effective(space: str, weights: Floats, sampled: int) -> float:
+def _check_effective(space: str, weights: Floats, sampled: int) -> float:
     effective = effective_sample_size(weights)
     if effective < MIN_EFFECTIVE or effective / sampled < MIN_EFFECTIVE_SHARE:
         raise StatisticsError(

@@ -14,8 +14,8 @@ from netspace.stats.arguments import (
     as_errors,
     as_finite,
     check_probability,
+    check_variety,
     permuted,
-    require_variety,
 )
 
 MIN_MODELS = 8
@@ -72,7 +72,7 @@ def best_range(
     """
     values = as_errors(errors, at_least=MIN_MODELS)
     parameter = as_finite(x, "x", like=values.size)
-    require_variety(values, "the best range")
+    check_variety(values, "the best range")
     check_probability(level, "level")
     order = np.argsort(parameter, kind="stable")
     probabilities = best_probabilities(values, draws)[order]

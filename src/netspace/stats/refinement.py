@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from netspace.errors import StatisticsError
-from netspace.stats.arguments import Floats, as_errors, check_probability, permuted, require_variety
+from netspace.stats.arguments import Floats, as_errors, check_probability, check_variety, permuted
 from netspace.stats.restrictions import Restriction
 
 MIN_SIDE = 30
@@ -99,7 +99,7 @@ def refine(
     held_out = values.size >= HOLDOUT_FROM if hold_out is None else hold_out
     needed = 4 * MIN_SIDE if held_out else 2 * MIN_SIDE
     values = as_errors(values, at_least=needed)
-    require_variety(values, "a restriction")
+    check_variety(values, "a restriction")
     for candidate in restrictions:
         if candidate.keep.shape != values.shape:
             raise StatisticsError(

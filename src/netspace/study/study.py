@@ -23,7 +23,7 @@ from netspace.study.runner import run_study
 from netspace.study.spec import StudySpec
 from netspace.training.images.data import DataSpec, ImageData, as_recorded, completed, load_data
 from netspace.training.latency import LATENCY, Latency, Timings, sample_timed
-from netspace.training.preconditions import batches_must_divide, network_must_fit
+from netspace.training.preconditions import check_batches, network_must_fit
 from netspace.training.recipe import Recipe
 
 _UNDECISIVE = {"storage"}
@@ -166,11 +166,11 @@ class Study:
             TrainingError: a batch cannot be divided as the recipe says.
             StudyError: a network cannot be trained on these images.
         """
-        batches_must_divide(self.spec.recipe, self.data)
+        check_batches(self.spec.recipe, self.data)
         if self.spec.latency is not None:  # one network of each space, before any is timed
-            self._must_fit(replace(self, spec=self.spec.model_copy(update={"latency": None, "n": 1})).sample())
+            self._check_fit(replace(self, spec=self.spec.model_copy(update={"latency": None, "n": 1})).sample())
         populations = self.sample(observe)
-        self._must_fit(populations)
+        self._check_fit(populations)
         total = len(populations)
         planned = []
         for position, (name, population) in enumerate(populations.items()):
@@ -192,7 +192,7 @@ class Study:
                 )
         return sorted(planned, key=lambda run: run.launch)
 
-    def _must_fit(self, populations: Mapping[str, Population]) -> None:
+    def _check_fit(self, populations: Mapping[str, Population]) -> None:
         """Raise unless all networks take the images."""
         for name, population in populations.items():
             for index, config in enumerate(population.configs()):
@@ -262,7 +262,7 @@ class Study:
             if (stop := stop_of(known)) is not None and self.spec.stop is not None:
                 decisive["stop"] = stop.model_dump(mode="json")
                 record["stop"]["method"] = self.spec.stop.method or stop.method
-            self._must_be_unchanged(_with_defaults(decisive), record, store.where)
+            self._check_unchanged(_with_defaults(decisive), record, store.where)
             return known
         # claims decide no result, so they may change later; the report judges those that the study was started with
         told: dict[str, Any] = {"claims": list(self.spec.claims)} if self.spec.claims else {}
@@ -313,7 +313,7 @@ class Study:
             recorded=recorded,
         )
 
-    def _must_be_unchanged(self, before: dict[str, Any], now: dict[str, Any], where: str) -> None:
+    def _check_unchanged(self, before: dict[str, Any], now: dict[str, Any], where: str) -> None:
         changed = list(differences(before, now))
         if not changed:
             return

@@ -14,7 +14,7 @@ import pandas as pd
 from netspace.errors import StoreError
 from netspace.store import RunRecord, Store
 from netspace.training.result import Epoch
-from netspace.training.trackers import Trackers, must_be_usable
+from netspace.training.trackers import Trackers, check_trackers
 
 _NOTES = "sent.txt"
 _TRACKED = ("done", "diverged")
@@ -40,7 +40,7 @@ class StudyTracking:
     """
 
     def __init__(self, names: Sequence[str], folder: Path, store: Store, study: str) -> None:
-        must_be_usable(names)
+        check_trackers(names)
         self._names = list(dict.fromkeys(names))
         self._folder = folder
         self._store = store

@@ -19,7 +19,7 @@ from netspace.training.evaluation import Evaluation, evaluate
 from netspace.training.images.data import DataSpec, ImageData, load_data
 from netspace.training.images.sources import located, read_source
 from netspace.training.images.streaming import Images
-from netspace.training.preconditions import must_fit
+from netspace.training.preconditions import check_fit
 from netspace.training.recipe import Recipe
 from netspace.training.training_folder import TrainedOn, TrainingFolder
 
@@ -166,7 +166,7 @@ def judge(model: AnyNet, package: Package, images: Labelled, device: str | torch
     Raises:
         TrainingError: it does not take such images, or its outputs are not finite.
     """
-    must_fit(model, images.data)
+    check_fit(model, images.data)
     recipe = Recipe(precision=(package.recipe or {}).get("precision", "float32"))
     batches: list[NDArray[np.float32]] = []
     found = evaluate(model, images.images, images.labels, images.data, recipe, device, batches)

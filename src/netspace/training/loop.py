@@ -31,7 +31,7 @@ from netspace.training.images.augmentation import Augmenter
 from netspace.training.images.data import ImageData
 from netspace.training.images.streaming import read_ahead
 from netspace.training.optim import learning_rate, make_optimizer, set_rate
-from netspace.training.preconditions import batches_must_divide, must_fit
+from netspace.training.preconditions import check_batches, check_fit
 from netspace.training.recipe import Recipe
 from netspace.training.result import Epoch, TrainResult, environment
 from netspace.training.threads import cpu_threads
@@ -82,8 +82,8 @@ def train(
     place = usable_device(device)
     keeper = Keeper(resume_from, seconds=checkpoint_seconds, needed=checkpoint_needed)
     with process_group(place):
-        must_fit(model, data)
-        batches_must_divide(recipe, data)
+        check_fit(model, data)
+        check_batches(recipe, data)
         if halve_batch and processes() > 1:
             raise TrainingError(
                 f"halve_batch works in one process only, but there are {processes()}: set the recipe's accumulate"

@@ -9,7 +9,7 @@ from netspace.training.images.data import ImageData
 from netspace.training.recipe import Recipe
 
 
-def must_fit(model: nn.Module, data: ImageData) -> None:
+def check_fit(model: nn.Module, data: ImageData) -> None:
     """Raise unless a network that says what it takes (`model.config`) takes these images.
 
     A resolution of half the total stride or less is refused: some convolution of stride 2 would be left one pixel to
@@ -27,7 +27,7 @@ def network_must_fit(config: AnyNetConfig, data: ImageData) -> None:
     """Raise unless a network takes these images: known of its description, before it is built.
 
     Raises:
-        TrainingError: as for `must_fit`.
+        TrainingError: as for `check_fit`.
     """
     if config.in_channels != data.channels:
         raise TrainingError(f"the network expects {config.in_channels} channels, but the images have {data.channels}")
@@ -40,7 +40,7 @@ def network_must_fit(config: AnyNetConfig, data: ImageData) -> None:
         )
 
 
-def batches_must_divide(recipe: Recipe, data: ImageData) -> None:
+def check_batches(recipe: Recipe, data: ImageData) -> None:
     """Raise unless each part of a batch holds the 2 images that batch norm needs, and as many for every process.
 
     Raises:

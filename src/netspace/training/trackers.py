@@ -104,7 +104,7 @@ TRACKERS: dict[str, tuple[str, _Maker]] = {
 """Every tracker by name, with the extra that brings its library, which is called the same."""
 
 
-def must_be_usable(names: Sequence[str]) -> None:
+def check_trackers(names: Sequence[str]) -> None:
     """Raise unless these trackers exist and their libraries are installed.
 
     Raises:

@@ -123,7 +123,7 @@ class RayExecutor(Executor):
 
     def _connect(self, cpus: int | None) -> None:
         if self._where is not None:
-            _must_answer(self._where)
+            _check_answers(self._where)
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         try:
             if self._where is None:
@@ -251,7 +251,7 @@ def _amounts(resources: dict[str, float]) -> str:
     return ", ".join(f"{name.lower()}s={amount:g}" for name, amount in resources.items())
 
 
-def _must_answer(address: str) -> None:
+def _check_answers(address: str) -> None:
     """Knock at the address: Ray itself would try for minutes and print all the while."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not (host and port.isdecimal()):
