@@ -15,7 +15,7 @@ from statsmodels.stats.proportion import proportion_confint
 from netspace.errors import ConfigError, DataError, WeightsError
 from netspace.models import build
 from netspace.models.hub import from_pretrained, save_pretrained
-from netspace.models.package import error_interval
+from netspace.models.package import Preparation, error_interval
 from netspace.models.timm_names import register
 from netspace.training import DataSpec, load_data
 from netspace.training.images.augmentation import normalise, statistics
@@ -50,6 +50,27 @@ def test_images_of_other_sizes_and_channels_are_brought_to_the_networks(package)
     transform = from_pretrained(package).transform
     for mode, size in (("L", (40, 20)), ("RGBA", (16, 33)), ("P", (7, 5))):
         assert transform(Image.new(mode, size)).shape == (3, 16, 16)
+
+
+def test_a_grey_network_refuses_colour_unless_it_was_trained_on_colour_turned_to_grey(package, tmp_path):
+    about = from_pretrained(package).package
+    grey = Preparation(resolution=8, channels=1, mean=(0.5,), std=(0.5,), background=7)
+    model = build(from_pretrained(package).config.changed(in_channels=1), seed=0)
+    Image.new("RGB", (8, 8), (200, 10, 10)).save(tmp_path / "red.png")
+    for to_grey in (False, True):
+        shown = grey.model_copy(update={"to_grey": to_grey})
+        again = from_pretrained(
+            save_pretrained(model, tmp_path / "grey", about.model_copy(update={"preparation": shown}))
+        )
+        assert again.preparation == shown
+        assert again.transform(Image.new("LA", (8, 8), (0, 0))).unique().tolist() == [
+            pytest.approx((7 / 255 - 0.5) / 0.5)
+        ]
+        if to_grey:
+            assert again.transform(tmp_path / "red.png").shape == (1, 8, 8)
+        else:
+            with pytest.raises(DataError, match=r"red\.png: the image is in colour \(RGB\), but the network"):
+                again.transform(tmp_path / "red.png")
 
 
 @pytest.mark.parametrize(("content", "reason"), [(None, "no such file"), (b"no image", "could not be read")])

@@ -84,6 +84,7 @@ def metadata(package: Package, *, prepared: bool) -> dict[str, str]:
         "resolution": str(shown.resolution),
         "channels": str(shown.channels),
         "interpolation": shown.interpolation,
+        "background": str(shown.background),
         "mean": json.dumps(list(shown.mean)),
         "std": json.dumps(list(shown.std)),
         "temperature": str(package.temperature),

@@ -20,6 +20,8 @@ FORMAT = 1
 ARCHITECTURE = "netspace_anynet"
 """What timm calls the networks of packages, after `netspace.models.timm_names.register()`."""
 
+_OWN = ("background", "to_grey")  # of a preparation, for which timm has no words
+
 _Percent = Annotated[float, Field(ge=0, le=100)]
 _Count = Annotated[int, Field(ge=0)]
 
@@ -33,6 +35,7 @@ class Preparation(Document):
         mean, std: of each channel, of pixels in [0, 1].
         interpolation: of the resizing.
         background: the grey that shows through transparent pixels, 0 .. 255.
+        to_grey: with 1 channel, whether colour images are turned to grey instead of refused.
     """
 
     resolution: Annotated[int, Field(ge=1)]
@@ -41,6 +44,7 @@ class Preparation(Document):
     std: tuple[Annotated[float, Field(gt=0)], ...]
     interpolation: Literal["bicubic"] = "bicubic"
     background: Annotated[int, Field(ge=0, le=255)] = BACKGROUND
+    to_grey: bool = False
 
     @model_validator(mode="after")
     def _of_these_channels(self) -> Self:
@@ -194,6 +198,7 @@ def to_config(package: Package) -> dict[str, Any]:
         "id2label": {str(label): name for label, name in names.items()},
         "label2id": {name: label for label, name in names.items()},
         "pretrained_cfg": package.timm_config(),
+        **{key: getattr(package.preparation, key) for key in _OWN},
         **content,
     }
 
@@ -221,6 +226,7 @@ def from_config(content: dict[str, Any], where: str) -> Package | None:
         "resolution": size[-1],
         "channels": size[0],
         **{key: shown.get(key) for key in ("mean", "std", "interpolation")},
+        **{key: content[key] for key in _OWN if key in content},
     }
     return parse(Package, described, where)
 

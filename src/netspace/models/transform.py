@@ -11,7 +11,7 @@ from torch import Tensor
 
 from netspace.errors import DataError, first_line
 from netspace.models.package import Preparation
-from netspace.pixels import prepared, read_image
+from netspace.pixels import eight_bit, prepared, read_image
 
 
 class Transform:
@@ -31,18 +31,26 @@ class Transform:
             image: a PIL image, uint8 (height, width) or (height, width, channels), or the path of an image file.
 
         Raises:
-            DataError: the file cannot be read as an image.
+            DataError: the file cannot be read as an image, or it is in colour and the network takes grey ones.
         """
         return self.normalised(torch.from_numpy(self.pixels(image)[None]))[0]
 
     def pixels(self, image: Image.Image | NDArray[np.uint8] | Path | str) -> NDArray[np.uint8]:
-        """Return an image resized and cropped, uint8 (resolution, resolution, channels)."""
+        """Return an image resized and cropped, uint8 (resolution, resolution, channels).
+
+        Raises:
+            DataError: the file cannot be read as an image, or it is in colour and the network takes grey ones.
+        """
+        name = f"{image}: " if isinstance(image, Path | str) else ""
         if isinstance(image, Path | str):
             image = _opened(image, self.preparation.background)
         elif isinstance(image, np.ndarray):
             image = Image.fromarray(image.squeeze(-1) if image.ndim == 3 and image.shape[-1] == 1 else image)
         # a copy: PIL's arrays cannot be written to, and torch warns of that
         preparation = self.preparation
+        image = eight_bit(image, preparation.background)
+        if preparation.channels == 1 and not preparation.to_grey and image.mode != "L":
+            raise DataError(f"{name}the image is in colour ({image.mode}), but the network takes grey ones")
         return np.array(prepared(image, preparation.resolution, preparation.channels, preparation.background))
 
     def normalised(self, pixels: Tensor) -> Tensor:

@@ -131,7 +131,7 @@ def images_to_judge(source: Path | str, package: Package, spec: DataSpec | None)
             located(spec.source),
             folder,
             resolution=package.preparation.resolution,
-            channels=spec.channels or (3 if package.preparation.channels == 3 else None),
+            channels=spec.channels or _channels(package),
             image_column=spec.image_column,
             label_column=spec.label_column,
             background=package.preparation.background,
@@ -173,6 +173,12 @@ def judge(model: AnyNet, package: Package, images: Labelled, device: str | torch
     if found is None:
         raise TrainingError(f"the outputs of '{package.name}' are not finite")
     return Judged(evaluation=found, logits=np.concatenate(batches), labels=images.labels)
+
+
+def _channels(package: Package) -> int | None:
+    """Return what images are to be read as: None to let a grey network refuse those in colour."""
+    shown = package.preparation
+    return shown.channels if shown.channels == 3 or shown.to_grey else None
 
 
 def _own_images_or_none(source: Path | str) -> DataSpec | None:

@@ -101,7 +101,7 @@ class TrainingFolder:
             package=Package(
                 name=name,
                 classes=images.class_names,
-                preparation=preparation(images),
+                preparation=preparation(images).model_copy(update={"to_grey": data.channels == 1}),
                 recipe=recipe.model_dump(mode="json"),
                 data=DataFacts(
                     source=public_name(data.source),
