@@ -1,6 +1,7 @@
 """Classify images from the command line: what is found, printed and written, and what is skipped."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -76,3 +77,15 @@ def test_a_folder_that_is_no_package_is_refused(netspace, tmp_path):
     done = netspace("predict", tmp_path, "photo.png")
     assert done.code == 2
     assert "not a package (there is no" in done.err
+
+
+def test_the_folder_of_a_training_by_an_earlier_version_is_used_too(netspace, package, photos, tmp_path):
+    old = shutil.copytree(package, tmp_path / "old")
+    network = json.loads((old / "config.json").read_text())["network"]
+    (old / "config.json").write_text(json.dumps({"library_name": "netspace", "network": network}))
+    file = photos / "test" / "sky blue" / "photo 0.png"
+    found, expected = (
+        json.loads(netspace("predict", folder, file, "--device", "cpu", "--json").out) for folder in (old, package)
+    )
+    assert found[0]["class"] == expected[0]["class"]
+    assert list(found[0]["probabilities"]) == list(expected[0]["probabilities"])

@@ -44,18 +44,18 @@ def predict(
         netspace predict trained photo.jpg
         netspace predict trained holidays/ "more/*.png" -o classes.csv
     """
-    from netspace.models.hub import from_pretrained
     from netspace.models.prediction import find_images
     from netspace.models.prediction import predict as predict_files
+    from netspace.training.judging import open_package
 
     if output is not None:
         check_table_name(output)
     if output is not None or as_json:
         refuse_useless({"--top": top}, "where all classes are given")
-    model = from_pretrained(package)
+    model, known = open_package(package)
     files = find_images(images)
     found = list(_watched(predict_files(model, files, batch_size=batch_size, device=device_name(device)), len(files)))
-    classes = model.classes or ()
+    classes = known.classes
     records = [_record(prediction, classes) for prediction in found if prediction.probabilities is not None]
     if output is not None:
         _write(records, output)
