@@ -210,6 +210,6 @@ def test_a_name_that_is_taken_is_refused(store, tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("error\n30\n")
     import_results(store, "table", [path], "csv")
-    with pytest.raises(StudyError, match="holds a study 'table' already"):
+    with pytest.raises(StudyError, match="already holds a study 'table'"):
         import_results(store, "table", [path], "csv")
     assert len(store.studies()) == 1

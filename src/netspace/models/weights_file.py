@@ -137,7 +137,7 @@ def _chosen(found: list[_Found], path: Path, key: str | None) -> _Found:
     averaged = [one for one in found if one.averaged]
     if len(found) == 2 and len(averaged) == 1:
         _log.warning(
-            "%s: took the averaged weights '%s'; the raw ones are '%s' (weights key)",
+            "%s: took the averaged weights '%s'; the raw ones are '%s' (key, --weights-key)",
             path,
             averaged[0].key,
             next(one.key for one in found if not one.averaged),
