@@ -232,3 +232,37 @@ def test_mistakes_are_told_in_a_line(results, netspace, monkeypatch, arguments, 
     done = netspace(*arguments)
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert message in done.err
+
+
+def test_a_pool_assists_the_verdicts_on_a_table(netspace, tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"design": ["old", "new"] * 30, "depth": rng.integers(1, 30, 60), "note": "x"})
+    frame["error"] = 40 + frame["depth"] / 5 - (frame["design"] == "new") + rng.normal(0, 0.3, 60)
+    pool = pd.DataFrame({"design": ["old", "new"] * 3000, "depth": rng.integers(1, 30, 6000)})
+    sweep, drawn = tmp_path / "sweep.csv", tmp_path / "pool.csv"
+    frame.to_csv(sweep, index=False)
+    pool.to_csv(drawn, index=False)
+    asked = ("compare", sweep, "--space-column", "design", "--pool", drawn)
+    (found,) = json.loads(netspace(*asked, "--json").out)
+    assert found["assisted"]
+    assert found["verdict"] == "better"
+    assert found["classical_verdict"] == "no difference detected"
+    printed = netspace(*asked).out
+    assert "Without assistance: no difference detected" in printed
+    assert "30 models a space say as much as" in printed
+    pool["depth"] += 5
+    pool.to_csv(drawn, index=False)
+    other = netspace(*asked)
+    assert other.code == 0
+    assert "not assisted: " in other.out
+    assert "the sample does not have the law of its pool" in other.out
+    pool.drop(columns="design").to_csv(drawn, index=False)
+    refused = netspace(*asked)
+    assert refused.code == 2
+    assert "unknown column of the pool 'design'" in refused.err
+
+
+def test_a_pool_is_of_no_use_to_a_store(results, netspace, tmp_path):
+    refused = netspace("compare", results, "--pool", tmp_path / "pool.csv")
+    assert refused.code == 2
+    assert "--pool" in refused.err

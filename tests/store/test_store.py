@@ -2,9 +2,12 @@
 
 import math
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
+from dataclasses import replace
 from threading import Thread
 
 import numpy as np
@@ -14,7 +17,7 @@ from sqlalchemy import insert, text, update
 from sqlalchemy.exc import IntegrityError
 
 from netspace.errors import StoreError, StudyError
-from netspace.store import SCHEMA_VERSION, CurvePoint, Outcome, PlannedRun, Store, Worker, schema
+from netspace.store import SCHEMA_VERSION, CurvePoint, Outcome, PlannedRun, Store, StoredPool, Worker, schema
 
 ME, OTHER = "me", "other"
 
@@ -503,3 +506,32 @@ def test_several_drivers_may_create_the_store_at_once(store, url):
         thread.join()
     assert errors == []
     assert [found.name for found in store.studies()] == ["same"]
+
+
+def test_pools_are_kept_once_and_come_back_as_they_were(store, study):
+    values = np.random.default_rng(0).normal(size=(300, 3))
+    first = StoredPool(space="AnyNetXA", names=("depth", "log_depth", "log_flops"), values=values)
+    second = StoredPool(space="RegNetX", refused="the networks were chosen by their latency")
+    store.keep_pools(study.id, [first, second])
+    store.keep_pools(study.id, [replace(first, values=values + 1)])
+    kept = store.pools(study.id)
+    assert store.pooled(study.id) == {"AnyNetXA", "RegNetX"}
+    assert kept["AnyNetXA"].names == first.names
+    assert (kept["AnyNetXA"].values == values).all()
+    assert kept["RegNetX"].values is None
+    assert kept["RegNetX"].refused == "the networks were chosen by their latency"
+    assert store.pools(study.id + 1) == {}
+
+
+@pytest.mark.parametrize("wrong", [{}, {"values": np.ones((2, 1)), "refused": "both"}, {"values": np.ones((2, 3))}])
+def test_a_pool_holds_networks_or_a_reason(wrong):
+    with pytest.raises(StoreError, match="pool of AnyNetXA"):
+        StoredPool(space="AnyNetXA", names=("depth",), **wrong)
+
+
+def test_a_store_made_before_there_were_pools_gets_their_table(sqlite_url):
+    Store.open(sqlite_url).close()
+    with closing(sqlite3.connect(sqlite_url)) as connection:
+        connection.execute("DROP TABLE pools")
+    with Store.open(sqlite_url) as again:
+        assert again.pools(1) == {}

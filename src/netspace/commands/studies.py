@@ -231,6 +231,7 @@ def report(
         netspace report sweep.csv --map error=top1 --map space=design
     """
     from netspace.report import write_report
+    from netspace.study.pools import ensure_pools
 
     wanted = [name for value in formats or ["html,png,svg,md"] for name in value.split(",")]
     if "html" not in wanted:
@@ -239,6 +240,7 @@ def report(
     meaning = table_meaning(study, mapping, maximize=maximize, unit=unit, outcomes=outcome)
     with results_of(study, store, name, meaning) as (opened, record, root):
         make_folder(output)
+        ensure_pools(record, opened)
         written = write_report(opened, record.name, output, formats=wanted, root=root)
     if open_page:
         typer.launch(str(output / "index.html"))
@@ -278,17 +280,26 @@ def compare(
             min=0, max=100, metavar="PERCENT", help="Error that a table's failed models have in means. Default: 100."
         ),
     ] = None,
+    pool: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="POOL.csv",
+            help="Table of untrained networks, drawn as a table's were, at least 100 for each of its models.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare the error distributions of spaces.
 
     Prints for each pair the verdict, theta = P(a model of one space beats one of the other) with its interval, the
     corrected p-value and the numbers of models, and the verdict in a sentence. Without two spaces, each space is
-    compared with the one before it in the study.
+    compared with the one before it in the study. What a study's networks are made of assists the verdict; with --pool,
+    whose columns are the space and numbers that the table has too, so it does for a table.
 
     Examples:
         netspace compare study.yaml
         netspace compare sweep.csv --error-column top1 --status-column state --chance 90
+        netspace compare sweep.csv --pool pool.csv
     """
     if spaces and len(spaces) != 2:
         raise StudyError(f"compare takes two spaces, or none to compare each with the one before; got {len(spaces)}")
@@ -300,20 +311,23 @@ def compare(
         pairs = [f"{field}={column}" for field, column in columns.items() if column is not None]
         meaning = meaning_of([*pairs, *(mapping or ())], maximize=maximize, unit=unit, outcomes=outcome)
         verdicts, notes = table_verdicts(
-            Path(study), spaces or None, meaning.reading, chance=100.0 if chance is None else chance
+            Path(study), spaces or None, meaning.reading, chance=100.0 if chance is None else chance, pool=pool
         )
         _print_verdicts(verdicts, as_json)
         print_notes(notes)
         return
     refuse_useless(
         {f"--{field}-column": column for field, column in columns.items()}
-        | {"--map": mapping, "--maximize": maximize, "--unit": unit, "--outcome": outcome, "--chance": chance},
+        | {"--map": mapping, "--maximize": maximize, "--unit": unit, "--outcome": outcome, "--chance": chance}
+        | {"--pool": pool},
         f"on {study}, which is not a table ({', '.join(TABLES)})",
     )
     with results_of(study, store, name) as (opened, record, _):
         from netspace.results.standing import standing
         from netspace.results.verdicts import study_verdicts
+        from netspace.study.pools import ensure_pools
 
+        ensure_pools(record, opened)
         _print_verdicts(study_verdicts(opened, record.name, spaces or None), as_json)
         if not as_json:
             print_stopping(standing(record, opened))

@@ -211,6 +211,13 @@ def _verdicts(tables: StudyTables) -> str:
         "mean_difference": "mean difference",
         "median_difference": "median difference",
         "p_value_at_equal_flops": "p at equal flops",
+        "r2": "R² of the predictor",
+        "equivalent_models": "as good as n without it",
+        "classical_verdict": "classical verdict",
+        "classical_theta": "classical θ",
+        "classical_low": "from",
+        "classical_high": "to",
+        "classical_holm_p_value": "p (Holm)",
     }
     rows = [[getattr(verdict, name) for name in columns] for verdict in tables.verdicts]
     return "".join(parts) + _details("The numbers behind the verdicts", _table(list(columns.values()), rows))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from netspace.arch import MEASURES, AnyNetConfig
 from netspace.documents import parse
 from netspace.errors import StatisticsError
+from netspace.results.assistance import study_assistance
 from netspace.results.claims import JudgedClaim
 from netspace.results.result import GIVEN
 from netspace.results.runs import (
@@ -24,6 +25,7 @@ from netspace.results.runs import (
 from netspace.results.standing import Standing, standing
 from netspace.results.stopping import judge_claims
 from netspace.results.verdicts import Verdict, compare_spaces, models_of, study_with_results
+from netspace.stats.assistance import Assistance
 from netspace.stats.edf import EDF
 from netspace.stats.ranges import best_range
 from netspace.store import FINAL, RunRecord, Store, StudyRecord
@@ -59,6 +61,7 @@ class StudyTables:
         best: the best networks: `space`, `run_id`, `error`, `flops`, `params`, `activations`, `structure`, `digest`,
             `yaml`, `command`; the last three are empty if the network is not known.
         verdicts: each space compared with the one before it; see `compare_spaces`.
+        assistance: what assists the verdicts, and why it is refused.
         claims: those that the study was started with, judged; see `judge_claims`.
         standing: where the study stands: counts, early stopping, failures.
         curves: one row per epoch of each run: `run_id`, `epoch`, `train_loss`, `val_error`, `lr`, `seconds`.
@@ -79,6 +82,7 @@ class StudyTables:
     ranges: pd.DataFrame
     best: pd.DataFrame
     verdicts: Sequence[Verdict]
+    assistance: Assistance
     claims: Sequence[JudgedClaim]
     standing: Standing
     curves: pd.DataFrame
@@ -114,6 +118,7 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
     numbers = number_columns(runs)
     properties = {space: properties_of(ended[ended["space"] == space], numbers) for space in populations}
     now = standing(study, store)
+    assistance = study_assistance(study, states, store)
     return StudyTables(
         study=study,
         store=store.where,
@@ -127,7 +132,8 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
         edf=edf_table(populations),
         ranges=_ranges(ended, properties),
         best=_best(ended, configs, study.spec),
-        verdicts=compare_spaces(models, chance=chance, complete=now.complete, chain=now.chain),
+        verdicts=compare_spaces(models, chance=chance, complete=now.complete, chain=now.chain, assistance=assistance),
+        assistance=assistance,
         claims=judge_claims(study, store, study.spec.get("claims") or (), now.chain, lenient=True),
         standing=now,
         curves=store.curves(study.id),

@@ -7,13 +7,14 @@ import pandas as pd
 
 from netspace.arch.complexity import MEASURES
 from netspace.errors import DataError, StatisticsError
+from netspace.results.assistance import table_assistance
 from netspace.results.populations import Reading, models_of, populations_of
 from netspace.results.tables import read_table
 from netspace.results.verdicts import Models, Verdict, chosen_spaces, compare_spaces
 
 
 def table_verdicts(
-    path: Path, spaces: Sequence[str] | None, reading: Reading, *, chance: float
+    path: Path, spaces: Sequence[str] | None, reading: Reading, *, chance: float, pool: Path | None = None
 ) -> tuple[list[Verdict], tuple[str, ...]]:
     """Compare the spaces in a table, each with the one before it, as `study_verdicts` does for a study.
 
@@ -22,6 +23,7 @@ def table_verdicts(
         spaces: names in the order of the chain; None takes all in the order in which they first appear.
         reading: what its columns mean.
         chance: error in % that failed models have in means.
+        pool: a table of untrained networks that assists the verdicts, see `table_assistance`.
 
     Returns:
         The verdicts, and what was understood that one may want to check.
@@ -39,13 +41,22 @@ def table_verdicts(
     populations = populations_of(table)
     if len(populations) < 2:
         raise StatisticsError(f"{path}: a comparison needs at least 2 spaces, got {', '.join(populations)}")
-    models = {}
+    models, samples = {}, {}
     for name in chosen_spaces(spaces, list(populations)):
         rows = table.ended & (table.spaces == name)
+        samples[name] = frame.loc[rows]
         costs = frame.loc[rows, [measure for measure in MEASURES if measure in frame]]
         numbers = costs.apply(pd.to_numeric, errors="coerce").astype("float64")
         models[name] = Models(
             errors=populations[name],
             costs={str(measure): column.to_numpy() for measure, column in numbers.items() if (column > 0).all()},
         )
-    return compare_spaces(models, chance=chance), (*table.notes, *table.left_out)
+    assistance = None
+    if pool is not None:
+        drawn = read_table(pool, texts=(reading.space,))
+        try:
+            errors = {name: one.errors for name, one in models.items()}
+            assistance = table_assistance(errors, samples, drawn, space=reading.space)
+        except StatisticsError as error:
+            raise DataError(f"{pool}: {error}") from None
+    return compare_spaces(models, chance=chance, assistance=assistance), (*table.notes, *table.left_out)

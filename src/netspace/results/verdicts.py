@@ -11,8 +11,10 @@ import numpy as np
 
 from netspace.arch.complexity import MEASURES
 from netspace.errors import StatisticsError, StudyError, raise_unknown
+from netspace.results.assistance import study_assistance
 from netspace.results.standing import standing
 from netspace.stats.arguments import Floats, at_chance
+from netspace.stats.assistance import Assistance
 from netspace.stats.chain import INDICATIVE, SequentialChain
 from netspace.stats.comparison import MIN_MODELS, Comparison, compare_chain, holm_adjusted
 from netspace.stats.normalized import NormalizedComparison, compare_normalized
@@ -57,6 +59,13 @@ class Verdict:
         at_equal_flops: the same in words, or why there is no such comparison.
         sentence: the verdict in plain words.
         notes: what a reader must know beside it.
+        assisted: whether verdict, theta, interval and p-values are assisted by what the networks are made of.
+        r2: the share of the variance of (ranked) errors that the predictor explains; NaN unless assisted.
+        equivalent_models: models a space that would say as much without assistance; NaN unless assisted.
+        not_assisted: why they are not; empty if assistance was not asked for.
+        classical: what the errors alone say, in a sentence; empty unless assisted.
+        classical_verdict, classical_theta, classical_low, classical_high, classical_holm_p_value: the same figures
+            without assistance.
     """
 
     space: str
@@ -80,6 +89,16 @@ class Verdict:
     at_equal_flops: str = ""
     sentence: str
     notes: str = ""
+    assisted: bool = False
+    r2: float = np.nan
+    equivalent_models: float = np.nan
+    not_assisted: str = ""
+    classical: str = ""
+    classical_verdict: str = ""
+    classical_theta: float = np.nan
+    classical_low: float = np.nan
+    classical_high: float = np.nan
+    classical_holm_p_value: float = np.nan
 
     def as_dict(self) -> dict[str, Any]:
         """Return the verdict as plain values, None for NaN."""
@@ -90,7 +109,7 @@ class Verdict:
     def lines(self) -> list[str]:
         """All that is to be said of the pair, in sentences; the first one is the verdict."""
         equal = "" if math.isnan(self.p_value_at_equal_flops) else self.at_equal_flops
-        return [line for line in (self.sentence, self.dominance, equal, self.notes) if line]
+        return [line for line in (self.sentence, self.classical, self.dominance, equal, self.notes) if line]
 
 
 def compare_spaces(
@@ -99,6 +118,7 @@ def compare_spaces(
     chance: float,
     complete: bool = True,
     chain: SequentialChain | None = None,
+    assistance: Assistance | None = None,
     alpha: float = 0.05,
     delta: float = 0.1,
 ) -> list[Verdict]:
@@ -110,6 +130,8 @@ def compare_spaces(
         complete: whether every planned model is in; if not, the notes say that verdicts are preliminary.
         chain: of a study with early stopping: its decisions are the verdicts of the pairs it holds, for a test meant
             for a fixed number of models does not hold if the results decided that number.
+        assistance: of these spaces: verdicts are assisted where it allows it; not used with early stopping, whose
+            processes have their own.
         alpha, delta: see `compare_chain`.
 
     Returns:
@@ -121,7 +143,8 @@ def compare_spaces(
     pairs = list(pairwise(models))
     enough = [pair for pair in pairs if all(models[name].errors.size >= MIN_MODELS for name in pair)]
     errors = {name: one.errors for name, one in models.items()}
-    found = compare_chain(errors, enough, alpha=alpha, delta=delta, chance=chance) if enough else {}
+    helped = assistance if chain is None else None
+    found = compare_chain(errors, enough, assistance=helped, alpha=alpha, delta=delta, chance=chance) if enough else {}
     verdicts = []
     for first, second in pairs:
         if (first, second) not in found:
@@ -163,6 +186,7 @@ def study_verdicts(
         chance=store.chance_error(study.id),
         complete=all(run.status in FINAL for run in runs if run.space in chosen),
         chain=standing(study, store).chain,
+        assistance=study_assistance(study, runs, store),
         alpha=alpha,
         delta=delta,
     )
@@ -227,7 +251,7 @@ def study_with_results(store: Store, name: str) -> tuple[StudyRecord, list[RunSt
 
 
 def _verdict(first: str, second: str, found: Comparison, chance: float, complete: bool) -> Verdict:
-    low, high = found.interval
+    (low, high), (classical_low, classical_high) = found.interval, found.classical.interval
     a, b = at_chance(found.errors_a, chance), at_chance(found.errors_b, chance)
     notes = [_named(note, first, second) for note in found.notes]
     if not complete:
@@ -251,6 +275,16 @@ def _verdict(first: str, second: str, found: Comparison, chance: float, complete
         dominance=_named(found.dominance.statement, first, second),
         sentence=_sentence(first, second, found),
         notes="; ".join(notes),
+        assisted=found.assisted,
+        r2=np.nan if found.r2 is None else found.r2,
+        equivalent_models=found.equivalent_models if found.assisted else np.nan,
+        not_assisted=_named(found.refused or "", first, second),
+        classical=_classical(found.classical) if found.assisted else "",
+        classical_verdict=found.classical.verdict,
+        classical_theta=found.classical.theta,
+        classical_low=classical_low,
+        classical_high=classical_high,
+        classical_holm_p_value=found.classical.adjusted_p_value,
     )
 
 
@@ -349,6 +383,14 @@ def _sentence(first: str, second: str, found: Comparison) -> str:
         f"{claim}: a random model of {second} beats a random one of {first} in {100 * found.theta:.0f} % of pairs "
         f"({100 * (1 - found.level):.3g} % interval {100 * low:.0f} to {100 * high:.0f} %; "
         f"p = {found.adjusted_p_value:.2g} after Holm's correction)."
+    )
+
+
+def _classical(found: Comparison) -> str:
+    low, high = found.interval
+    return (
+        f"Without assistance: {found.verdict}, theta {found.theta:.3f} ({low:.3f} to {high:.3f}), "
+        f"p = {found.adjusted_p_value:.2g}."
     )
 
 

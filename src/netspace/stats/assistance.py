@@ -27,6 +27,7 @@ from netspace.stats.pool_check import (
     RefusedError,
     check_pool,
     read_features,
+    too_few,
 )
 from netspace.stats.predictor import CrossFit, Scale, cross_fit
 from netspace.stats.superiority import superiority
@@ -60,6 +61,8 @@ class Assistance:
         pools: Mapping[str, Any],
         *,
         refused: Mapping[str, str] | None = None,
+        notes: Mapping[str, str] | None = None,
+        without_pool: str = NOT_GIVEN,
     ) -> Self:
         """Read features and pools of the spaces, and decide which of them can be assisted.
 
@@ -68,12 +71,14 @@ class Assistance:
             features: (n, p) numbers or a data frame by space, rows in the same order.
             pools: (N, p) numbers or a data frame by space: networks with the law of the sample, N >= 100 n.
             refused: spaces that the caller knows not to be fit for assistance, with the reason.
+            notes: what else a reader must know of a space's sample.
+            without_pool: the reason of spaces without features or pool.
 
         Raises:
             StatisticsError: unusable errors, or features with another number of rows.
         """
-        errors = {name: as_errors(values, f"errors of {name}") for name, values in populations.items()}
-        refusals = {name: reason for name, reason in (refused or {}).items() if name in errors}
+        errors = {name: as_errors(values, f"errors of {name}", at_least=0) for name, values in populations.items()}
+        refusals = dict(refused or {})
         found: dict[str, Features] = {}
         checks: dict[str, PoolCheck] = {}
         warnings: dict[str, str] = {}
@@ -82,11 +87,12 @@ class Assistance:
                 continue
             try:
                 if name not in features or name not in pools:
-                    raise RefusedError(NOT_GIVEN)
+                    raise RefusedError(too_few(values.size) if values.size < LEAST_MODELS else without_pool)
                 found[name] = read_features(features[name], pools[name], values.size)
                 checks[name] = check_pool(found[name])
-                if warning := _checked(checks[name], found[name]):
-                    warnings[name] = warning
+                said = [*_warnings(checks[name], found[name]), *filter(None, [(notes or {}).get(name)])]
+                if said:
+                    warnings[name] = "; ".join(said)
             except RefusedError as reason:
                 refusals[name] = str(reason)
                 found.pop(name, None)
@@ -153,7 +159,7 @@ class Assistance:
         self._require(space)
         trained = np.isfinite(self.errors[space])
         if trained.sum() < LEAST_MODELS:
-            raise RefusedError(f"{trained.sum()} models that trained, at least {LEAST_MODELS} are needed")
+            raise RefusedError(too_few(int(trained.sum()), "models that trained"))
         spaces, fit = self._means
         # a failed model is in no training set: any fold holds it out
         folds = np.arange(trained.size) % len(fit.fits)
@@ -201,14 +207,14 @@ class Assistance:
 
     def _require(self, *spaces: str) -> None:
         for space in spaces:
-            if space not in self.errors:
-                raise_unknown("space", space, self.errors)
             if space in self.refusals:
                 raise RefusedError(self.refusals[space])
+            if space not in self.errors:
+                raise_unknown("space", space, self.errors)
 
 
-def _checked(check: PoolCheck, features: Features) -> str:
-    """Return what is to be said of a sample against its pool; empty if nothing is.
+def _warnings(check: PoolCheck, features: Features) -> list[str]:
+    """Return what is to be said of a sample against its pool.
 
     Raises:
         RefusedError: the pool cannot have the law of the sample.
@@ -222,7 +228,7 @@ def _checked(check: PoolCheck, features: Features) -> str:
     n, size = len(features.sample), len(features.pool)
     if size < ADVISED_POOL * n:
         said.append(f"a pool of {size} is small for {n} models, {ADVISED_POOL * n} are advised")
-    return "; ".join(said)
+    return said
 
 
 def _refuse_other_names(found: dict[str, Features], refusals: dict[str, str]) -> None:

@@ -111,9 +111,14 @@ class Comparison:
         return 1.0 if self.unassisted is None else (self.unassisted.se / self.se) ** 2
 
     @property
+    def models(self) -> float:
+        """Models a space: their harmonic mean, if sizes differ."""
+        return 2 / (1 / self.n_a + 1 / self.n_b)
+
+    @property
     def equivalent_models(self) -> float:
-        """Models a space (their harmonic mean, if sizes differ) that would say as much without assistance."""
-        return 2 / (1 / self.n_a + 1 / self.n_b) * self.variance_ratio
+        """Models a space that would say as much without assistance."""
+        return self.classical.models * self.variance_ratio
 
     @property
     def theta(self) -> float:
@@ -333,8 +338,13 @@ def _assisted(classical: Comparison, assistance: "Assistance", a: str, b: str) -
         estimate = assistance.theta(a, b).superiority
     except RefusedError as reason:
         return _refused(classical, str(reason))
+    errors_a, errors_b = assistance.errors[a], assistance.errors[b]
     found = replace(
         classical,
+        n_a=errors_a.size,
+        n_b=errors_b.size,
+        failures_a=int(np.isposinf(errors_a).sum()),
+        failures_b=int(np.isposinf(errors_b).sum()),
         superiority=estimate,
         p_value=estimate.t_p_value,
         adjusted_p_value=estimate.t_p_value,
@@ -345,7 +355,7 @@ def _assisted(classical: Comparison, assistance: "Assistance", a: str, b: str) -
     )
     said = (
         f"assisted by {len(assistance.names)} features (R2 {assistance.r2:.2f} on held-out networks): "
-        f"{2 / (1 / found.n_a + 1 / found.n_b):.0f} models a space say as much as {found.equivalent_models:.0f} without"
+        f"{found.models:.0f} models a space say as much as {found.equivalent_models:.0f} without"
     )
     warned = _sided({"A": assistance.warnings.get(a), "B": assistance.warnings.get(b)})
     kept = tuple(note for note in classical.notes if note != BY_PERMUTATION)

@@ -105,10 +105,15 @@ def read_features(sample: Any, pool: Any, n: int) -> Features:
                 f"feature '{names[column]}' has {int(wrong[:, column].sum())} values in the {where} that are not finite"
             )
     if n < LEAST_MODELS:
-        raise RefusedError(f"{n} models, at least {LEAST_MODELS} are needed")
+        raise RefusedError(too_few(n))
     if len(of_pool) < LEAST_POOL * n:
         raise RefusedError(f"a pool of {len(of_pool)} for {n} models, at least {LEAST_POOL * n} are needed")
     return Features(names, of_sample, of_pool)
+
+
+def too_few(n: int, what: str = "models") -> str:
+    """Return the reason against assisting so few models."""
+    return f"{n} {what}, at least {LEAST_MODELS} are needed"
 
 
 def check_pool(features: Features) -> PoolCheck:

@@ -8,6 +8,7 @@ from .records import PlannedRun as PlannedRun
 from .records import RunRecord as RunRecord
 from .records import RunState as RunState
 from .records import Status as Status
+from .records import StoredPool as StoredPool
 from .records import StoredResult as StoredResult
 from .records import StudyRecord as StudyRecord
 from .schema import SCHEMA_VERSION as SCHEMA_VERSION

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlche
 from netspace._version import __version__
 from netspace.documents import plain
 from netspace.errors import MissingExtraError, StoreError, StoreUnreachableError, first_line, raise_unknown
-from netspace.store.schema import SCHEMA_VERSION, Now, meta, metadata
+from netspace.store.schema import SCHEMA_VERSION, Now, meta, metadata, pools
 
 DEFAULT_PATH = Path("netspace.db")
 """The SQLite file that is used where no store is named, in the working directory."""
@@ -125,6 +125,7 @@ class Database:
             else:
                 is_ours = "meta" in tables and "schema_version" in {c["name"] for c in inspector.get_columns("meta")}
                 self._check_version(connection if is_ours else None)
+                pools.create(connection, checkfirst=True)  # which a store made before there were pools lacks
         if self._engine.dialect.name == "sqlite":
             with self._errors_told():
                 self._use_write_ahead_log()

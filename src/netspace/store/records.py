@@ -3,10 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from netspace.checks import check_rule
 from netspace.errors import StoreError, short
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Status = Literal["planned", "running", "done", "diverged", "failed", "lost"]
 """`done` has an error, `diverged` met a loss that is not finite, `failed` raised, `lost` vanished with its worker."""
@@ -99,6 +103,26 @@ class StoredResult:
     def __post_init__(self) -> None:
         if (self.outcome is None) == (self.failure is None):
             raise StoreError(f"run {self.planned.index} of {self.planned.space}: an outcome or a failure, not both")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StoredPool:
+    """What very many untrained networks of a study's space are made of, or why there is no such pool.
+
+    Raises:
+        StoreError: another number of names than of columns, or not exactly one of networks and reason.
+    """
+
+    space: str
+    names: tuple[str, ...] = ()  # of the features
+    values: "NDArray[np.float64] | None" = None  # (networks, features)
+    refused: str | None = None  # why there are no networks
+
+    def __post_init__(self) -> None:
+        if (self.refused is None) == (self.values is None):
+            raise StoreError(f"pool of {self.space}: either networks or the reason why there are none")
+        if self.values is not None and (self.values.ndim != 2 or self.values.shape[1] != len(self.names)):
+            raise StoreError(f"pool of {self.space}: {len(self.names)} names for values of shape {self.values.shape}")
 
 
 @dataclass(frozen=True, kw_only=True)

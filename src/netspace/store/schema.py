@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -27,7 +28,10 @@ from sqlalchemy.sql.functions import FunctionElement
 from netspace.store.records import STATUSES
 
 SCHEMA_VERSION = 1
-"""Raised by one with every change of the tables below; a store of another version is refused."""
+"""Raised by one with every change of the tables below; a store of another version is refused.
+
+A table that older versions of netspace need not know is none: a store that lacks it gets it when it is opened.
+"""
 
 metadata: MetaData = MetaData()
 
@@ -93,6 +97,17 @@ curves: Table = Table(
     Column("val_error", Double),
     Column("lr", Double, nullable=False),
     Column("seconds", Double, nullable=False),
+)
+
+pools: Table = Table(
+    "pools",
+    metadata,
+    Column("study_id", ForeignKey("studies.id"), primary_key=True),
+    Column("space", Text, primary_key=True),
+    Column("names", JSON, nullable=False),
+    Column("networks", Integer, nullable=False),
+    Column("packed", LargeBinary, nullable=False),
+    Column("refused", Text),
 )
 
 

@@ -13,13 +13,14 @@ Every method is one transaction; on a database error it raises `StoreError` and 
 """
 
 import math
+import zlib
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from sqlalchemy import Connection, Update, and_, case, func, insert, literal, null, or_, select, update
+from sqlalchemy import Connection, Row, Update, and_, case, func, insert, literal, null, or_, select, update
 
 from netspace.errors import StoreError, StudyError
 from netspace.store.database import Database
@@ -32,10 +33,11 @@ from netspace.store.records import (
     RunRecord,
     RunState,
     Status,
+    StoredPool,
     StoredResult,
     StudyRecord,
 )
-from netspace.store.schema import Now, curves, runs, studies
+from netspace.store.schema import Now, curves, pools, runs, studies
 from netspace.store.worker import Worker
 
 if TYPE_CHECKING:
@@ -168,6 +170,26 @@ class Store:
         """Return every study, the oldest first."""
         with self._database.read() as connection:
             return [StudyRecord(**row._mapping) for row in connection.execute(select(studies).order_by(studies.c.id))]
+
+    def keep_pools(self, study_id: int, kept: Iterable[StoredPool]) -> None:
+        """Keep the pools of a study's spaces; those of spaces that have one already are left as they are."""
+        with self._database.write(alone=True) as connection:
+            query = select(pools.c.space).where(pools.c.study_id == study_id)
+            known = set(connection.execute(query).scalars())
+            rows = [_packed(pool) | {"study_id": study_id} for pool in kept if pool.space not in known]
+            if rows:
+                connection.execute(insert(pools), rows)
+
+    def pooled(self, study_id: int) -> set[str]:
+        """Return the spaces of a study that have a pool, or the reason why there is none."""
+        with self._database.read() as connection:
+            return set(connection.execute(select(pools.c.space).where(pools.c.study_id == study_id)).scalars())
+
+    def pools(self, study_id: int) -> dict[str, StoredPool]:
+        """Return the pools that are kept of a study's spaces, by space."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(pools).where(pools.c.study_id == study_id)).all()
+        return {row.space: _unpacked(row) for row in rows}
 
     def lease(self, run_id: int, worker: str, *, lease_seconds: float = LEASE_SECONDS) -> bool:
         """Take a planned run for `worker`; False if it is not planned (any more). Starting counts as an attempt."""
@@ -443,6 +465,29 @@ def _recorded(outcome: Outcome) -> dict[str, Any]:
         "lease_until": None,
         "finished": Now(),
     }
+
+
+def _packed(pool: StoredPool) -> dict[str, Any]:
+    """Return a pool as values of its row: one feature after the other, each of which repeats and so packs well."""
+    import numpy as np
+
+    values = np.empty((0, 0)) if pool.values is None else pool.values
+    return {
+        "space": pool.space,
+        "names": list(pool.names),
+        "networks": len(values),
+        "packed": zlib.compress(np.ascontiguousarray(values.T, dtype="<f8").tobytes(), 1),
+        "refused": _text(pool.refused),
+    }
+
+
+def _unpacked(row: Row[Any]) -> StoredPool:
+    import numpy as np
+
+    if row.refused is not None:
+        return StoredPool(space=row.space, refused=row.refused)
+    values = np.frombuffer(zlib.decompress(row.packed), dtype="<f8").reshape(len(row.names), row.networks).T
+    return StoredPool(space=row.space, names=tuple(row.names), values=values)
 
 
 def _leased(worker: str, lease_seconds: float) -> Update:

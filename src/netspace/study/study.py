@@ -7,8 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from netspace.documents import Document, differences, digest, plain
 from netspace.errors import ConfigError, StudyError, TrainingError, UnknownNameError
 from netspace.results.standing import Standing
@@ -19,7 +17,9 @@ from netspace.stats.claims import FITTED
 from netspace.store import PlannedRun, Store, StudyRecord
 from netspace.study.executors import make_executor
 from netspace.study.jobs import CHECKPOINT_SECONDS, Checkpoints, JobContext, identity
+from netspace.study.pools import ensure_pools
 from netspace.study.runner import run_study
+from netspace.study.seeds import seed_of
 from netspace.study.spec import StudySpec
 from netspace.training.images.data import DataSpec, ImageData, as_recorded, completed, load_data
 from netspace.training.latency import LATENCY, Latency, Timings, sample_timed
@@ -147,7 +147,7 @@ class Study:
         return {space.name: self._population(space, observe) for space in self.spaces}
 
     def _population(self, space: DesignSpace, observe: Callable[[Timings], None]) -> Population:
-        n, seed, resolution = self.spec.n, self._seed(space.name), self.data.resolution
+        n, seed, resolution = self.spec.n, seed_of(self.spec.seed, space.name), self.data.resolution
         windows: dict[str, Any] = self.spec.windows
         if self.spec.latency is None:
             return space.sample(n, seed=seed, resolution=resolution, **windows)
@@ -187,7 +187,7 @@ class Study:
                         flops=int(population.complexity.flops[index]),
                         params=int(population.complexity.params[index]),
                         activations=int(population.complexity.activations[index]),
-                        seed=self._seed(name, index),
+                        seed=seed_of(self.spec.seed, name, index),
                     )
                 )
         return sorted(planned, key=lambda run: run.launch)
@@ -299,6 +299,7 @@ class Study:
         """
         study = self.as_started(store)
         record = study.open(store)
+        ensure_pools(record, store)
         checkpoints = Checkpoints.of(record, self.root, seconds=checkpoint_seconds)
         context = replace(study.context, checkpoints=checkpoints)
         hands = make_executor(executor, context, workers=workers, device=device, options=options)
@@ -322,11 +323,6 @@ class Study:
             f"{where}: study '{self.spec.name}' was started with {'; '.join(changed[:3])}{more}. "
             f"Results must not be mixed: restore the file, or give the changed study another name"
         )
-
-    def _seed(self, space: str, index: int | None = None) -> int:
-        """Return the seed of a space's sample, or of one run; it follows from the study's seed and these alone."""
-        words = [self.spec.seed, int(digest(space), 16), *([] if index is None else [index])]
-        return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def _parameters(row: dict[Hashable, Any]) -> dict[str, Any]:

@@ -1,0 +1,117 @@
+"""What assists the statistics of a study in a store: its runs' features, its pools, and the reasons against it."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from netspace.arch import AnyNetBatch, AnyNetConfig, Complexity
+from netspace.arch.features import FeatureTable, features
+from netspace.documents import parse
+from netspace.errors import ConfigError, StatisticsError, raise_unknown
+from netspace.stats.assistance import Assistance
+from netspace.stats.pool_check import LEAST_MODELS, too_few
+from netspace.store import FINAL, RunRecord, RunState, Store, StudyRecord
+
+MOST_LOST = 0.05
+"""Share of a space's runs that may have been lost with their machines: more, and the rest is no fair sample."""
+RESULTS_OF_OTHERS = "results of others: the space that they were drawn from is not known"
+NO_POOL = "its store keeps no pool of untrained networks"
+
+
+def study_assistance(study: StudyRecord, runs: Sequence[RunState], store: Store) -> Assistance:
+    """Return what assists the statistics of a study's spaces, and why some are not.
+
+    While runs are outstanding, a space is judged by its first runs in launch order, all of which ended: small networks
+    end first, and would be too many among those that happen to have ended.
+
+    Args:
+        study, runs: as `store` holds them.
+        store: where the pools are kept, and the networks.
+    """
+    pools = store.pools(study.id)
+    networks: dict[int, RunRecord] = {}
+    if any(pool.values is not None for pool in pools.values()):
+        networks = {run.id: run for run in store.runs(study.id)}
+    errors: dict[str, np.ndarray] = {}
+    sampled: dict[str, pd.DataFrame] = {}
+    pooled: dict[str, pd.DataFrame] = {}
+    refused: dict[str, str] = {}
+    notes: dict[str, str] = {}
+    for space in dict.fromkeys(run.space for run in runs):
+        of_space = [run for run in runs if run.space == space]
+        first = ended_prefix(of_space)
+        if (ended := sum(run.status in FINAL for run in of_space)) > len(first):
+            notes[space] = f"the first {len(first)} runs in launch order, of {ended} that ended"
+        errors[space] = np.array([run.score for run in first])
+        pool = pools.get(space)
+        lost = sum(run.status == "lost" for run in first)
+        if len(first) < LEAST_MODELS:
+            refused[space] = too_few(len(first))
+        elif "imported" in study.spec:
+            refused[space] = RESULTS_OF_OTHERS
+        elif lost > MOST_LOST * len(first):
+            refused[space] = f"{lost} of {len(first)} runs were lost with their machines, more than {MOST_LOST:.0%}"
+        elif pool is not None and pool.refused is not None:
+            refused[space] = pool.refused
+        elif pool is not None and pool.values is not None:
+            try:
+                sampled[space] = _frame(network_features([networks[run.id] for run in first]))
+            except ConfigError as error:
+                refused[space] = f"its networks cannot be read ({error})"
+            pooled[space] = pd.DataFrame(pool.values, columns=list(pool.names))
+    return Assistance.of(errors, sampled, pooled, refused=refused, without_pool=NO_POOL, notes=notes)
+
+
+def table_assistance(
+    errors: Mapping[str, np.ndarray], samples: Mapping[str, pd.DataFrame], pool: pd.DataFrame, *, space: str = "space"
+) -> Assistance:
+    """Return what assists the statistics of a table of results.
+
+    Features are the columns of the pool's table besides the space; the table of results has them by the same names,
+    and others that are no features.
+
+    Args:
+        errors: by space, in the order of the rows of `samples`.
+        samples: one row for each model, by space.
+        pool: one row for each untrained network, drawn as the models were.
+        space: the pool's column with the name of each network's space.
+
+    Raises:
+        UnknownNameError: the pool has no such column.
+        StatisticsError: the pool has no features.
+    """
+    if space not in pool.columns:
+        raise_unknown("column of the pool", space, map(str, pool.columns))
+    names = [name for name in pool.columns if name != space]
+    if not names:
+        raise StatisticsError(f"the pool's table has no columns besides '{space}': no features")
+    home = pool[space].astype(str)
+    return Assistance.of(
+        errors,
+        {name: sample[[column for column in names if column in sample]] for name, sample in samples.items()},
+        {name: pool.loc[home == name, names] for name in errors if (home == name).any()},
+        without_pool="the pool's table has no network of it",
+    )
+
+
+def ended_prefix(runs: Sequence[RunState]) -> list[RunState]:
+    """Return a space's runs in launch order up to the first that has not ended."""
+    ordered = sorted(runs, key=lambda run: run.index)
+    stop = next((place for place, run in enumerate(ordered) if run.status not in FINAL), len(ordered))
+    return ordered[:stop]
+
+
+def network_features(runs: Sequence[RunRecord]) -> FeatureTable:
+    """Return the features of the networks of one space's runs, see `netspace.arch.features`.
+
+    Raises:
+        ConfigError: a stored network is none, or they differ in template or number of stages.
+    """
+    networks = AnyNetBatch.from_configs([parse(AnyNetConfig, dict(run.config), "stored network") for run in runs])
+    costs = ([getattr(run, measure) for run in runs] for measure in ("flops", "params", "activations"))
+    return features(networks, Complexity(*(np.array(values) for values in costs)))
+
+
+def _frame(table: FeatureTable) -> pd.DataFrame:
+    return pd.DataFrame(table.values, columns=list(table.names))
