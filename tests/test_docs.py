@@ -15,7 +15,7 @@ PAGES = ["README.md", "docs/guide.md"]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 WITH_COMMANDS = [*PAGES, "CONTRIBUTING.md", "docs/index.md"]
-WITH_LINKS = [*WITH_COMMANDS, "docs/architecture.md", "docs/log.md"]
+WITH_LINKS = [*WITH_COMMANDS, "docs/architecture.md", "docs/assisted.md", "docs/log.md"]
 
 ELSEWHERE = {"uv run netspace demo", "uv run pytest", "uv run pytest -m ''"}
 """Commands that have tests of their own: tests/commands/test_study_commands.py, and this very run."""
@@ -61,7 +61,7 @@ def test_every_command_of_the_page_runs(page, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, "docs/assisted.md"])
 def test_every_python_example_of_the_page_runs(page, tmp_path):
     write_files(page, tmp_path)
     program = "\n".join(blocks(page, "python"))

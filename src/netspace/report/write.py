@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from netspace.arch import MEASURES
 from netspace.documents import dump_yaml
 from netspace.errors import StudyError, first_line, raise_unknown
+from netspace.report.assisted_figures import assisted_edf_figure, pool_check_figure, prediction_figure
 from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
 from netspace.report.figures import edf_figure, property_figure
 from netspace.report.page import Picture, page
@@ -17,6 +18,7 @@ from netspace.report.search_figures import curves_figure, e_process_figure, effi
 from netspace.report.structure_figures import e_fit_figure, networks_figure, pairwise_figure
 from netspace.report.style import COLUMN_WIDTH, IMAGE_FORMATS, png, save
 from netspace.report.text import markdown
+from netspace.results.assisted_tables import assisted_edf_table, pool_check_table, prediction_table
 from netspace.results.figure_tables import (
     baseline_table,
     chosen_curves,
@@ -139,6 +141,7 @@ def figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
     """
     runs = tables.runs[tables.runs["score"].notna()]
     yield "edf", "Error distributions with simultaneous 95 % bands.", edf_figure(tables.edf, tables.summary)
+    yield from _assisted_figures(tables)
     yield (
         "efficiency",
         "Best error among m random networks: median, with its exact 95 % interval where n supports one.",
@@ -169,6 +172,20 @@ def figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
             ranges = tables.ranges[tables.ranges["space"] == space]
             figure = property_figure(runs[runs["space"] == space], ranges, drawn, title=space)
             yield f"{PROPERTIES}-{number}-{_file_name(space)}", f"Error against each property of {space}.", figure
+
+
+def _assisted_figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
+    """Yield what assistance shows, if any space of the study is assisted, and what speaks against it."""
+    if len(assisted := assisted_edf_table(tables.assistance)):
+        caption = "Assisted error distributions with simultaneous 95 % bands, over the classical steps (thin)."
+        yield "edf-assisted", caption, assisted_edf_figure(assisted, tables.edf)
+        caption = (
+            "Is the predictor honest? Error observed against the rank expected by fits that did not see the model."
+        )
+        r2 = tables.assistance.r2 or 0.0
+        yield "predictor", caption, prediction_figure(prediction_table(tables.assistance), r2)
+    if len(checked := pool_check_table(tables.assistance)):
+        yield "pool-check", "Samples that are unlike their pools, feature by feature.", pool_check_figure(checked)
 
 
 def _drawn(properties: Sequence[str]) -> tuple[str, ...]:

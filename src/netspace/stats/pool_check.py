@@ -56,6 +56,11 @@ class PoolCheck(NamedTuple):
     names: tuple[str, ...]
 
     @property
+    def doubtful(self) -> bool:
+        """Whether a reader is warned of the sample, or its assistance refused."""
+        return self.p_value < WARN_BELOW
+
+    @property
     def farthest(self) -> str:
         """The feature that is off most, and by how much, in words."""
         worst = int(np.argmax(np.abs(self.z)))
