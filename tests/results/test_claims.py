@@ -7,6 +7,7 @@ import pytest
 from netspace.errors import StatisticsError, UnknownNameError
 from netspace.results.claims import judge, property_values
 from netspace.stats import SequentialChain, StoppingRule
+from netspace.stats.assistance import Assistance
 from netspace.stats.fit import e_fit
 
 N = 300
@@ -155,3 +156,19 @@ def test_a_mistake_in_a_claim_leaves_the_others_judged_where_that_is_asked_for(f
         zip(claims, ["undecided", "confirmed", "undecided"], strict=True)
     )
     assert judged[1] == judge(claims[1:2], frame, status="status")[0]
+
+
+def test_claims_about_two_spaces_are_judged_with_assistance_and_the_evidence_says_so():
+    rng = np.random.default_rng(0)
+    features = {name: rng.normal(size=(40, 1)) for name in ("old", "new", "same")}
+    pools = {name: rng.normal(size=(4000, 1)) for name in features}
+    shift = {"old": 0.0, "new": 0.5, "same": 0.0}
+    errors = {name: 40 + x[:, 0] - shift[name] + rng.normal(0, 0.2, 40) for name, x in features.items()}
+    frame = pd.DataFrame({"space": np.repeat(list(errors), 40), "error": np.concatenate(list(errors.values()))})
+    claims = ["new better than old", "same equivalent to old within 0.08"]
+    alone = judge(claims, frame)
+    assisted = judge(claims, frame, assistance=Assistance.of(errors, features, pools))
+    assert [one.judgement for one in alone] == ["undecided", "undecided"]
+    assert [one.judgement for one in assisted] == ["confirmed", "confirmed"]
+    assert all("assisted, without it 0." in one.evidence for one in assisted)
+    assert judge(claims, frame, assistance=Assistance.of(errors, {}, {})) == alone

@@ -167,8 +167,10 @@ def claims(
         _write_template(output or Path("paper-claims.yaml"), budget, as_json)
         return
     refuse_useless({"--output": output, "--budget": budget}, "without --template")
+    from netspace.results.assistance import study_assistance
     from netspace.results.stopping import judge_claims, stopping_chain
     from netspace.study import Study
+    from netspace.study.pools import ensure_pools
 
     meaning = table_meaning(study, mapping, maximize=maximize, unit=unit, outcomes=outcome)
     # the claims of a study file may have changed since the study was started
@@ -181,7 +183,14 @@ def claims(
                 f"{study}: there are no claims; give some with --claim, or see `netspace claims --template` for a "
                 "study that has some"
             )
-        judged = judge_claims(record, opened, judged_claims, stopping_chain(record, opened))
+        ensure_pools(record, opened)
+        judged = judge_claims(
+            record,
+            opened,
+            judged_claims,
+            stopping_chain(record, opened),
+            assistance=study_assistance(record, opened.states(record.id), opened),
+        )
     rows = [asdict(one) for one in judged]
     if as_json:
         print_json(rows)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ from netspace.errors import StatisticsError, UnknownNameError
 from netspace.results.populations import Reading, Unit, models_of, populations_of
 from netspace.stats import ranges
 from netspace.stats.arguments import Floats, as_finite, check_variety
+from netspace.stats.assistance import Assistance
 from netspace.stats.chain import INDICATIVE, SequentialChain
 from netspace.stats.claims import (
     DELTA,
@@ -27,8 +29,9 @@ from netspace.stats.claims import (
 )
 from netspace.stats.comparison import MIN_MODELS, Comparison, compare_chain
 from netspace.stats.fit import e_fit
+from netspace.stats.pool_check import RefusedError
 from netspace.stats.ranges import best_range
-from netspace.stats.superiority import superiority
+from netspace.stats.superiority import Superiority, superiority
 
 Judgement = Literal["confirmed", "refuted", "undecided"]
 MIN_MODELS_OF_PROPERTY = ranges.MIN_MODELS
@@ -57,6 +60,7 @@ def judge(
     *,
     spaces: Sequence[str] | None = None,
     chain: SequentialChain | None = None,
+    assistance: Assistance | None = None,
     alpha: float = 0.05,
     lenient: bool = False,
     space: str = "space",
@@ -80,6 +84,8 @@ def judge(
         chain: of a study with early stopping: a pair that it holds is judged by its decision, for a test meant for a
             fixed number of models does not hold where the results decided that number; the evidence on other pairs
             says so.
+        assistance: of these spaces: claims about two of them are judged by assisted figures where it allows it; not
+            used with early stopping.
         alpha: level of every judgement.
         lenient: whether a claim that cannot be read, or names what there is not, is undecided instead of an error.
         space, error, status: columns, see `Reading`.
@@ -110,7 +116,8 @@ def judge(
     # Holm's correction runs over all claims that one space is better than another
     pairs = dict.fromkeys((claim.worse, claim.better) for claim in read if isinstance(claim, Order))
     enough = [pair for pair in pairs if all(errors[name].size >= MIN_MODELS for name in pair)]
-    compared = compare_chain(errors, enough, alpha=alpha, delta=DELTA) if enough else {}
+    helped = assistance if chain is None else None
+    compared = compare_chain(errors, enough, assistance=helped, alpha=alpha, delta=DELTA) if enough else {}
     judged = []
     for one in read:
         match one:
@@ -120,7 +127,7 @@ def judge(
             case Order(better=better, worse=worse):
                 found = _sequential(one, chain) or _order(one, compared.get((worse, better)), errors, chain)
             case Equivalent():
-                found = _sequential(one, chain) or _equivalent(one, errors, alpha, chain)
+                found = _sequential(one, chain) or _equivalent(one, errors, alpha, chain, helped)
             case BestBetween() | Trend():
                 place = one.space or names[-1]
                 found = _by_property(one, place, models[place], errors[place], alpha)
@@ -187,6 +194,8 @@ def _order(
         f"{low:.3f} to {high:.3f}, p = {found.adjusted_p_value:.2g} after Holm's correction, "
         f"n = {found.n_b} and {found.n_a}{_caveat(chain)}"
     )
+    if found.assisted:
+        evidence += _assisted(found.classical.superiority, found.classical.level)
     if found.different:
         return ("confirmed" if found.theta > 0.5 else "refuted"), evidence
     if found.equivalent:
@@ -195,12 +204,21 @@ def _order(
 
 
 def _equivalent(
-    claim: Equivalent, errors: Mapping[str, Floats], alpha: float, chain: SequentialChain | None
+    claim: Equivalent,
+    errors: Mapping[str, Floats],
+    alpha: float,
+    chain: SequentialChain | None,
+    assistance: Assistance | None,
 ) -> Finding:
     a, b = errors[claim.other], errors[claim.space]
     if min(a.size, b.size) < MIN_MODELS:
         return "undecided", _too_few(MIN_MODELS, claim.space, claim.other, errors=errors)
-    estimate = superiority(a, b)
+    classical = estimate = superiority(a, b)
+    if assistance is not None:
+        # refused: the verdicts say why
+        with suppress(RefusedError):
+            estimate = assistance.theta(claim.other, claim.space).superiority
+            a, b = assistance.errors[claim.other], assistance.errors[claim.space]
     p_value = estimate.tost_p_value(claim.delta)
     low, high = estimate.interval(alpha)
     evidence = (
@@ -208,10 +226,17 @@ def _equivalent(
         f"{low:.3f} to {high:.3f}, p = {p_value:.2g} of a difference of {claim.delta:g} or more, "
         f"n = {b.size} and {a.size}{_caveat(chain)}"
     )
+    if estimate is not classical:
+        evidence += _assisted(classical, alpha)
     if p_value <= alpha:
         return "confirmed", evidence
     outside = low >= 0.5 + claim.delta or high <= 0.5 - claim.delta
     return ("refuted" if outside else "undecided"), evidence
+
+
+def _assisted(classical: Superiority, level: float) -> str:
+    low, high = classical.interval(level)
+    return f"; assisted, without it {classical.theta:.3f} ({low:.3f} to {high:.3f})"
 
 
 def _caveat(chain: SequentialChain | None) -> str:

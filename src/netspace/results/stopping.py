@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from netspace.results.claims import JudgedClaim
+    from netspace.stats.assistance import Assistance
     from netspace.stats.claims import Claim
 
 PAPER_N = 500
@@ -86,6 +87,7 @@ def judge_claims(
     claims: Sequence["Claim | str"],
     chain: SequentialChain | None,
     *,
+    assistance: "Assistance | None" = None,
     lenient: bool = False,
 ) -> "list[JudgedClaim]":
     """Judge claims about a study by its runs that ended; what early stopping decided stands as decided.
@@ -95,6 +97,7 @@ def judge_claims(
         store: where its runs are.
         claims: as text or parsed.
         chain: see `stopping_chain`.
+        assistance: see `study_assistance`; None judges by the errors alone.
         lenient: whether a claim that cannot be read, or names what the study does not have, is undecided (the evidence
             says why) instead of an error.
 
@@ -111,7 +114,16 @@ def judge_claims(
     if ended.empty:
         raise StudyError(f"{store.where}: no run of study '{record.name}' has ended, so no claim can be judged")
     spaces = list(runs["space"].unique())
-    return judge(claims, ended, spaces=spaces, chain=chain, lenient=lenient, status="status", unit="percent")
+    return judge(
+        claims,
+        ended,
+        spaces=spaces,
+        chain=chain,
+        assistance=assistance,
+        lenient=lenient,
+        status="status",
+        unit="percent",
+    )
 
 
 def e_process_table(runs: "pd.DataFrame", spaces: Sequence[str]) -> "pd.DataFrame":

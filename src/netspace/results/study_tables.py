@@ -134,7 +134,9 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
         best=_best(ended, configs, study.spec),
         verdicts=compare_spaces(models, chance=chance, complete=now.complete, chain=now.chain, assistance=assistance),
         assistance=assistance,
-        claims=judge_claims(study, store, study.spec.get("claims") or (), now.chain, lenient=True),
+        claims=judge_claims(
+            study, store, study.spec.get("claims") or (), now.chain, assistance=assistance, lenient=True
+        ),
         standing=now,
         curves=store.curves(study.id),
         environments=_environments(records),
