@@ -8,10 +8,12 @@ from synthetic_studies import network
 from netspace.arch import AnyNetBatch, complexity
 from netspace.arch.features import features
 from netspace.report.assisted_figures import pool_check_figure
+from netspace.report.page import page
+from netspace.report.text import markdown
 from netspace.report.write import figures
 from netspace.results.assisted_tables import (
     assisted_edf_table,
-    assisted_mean_table,
+    assisted_summary,
     pool_check_table,
     prediction_table,
 )
@@ -40,12 +42,21 @@ def test_the_tables_show_assisted_spaces_alone(tables):
     assert list(edf.columns) == list(tables.edf.columns)
     assert (edf["lower"] <= edf["share"]).all()
     assert (edf["share"] <= edf["upper"]).all()
-    means = assisted_mean_table(tables.assistance).iloc[0]
+    means = assisted_summary(tables.assistance).iloc[0]
     assert means["plain_mean"] == pytest.approx(tables.summary.loc["AnyNetXA", "mean"])
     assert means["low"] < means["mean"] < means["high"]
+    assert means["median_low"] <= means["median"] <= means["median_high"]
+    assert means["failing_low"] == 0
     predictions = prediction_table(tables.assistance)
     assert len(predictions) == 30
     assert predictions["expected"].between(0, 100).all()
+
+
+def test_page_and_text_have_assisted_means_and_medians(tables):
+    mean = f"{assisted_summary(tables.assistance).iloc[0]['mean']:.2f}"
+    assert "Assisted means and medians" in page(tables, [])
+    assert mean in page(tables, [])
+    assert mean in markdown(tables)
 
 
 def test_the_features_of_a_doubtful_sample_are_shown(tables):

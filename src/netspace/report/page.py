@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from netspace.arch import MEASURES
 from netspace.arch.config import COLUMNS
 from netspace.documents import dump_yaml
-from netspace.report.text import duration, figure_text, percent, range_figures
+from netspace.report.text import ASSISTED_HEAD, assisted_rows, duration, figure_text, percent, range_figures
 from netspace.results.properties import is_logarithmic, label, unit
 from netspace.results.public import place_of, public_settings, without_folders
 from netspace.results.study_tables import StudyTables
@@ -220,7 +220,10 @@ def _verdicts(tables: StudyTables) -> str:
         "classical_holm_p_value": "p (Holm)",
     }
     rows = [[getattr(verdict, name) for name in columns] for verdict in tables.verdicts]
-    return "".join(parts) + _details("The numbers behind the verdicts", _table(list(columns.values()), rows))
+    parts.append(_details("The numbers behind the verdicts", _table(list(columns.values()), rows)))
+    if assisted := assisted_rows(tables):
+        parts.append(_details("Assisted means and medians", _table(list(ASSISTED_HEAD), assisted)))
+    return "".join(parts)
 
 
 def _claims(tables: StudyTables) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from netspace.arch import MEASURES
 from netspace.documents import dump_yaml
+from netspace.results.assisted_tables import assisted_summary
 from netspace.results.properties import label, unit
 from netspace.results.public import without_folders
 from netspace.results.study_tables import StudyTables
@@ -38,6 +39,26 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+ASSISTED_HEAD = ("space", "mean %", "95 %", "without assistance", "median %", "95 %", "failing, 95 %")
+"""The columns of `assisted_rows`."""
+
+
+def assisted_rows(tables: StudyTables) -> list[list[str]]:
+    """Return the assisted means and medians of a study's spaces as text, under `ASSISTED_HEAD`."""
+    return [
+        [
+            row["space"],
+            percent(row["mean"]),
+            f"{percent(row['low'])} to {percent(row['high'])}",
+            f"{percent(row['plain_mean'])} ± {percent(row['plain_se'])}",
+            percent(row["median"]),
+            f"{percent(row['median_low'])} to {percent(row['median_high'])}",
+            f"{100 * row['failing_low']:.1f} to {100 * row['failing_high']:.1f} %",
+        ]
+        for row in assisted_summary(tables.assistance).to_dict("records")
+    ]
+
+
 def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
     """Return the report as Markdown: verdicts, tables, and links to `pictures` (paths relative to the text)."""
     parts = [f"# {_escaped(tables.study.name)}", f"**{_escaped(tables.standing.state)}**"]
@@ -59,6 +80,8 @@ def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
         for space, row in tables.summary.iterrows()
     ]
     parts.append(_table(["space", "n", "failed", "min %", "mean %", "median %"], rows))
+    if assisted := assisted_rows(tables):
+        parts += ["Assisted means (of networks that train) and medians:", _table(ASSISTED_HEAD, assisted)]
     parts.append("## Best networks")
     best = [
         [

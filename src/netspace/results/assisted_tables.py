@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
+from netspace.errors import StatisticsError
 from netspace.stats.assistance import Assistance
 from netspace.stats.pool_check import RefusedError
 
@@ -28,27 +29,30 @@ def assisted_edf_table(assistance: Assistance, alpha: float = 0.05) -> pd.DataFr
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def assisted_mean_table(assistance: Assistance, alpha: float = 0.05) -> pd.DataFrame:
-    """Return the mean error of the networks that train, assisted and plain, and the share of those that fail.
+def assisted_summary(assistance: Assistance, alpha: float = 0.05) -> pd.DataFrame:
+    """Return the mean error of each assisted space's networks that train, their median error, and how many fail.
 
     Returns:
-        Columns `space`, `n`, `failures`, `mean`, `low`, `high`, `plain_mean`, `plain_se`, `se` (all in %), and
+        Columns `space`, `n`, `failures`, `mean`, `low`, `high` (of the mean), `plain_mean`, `plain_se`, `se`, `median`,
+        `median_low`, `median_high`, all in %, the last two NaN if the models are too few for an interval; and
         `failing_low`, `failing_high`, the exact interval of the share that fails.
     """
+    columns = ["space", "n", "failures", "mean", "low", "high", "plain_mean", "plain_se", "se"]
+    columns += ["median", "median_low", "median_high", "failing_low", "failing_high"]
     rows = []
     for space in assistance.spaces:
         try:
-            found = assistance.mean(space)
+            found, curve = assistance.mean(space), assistance.edf(space)
         except RefusedError:
             continue
-        rows.append(
-            (
-                *(space, found.n, found.failures, found.mean, *found.interval(alpha)),
-                *(found.plain_mean, found.plain_se, found.se, *found.failure_interval(alpha)),
-            )
-        )
-    columns = ["space", "n", "failures", "mean", "low", "high", "plain_mean", "plain_se", "se"]
-    return pd.DataFrame(rows, columns=[*columns, "failing_low", "failing_high"])
+        try:
+            median = curve.quantile_interval(0.5, alpha)
+        except StatisticsError:
+            median = np.nan, np.nan
+        means = (found.mean, *found.interval(alpha), found.plain_mean, found.plain_se, found.se)
+        failing = found.failure_interval(alpha)
+        rows.append((space, found.n, found.failures, *means, curve.quantile(0.5), *median, *failing))
+    return pd.DataFrame(rows, columns=columns)
 
 
 def prediction_table(assistance: Assistance) -> pd.DataFrame:
