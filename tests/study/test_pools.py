@@ -54,7 +54,7 @@ def test_a_pool_is_drawn_as_the_sample_was_and_kept(study, tmp_path):
 def record_of(store, **spec):
     entries = [load(name).to_dict() for name in ("AnyNetXA", "RegNetX")]
     settings = {"spaces": entries, "n": 16, "seed": 0, "resolution": 32, **spec}
-    return store.plan_study("other", settings, "digest")
+    return store.insert_study("other", settings, "digest")
 
 
 @pytest.mark.parametrize(
