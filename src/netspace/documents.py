@@ -1,4 +1,4 @@
-"""YAML and JSON documents in, validated models out, and every mistake in them told in one line.
+"""YAML and JSON documents in, validated models out, and every mistake in them reported in one line.
 
 A user's file is read by `read_yaml` (the safe loader, nothing else) and checked by `parse`, which turns pydantic's
 report into one sentence that names the file, the key and what would be valid there.
@@ -162,7 +162,7 @@ def digest(data: Any) -> str:
 def _first_problem(error: ValidationError, model: type[BaseModel], where: str) -> str:
     """Say the first problem of a pydantic report in one line, and how many more there are."""
     problems = error.errors(include_url=False)
-    # an unknown key explains a "missing" one beside it: tell it first
+    # an unknown key explains a "missing" one beside it, so report it first
     problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     path = [
         part for part in problem["loc"] if not (isinstance(part, str) and part.startswith(("function-", "tagged-")))

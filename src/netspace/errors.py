@@ -14,7 +14,7 @@ LONGEST_LINE = 400
 
 
 class NetspaceError(Exception):
-    """Base of every error that a user can cause and mend."""
+    """Base of every error that a user can cause and fix."""
 
 
 class ConfigError(NetspaceError, ValueError):

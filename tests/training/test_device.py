@@ -1,4 +1,4 @@
-"""What counts as a lack of memory, in the words that torch and the libraries under it have for that."""
+"""What counts as running out of memory, in the words that torch and the libraries under it have for that."""
 
 import pytest
 import torch

@@ -24,9 +24,9 @@ class Published:
         network: its configuration.
         resolution: height and width of the images it is meant for, pixels.
         top1_error, top5_error: on ImageNet validation (CIFAR-10 test for the networks of 10 classes), %, one centre
-            crop of `resolution` unless the source names another size; None where nothing was published.
+            crop of `resolution` unless the source names another size; None if nothing was published.
         source: where the errors come from; empty without errors.
-        timm, torchvision: what those libraries call the same network; None where they do not have it.
+        timm, torchvision: what those libraries call the same network; None if they do not have it.
     """
 
     name: str

@@ -176,4 +176,4 @@ def _check_same_classes(first: str, second: str, one: "Package", two: "Package")
     for label, names in enumerate(zip(one.classes, two.classes, strict=False)):
         if names[0] != names[1]:
             raise DataError(f"class {label} is '{names[0]}' in {first}, but '{names[1]}' in {second}")
-    raise DataError(f"{first} tells {len(one.classes)} classes apart, {second} {len(two.classes)}")
+    raise DataError(f"{first} has {len(one.classes)} classes, but {second} has {len(two.classes)}")

@@ -120,7 +120,7 @@ class Backbone(nn.Module):
         output_fmt: str = "NCHW",
         intermediates_only: bool = False,
     ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
-        """Return the outputs of the stem (index 0) and of stages (1, 2, ...), and the features unless told otherwise.
+        """Return the outputs of the stem (index 0) and of stages (1, 2, ...), and by default the features.
 
         Args:
             x: images, float (n, in_channels, h, w).

@@ -1,7 +1,7 @@
 """The networks that the RegNet paper compares with, through timm and torchvision: none of them is our own code.
 
 The figures are the paper's ("Designing Network Design Spaces", tables 2 to 4; the errors of the mobile regime are those
-that the networks' authors report). Where no library ships a network, the table says so. ResNet and ResNeXt are in
+that the networks' authors report). If no library ships a network, the table says so. ResNet and ResNeXt are in
 `netspace.arch.zoo`.
 """
 
@@ -22,12 +22,12 @@ class Baseline:
 
     Attributes:
         name: as the paper writes it.
-        library, builder: what ships it, and what it is called there; None where nothing does.
+        library, builder: what ships it, and what it is called there; None if nothing does.
         note: why not, or what differs.
         resolution: of the images that the paper's figures are for, pixels.
         error: top-1 on ImageNet as the paper reports it, %.
         flops: multiply-adds as the paper reports them, 1e9.
-        params: 1e6; None where the paper gives none. So is `activations`.
+        params: 1e6; None if the paper gives none. So is `activations`.
         mobile: in the mobile regime, where the errors come from each network's own training; the others were trained
             by the paper in the setup of the RegNets.
     """
@@ -143,7 +143,7 @@ def build_baseline(baseline: Baseline, *, num_classes: int = 1000) -> nn.Module:
 
 
 def measure(baseline: Baseline, resolution: int | None = None) -> Complexity | None:
-    """Return what a baseline costs in our counting, by hooks, or None where no library ships it.
+    """Return what a baseline costs in our counting, by hooks, or None if no library ships it.
 
     Args:
         baseline: which.

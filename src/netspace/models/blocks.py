@@ -113,7 +113,7 @@ def make_block(config: AnyNetConfig, stage: Stage, w_in: int, stride: int, drop_
         stage: the stage; it gives the widths.
         w_in: channels that enter the block.
         stride: of the block's one strided 3x3 convolution (in a bottleneck the stride is there, not on the 1x1).
-        drop_path: probability of dropping the branch, [0, 1); without effect where there is no shortcut.
+        drop_path: probability of dropping the branch, [0, 1); without effect if there is no shortcut.
     """
     same_shape = w_in == stage.width and stride == 1
     branch = _BRANCHES[config.block](config, stage, w_in, stride)

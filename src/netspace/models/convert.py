@@ -28,7 +28,7 @@ class Layout:
         block: prefix of a block: a format of `stage` and `block`, counted from 1, and `block0`, counted from 0.
         inside: our modules inside a block, and theirs.
         bgr: whether the first convolution expects blue before green before red.
-        head_activation: `AnyNetConfig.head_activation` of its networks that end linearly; None where either can be.
+        head_activation: `AnyNetConfig.head_activation` of its networks that end linearly; None if either can be.
     """
 
     name: str
@@ -166,7 +166,7 @@ def layout(name: str) -> Layout:
 
 
 def detect_layout(keys: Iterable[str]) -> Layout:
-    """Return the layout that a state dict with these keys is in, told by the first convolution of the body.
+    """Return the layout that a state dict with these keys is in, recognised by the first convolution of the body.
 
     Raises:
         WeightsError: no layout calls it so.
@@ -183,7 +183,7 @@ def detect_layout(keys: Iterable[str]) -> Layout:
 def to_netspace(state: Mapping[str, Tensor], config: AnyNetConfig, source: Layout | None = None) -> State:
     """Return the tensors of another layout under our names; the inverse of `from_netspace`.
 
-    What the file lacks is left out, and what no module of the network is called is dropped: `load_weights` tells both.
+    What the file lacks is left out, and what no module of the network is called is dropped: `load_weights` reports both.
 
     Args:
         state: a state dict.

@@ -25,7 +25,7 @@ def count_by_hooks(model: nn.Module, resolution: int = 224) -> Complexity:
         resolution: height and width of the image, pixels.
 
     Raises:
-        ValueError: the model has no convolution to tell the number of image channels from.
+        ValueError: the model has no convolution from which to read the number of image channels.
     """
     first = next((module for module in model.modules() if isinstance(module, nn.Conv2d)), None)
     if first is None:

@@ -20,7 +20,7 @@ _NARROW, _NARROW_LOW = 2, 4  # widest groups that gain by merging, in float32 an
 
 
 class FastConv2d(nn.Conv2d):
-    """A convolution that multiplies matrices where that is all there is to do, and merges narrow groups.
+    """A convolution that multiplies matrices if that is all there is to do, and merges narrow groups.
 
     On images of one pixel only the centre of a kernel meets the image; networks of 32 times less resolution at the end
     spend half of their blocks there when the images are small.

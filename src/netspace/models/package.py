@@ -1,6 +1,6 @@
 """What a package says of its network beside the weights: classes, preparation of images, recipe, errors, data.
 
-The words are those of the Hugging Face hub and of timm where they have one: `id2label`, `pretrained_cfg`, the fields of
+The words are those of the Hugging Face hub and of timm if they have one: `id2label`, `pretrained_cfg`, the fields of
 an image processor. A package names nothing of the machine that it was made on.
 """
 

@@ -202,7 +202,7 @@ def _first_weights(torchvision_name: str) -> object:
 
 
 def _downloaded(entry: Published, library: Library) -> nn.Module:
-    peer_name(entry, library)  # tells a missing network apart from a missing download
+    peer_name(entry, library)  # distinguishes a missing network from a missing download
     try:
         return peer(entry, library, pretrained=True)
     except Exception as error:  # each hub has its own tree of network errors

@@ -49,7 +49,7 @@ class _Found:
 def read_weights(path: Path | str, key: str | None = None) -> State:
     """Return the tensors of a file, out of whatever a training code wrapped them in.
 
-    Wrappers' prefixes (`module.`, `_orig_mod.`, `model.`, nested or others) are taken off. Where a file holds raw
+    Wrappers' prefixes (`module.`, `_orig_mod.`, `model.`, nested or others) are taken off. If a file holds raw
     weights and their average, the average is taken, as timm does, and logged.
 
     Args:

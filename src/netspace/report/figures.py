@@ -173,5 +173,5 @@ def _shade_range(axes: Axes, found: "pd.Series[Any]", name: str) -> None:
 
 
 def number_text(value: float) -> str:
-    """Return an error as legends print it; a dash where every model failed."""
+    """Return an error as legends print it; a dash if every model failed."""
     return f"{value:.2f}" if np.isfinite(value) else "-"

@@ -1,6 +1,6 @@
 """Spaces, populations, comparisons and studies as tables and plots in a notebook: `%load_ext netspace.report.notebook`.
 
-The packages below this one know nothing of notebooks; IPython is told here how to show what they return.
+The packages below this one know nothing of notebooks; here IPython learns how to show what they return.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""One look for every figure: small type for column width, colours that colour-blind readers tell apart, safe names."""
+"""One look for every figure: small type for column width, colours that colour-blind readers can distinguish, safe names."""
 
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ IMAGE_FORMATS = ("png", "svg", "pdf")
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#4D4D4D", "#A6761D")
 """Okabe & Ito's palette for colour-blind readers; its yellow, too pale for lines, is left out."""
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)), (0, (3, 1)))
-"""A second way to tell curves apart, for readers of grey prints."""
+"""A second way to distinguish curves, for readers of grey prints."""
 INK, MUTED, GRID, SHADE, ALARM = "#1a1a1a", "#666666", "#dddddd", "#56B4E9", "#D55E00"
 
 _RC: dict[str, Any] = {

@@ -15,7 +15,7 @@ from netspace.results.study_tables import StudyTables
 
 
 def percent(value: float) -> str:
-    """Return an error in % with two decimals; a dash where there is none."""
+    """Return an error in % with two decimals; a dash if there is none."""
     return f"{value:.2f}" if math.isfinite(value) else "-"
 
 

@@ -20,7 +20,7 @@ def curve_figure(
     Args:
         epochs: from 1.
         losses: mean training loss of each.
-        errors: validation error of each, %; None where it was not measured.
+        errors: validation error of each, %; None if it was not measured.
         width: of the figure, in inches.
     """
     with styled():

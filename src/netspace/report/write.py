@@ -144,7 +144,7 @@ def figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
     yield from _assisted_figures(tables)
     yield (
         "efficiency",
-        "Best error among m random networks: median, with its exact 95 % interval where n supports one.",
+        "Best error among m random networks: median, with its exact 95 % interval if n supports one.",
         efficiency_figure(efficiency_table(tables.populations, tables.chance)),
     )
     if len(evidence := e_process_table(runs, tables.spaces)):

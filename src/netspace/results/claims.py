@@ -1,4 +1,4 @@
-"""Claims held against results: confirmed, refuted or undecided, each with its evidence."""
+"""Claims judged by results: confirmed, refuted or undecided, each with its evidence."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -35,7 +35,7 @@ class Reading:
     Attributes:
         space: column with the space's name.
         error: column with the error, or with a score if `maximize`.
-        status: column with the outcome; without one, every model is done, or failed where its error is inf.
+        status: column with the outcome; without one, every model is done, or failed if its error is inf.
         maximize: whether more is better in the column `error`: 100 % less a score is then the error.
         unit: of the column `error`; None finds it: values that all lie in [0, 1] are fractions, except in tables that
             `netspace export` wrote.

@@ -96,7 +96,7 @@ def _nds_job(job: Mapping[str, Any], space: str) -> Result:
 
 
 def _curve(errors: Sequence[Any], losses: Sequence[Any], rates: Sequence[Any], seconds: Sequence[Any]) -> Any:
-    """Return one point an epoch; what a tool does not tell is missing, or 0 where the store needs a number."""
+    """Return one point an epoch; what a tool does not report is missing, or 0 where the store needs a number."""
 
     def at(values: Sequence[Any], i: int, missing: float) -> float:
         return float(values[i]) if i < len(values) else missing

@@ -144,14 +144,14 @@ def results_of_table(
 
 @dataclass(frozen=True)
 class _Cells:
-    """What one row of a table tells, by field, and where it does."""
+    """What one row of a table says, by field, and in which column."""
 
     told: Mapping[str, Any]
     columns: Mapping[str, str]
     where: str
 
     def read(self, field: str, convert: Callable[[Any], T], missing: T) -> T:
-        """Return a field's value; one that `convert` refuses is told with its row and column."""
+        """Return a field's value; one that `convert` refuses is reported with its row and column."""
         if field not in self.told:
             return missing
         try:

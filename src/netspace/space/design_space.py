@@ -24,7 +24,7 @@ class Size:
     Attributes:
         exact: how many settings of the parameters there are, in ordered parameters the ties counted. Different
             settings may become the same network by the group-compatibility rule, so it bounds the networks from above.
-        paper: how many the RegNet paper counts (table 1: an order over S stages divides by S!), None where the paper's
+        paper: how many the RegNet paper counts (table 1: an order over S stages divides by S!), None if the paper's
             arithmetic says nothing.
         dimensions: how many numbers are free.
         note: what the exact count leaves aside; empty if nothing.

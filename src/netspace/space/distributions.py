@@ -1,6 +1,6 @@
 """Distributions of one parameter: exact discrete laws over a sorted support.
 
-Where the original code draws a real number and rounds it to a grid (pycls `sweep/random.py`), the probability of each
+If the original code draws a real number and rounds it to a grid (pycls `sweep/random.py`), the probability of each
 grid point is written down here, so that a law can be conditioned, counted and tested without drawing from it.
 """
 

@@ -44,7 +44,7 @@ class Assistance:
         features: of the spaces that are assisted.
         refusals: why a space is not assisted, by space.
         warnings: what a reader must know of a space that is.
-        checks: each space's sample held against its pool, where both could be read.
+        checks: each space's sample compared with its pool, if both could be read.
     """
 
     errors: Mapping[str, Floats]

@@ -18,7 +18,7 @@ NOT_GIVEN = "no features and pool of untrained networks are given"
 
 
 class PairStanding(NamedTuple):
-    """Where a chain's comparison of two spaces stands, told from either side.
+    """Where a chain's comparison of two spaces stands, as seen from either space.
 
     Attributes:
         decision: what the one asked about is: "better", "worse", "equivalent", or "continue" until decided.
@@ -51,7 +51,7 @@ class PairStanding(NamedTuple):
         )
 
     def mirrored(self) -> Self:
-        """Return the same told from the other side."""
+        """Return the same as seen from the other space."""
         decisions: dict[Decision, Decision] = {"better": "worse", "worse": "better"}
         return self._replace(
             decision=decisions.get(self.decision, self.decision),

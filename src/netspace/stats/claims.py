@@ -106,7 +106,7 @@ def parse_claim(text: str) -> Claim:
 def resolve_claim(claim: Claim, spaces: Sequence[str], properties: Callable[[str], Iterable[str]]) -> Claim:
     """Return the claim with the full names of its spaces, and with a space where it names none.
 
-    A space may be written by the end of its name where no other ends so: "E" for "AnyNetXE".
+    A space may be written by the end of its name if no other ends so: "E" for "AnyNetXE".
 
     Args:
         claim: as `parse_claim` gives it.

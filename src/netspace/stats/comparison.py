@@ -33,7 +33,7 @@ class Comparison:
     """What two populations say about P(a model of B beats one of A).
 
     With features of the models and pools of untrained networks theta, its intervals, tests and the verdict are
-    assisted (see `Assistance`), and `classical` holds the comparison without them. Where assistance was refused the
+    assisted (see `Assistance`), and `classical` holds the comparison without them. If assistance was refused the
     figures are the classical ones, and `refused` says why.
 
     Attributes:

@@ -30,7 +30,7 @@ MOST_LOST = 0.05
 CLIP = 0.005
 """How near theta may come to 0 or 1 on the logit scale."""
 FARTHEST = 35.0
-"""Standard errors beyond which the normal distribution has no number left to tell them by."""
+"""Standard errors beyond which the normal distribution can no longer be computed."""
 
 
 Estimator = Callable[[Floats, Floats], Superiority]
@@ -92,7 +92,7 @@ def _information(n: int, alpha: float) -> float:
 class ConfidenceSequence:
     """A confidence sequence of theta, looked at after 20, 24, 28, ... pairs; see `sequential.Process`.
 
-    Where theta has no standard error (no overlap, or all errors equal), the sign process decides: from 20 pairs on its
+    If theta has no standard error (no overlap, or all errors equal), the sign process decides: from 20 pairs on its
     evidence is beyond any usual threshold, so that no level is spent.
 
     Args:

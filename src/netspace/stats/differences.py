@@ -18,8 +18,8 @@ class Differences:
     """B minus A in percentage points, failures at the chance level: negative means that B's errors are lower.
 
     Attributes:
-        mean, median: point estimates; None where failures have no chance level to count with.
-        mean_interval, median_interval: BCa intervals (Efron 1987); None where the bootstrap is undefined.
+        mean, median: point estimates; None if failures have no chance level to count with.
+        mean_interval, median_interval: BCa intervals (Efron 1987); None if the bootstrap is undefined.
         note: why something is None; empty when nothing is.
     """
 
@@ -36,7 +36,7 @@ def differences(
     """Estimate the differences of means and medians.
 
     Args:
-        a, b: errors in %; failures already at the chance level, or +inf where there is none.
+        a, b: errors in %; failures already at the chance level, or +inf if there is none.
         alpha: 1 - confidence.
         resamples: bootstrap samples.
         seed: of those.

@@ -42,7 +42,7 @@ class Features(NamedTuple):
 
 
 class PoolCheck(NamedTuple):
-    """A sample held against its pool.
+    """A sample compared with its pool.
 
     Attributes:
         p_value: of a sample that has the pool's law being as far from it.

@@ -18,7 +18,7 @@ from netspace.errors import MissingExtraError, StoreError, StoreUnreachableError
 from netspace.store.schema import SCHEMA_VERSION, Now, meta, metadata, pools
 
 DEFAULT_PATH = Path("netspace.db")
-"""The SQLite file that is used where no store is named, in the working directory."""
+"""The SQLite file that is used if no store is named, in the working directory."""
 
 BUSY_SECONDS = 60.0
 """How long a transaction waits for another process to finish its own."""
@@ -53,7 +53,7 @@ class Database:
 
     @classmethod
     def open(cls, target: str | Path | None, *, create: bool) -> Self:
-        """Connect to the store at `target` (see `Store.open`), creating its tables where there are none.
+        """Connect to the store at `target` (see `Store.open`), creating its tables if there are none.
 
         Raises:
             StoreError: no netspace store of this version can be written there.

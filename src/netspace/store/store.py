@@ -55,7 +55,7 @@ class Store:
 
     @classmethod
     def open(cls, target: str | Path | None = None, *, create: bool = True) -> Self:
-        """Open the store at `target`, making an empty one where there is none.
+        """Open the store at `target`, making an empty one if there is none.
 
         Args:
             target: the path of an SQLite file (its folder is made if need be), a URL
@@ -203,7 +203,7 @@ class Store:
         spaces: Collection[str] | None = None,
         lease_seconds: float = LEASE_SECONDS,
     ) -> RunRecord | None:
-        """Take the planned run that is first in launch order, or return None where none is planned.
+        """Take the planned run that is first in launch order, or return None if none is planned.
 
         Any number of drivers may call this at once: each run goes to one of them.
 
@@ -347,7 +347,7 @@ class Store:
             return _counts(connection, study_id)
 
     def overview(self, study_id: int, *, recent: int) -> tuple[dict[str, dict[Status, int]], list[RunState]]:
-        """Return `counts`, and the runs that tell where a study stands, however many it has.
+        """Return `counts`, and the runs that show where a study stands, however many it has.
 
         These are the best run, those that ended without an error, those with a message of an attempt that failed, and
         the `recent` last ones that ended; in launch order, as they were at one moment.

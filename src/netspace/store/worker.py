@@ -37,7 +37,7 @@ class Worker:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Return the worker that `text` names, or None where it was not written by `str(worker)`."""
+        """Return the worker that `text` names, or None if it was not written by `str(worker)`."""
         parts = text.split("|")
         if len(parts) != 4 or not parts[1].isdecimal():
             return None
@@ -55,7 +55,7 @@ class Worker:
 def _host() -> str:
     """Return what processes share that see each other by their ids.
 
-    A host name alone does not tell: the containers of a machine may have its name, and each its own processes.
+    A host name alone is not enough: the containers of a machine may have its name, and each its own processes.
     """
     marks = [socket.gethostname()]
     with suppress(OSError):  # a system without /proc

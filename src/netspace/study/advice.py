@@ -39,7 +39,7 @@ class Proposal:
         restriction: what is restricted.
         constraint: the same as a space takes it.
         space: the restricted space.
-        score: how the population at hand judges it; None where only fresh samples can.
+        score: how the population at hand judges it; None if only fresh samples can.
         claim: what a study of both spaces should confirm.
     """
 
@@ -90,7 +90,7 @@ def advise(
         record: the study in `store`.
         store: where the runs are.
         space_name: a space of the study.
-        alpha: probability of advising anything at all where no parameter matters.
+        alpha: probability of advising anything at all if no parameter matters.
 
     Raises:
         UnknownNameError: the study has no such space.

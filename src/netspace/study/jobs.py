@@ -19,7 +19,7 @@ CHECKPOINT_SECONDS = 30.0
 
 
 def identity(data: ImageData) -> str:
-    """Return what tells images from others to train or validate on."""
+    """Return the identity of the images to train and validate on."""
     return digest([data.train_digest, data.split_digest])
 
 
@@ -58,7 +58,7 @@ class Checkpoints:
         return cls(folder=root.resolve() / FOLDER / f"{record.name}-{key[:8]}", seconds=seconds)
 
     def path(self, job: Job) -> Path | None:
-        """Return the file of a run, or None where there is no folder."""
+        """Return the file of a run, or None if there is no folder."""
         if not self.folder.is_dir():
             return None
         return self.folder / f"{job.run_id}-{digest([job.config, job.seed])[:16]}.pt"

@@ -50,7 +50,7 @@ def speed_of_runs(planned: Sequence[PlannedRun], finished: Sequence[RunRecord]) 
         finished: runs of the study that the store holds; those not `done` do not count.
 
     Returns:
-        None where fewer than 8 runs are done.
+        None if fewer than 8 runs are done.
     """
     times: dict[str, list[float]] = {}
     for run in finished:
@@ -138,7 +138,7 @@ class Plan:
         workers: how many train at a time.
         speed: where the times come from.
         detectable_theta: P(a model of B beats one of A) that two spaces of n models tell from 1/2 with 80 % power at
-            5 %; None where n is too small for any.
+            5 %; None if n is too small for any.
         detectable_theta_in_chain: the same at the strictest step of Holm's correction over all neighbours.
         smallest_delta: margin within which two equal spaces are found equivalent with 80 % power; None as above.
         r2: of the predictor on the models that ended, each predicted without itself; None if too few have.

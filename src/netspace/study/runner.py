@@ -36,7 +36,7 @@ PATIENCE_SECONDS = 600.0
 
 
 MAX_UNFIT = 3
-"""Workers in a row that may turn out unable to train; then something is wrong that trying again will not mend."""
+"""Workers in a row that may turn out unable to train; then something is wrong that retrying will not fix."""
 
 
 def run_study(

@@ -98,7 +98,7 @@ class StudySpec(Document):
         attempts: how often a run that fails or whose worker vanishes is started at most.
         claims: what the study is to confirm or refute, in the forms of `netspace.stats.claims.FORMS`.
         stop: early stopping of each pair of neighbouring spaces, see `Stop`; None trains all n models of each.
-            `n: auto` has it without being told.
+            `n: auto` has it by itself.
     """
 
     name: Annotated[str, BeforeValidator(_name), Field(max_length=100)]

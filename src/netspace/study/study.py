@@ -257,7 +257,7 @@ class Study:
         record = self.as_started(store).record()
         if known is not None:
             decisive = {key: value for key, value in known.spec.items() if key not in ("claims", "timed_on")}
-            # of what was started before this was recorded, the validation split alone tells the images
+            # of what was started before this was recorded, only the validation split identifies the images
             decisive.setdefault("train_digest", record["train_digest"])
             if (stop := stop_of(known)) is not None and self.spec.stop is not None:
                 decisive["stop"] = stop.model_dump(mode="json")
@@ -287,7 +287,7 @@ class Study:
             store: where the study is planned, and each run recorded.
             executor: where runs are trained: local, ray or slurm.
             workers: how many at a time; None for one per core or device.
-            device: "cpu" or "cuda"; None for CUDA where there is a GPU.
+            device: "cpu" or "cuda"; None for CUDA if there is a GPU.
             options: the executor's own, by name.
             checkpoint_seconds: of training between two checkpoints of a run at least; a shorter run has none.
             observe: called when something has happened, and every few seconds.
@@ -338,6 +338,6 @@ def _with_defaults(stored: dict[str, Any]) -> dict[str, Any]:
     for key, model in ((key, model) for key, model in models.items() if key in stored):
         known = completed(stored[key]) if key == "data" else stored[key]
         settings = {name: value for name, value in known.items() if name in model.model_fields}
-        with suppress(ConfigError):  # a setting that is valid no more is told as a difference
+        with suppress(ConfigError):  # a setting that is no longer valid is reported as a difference
             filled[key] = known | model(**settings).model_dump(mode="json", exclude=_UNDECISIVE)
     return filled

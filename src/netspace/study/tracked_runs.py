@@ -108,7 +108,7 @@ class StudyTracking:
 
 
 def _epochs(curve: pd.DataFrame) -> list[Epoch]:
-    """Return a stored curve as a training tells it: time since its start, None where there was no evaluation."""
+    """Return a stored curve as a training reports it: time since its start, None if there was no evaluation."""
     return [
         Epoch(
             epoch=row["epoch"],

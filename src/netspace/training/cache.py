@@ -44,7 +44,7 @@ def prepared_limit() -> int:
 
 @contextmanager
 def written_to(place: Path) -> Iterator[None]:
-    """Tell in a line, whatever cannot be done inside the `with` block, that a place in the cache cannot be written to.
+    """Report in one line that a place in the cache cannot be written to, whatever fails inside the `with` block.
 
     Raises:
         DataError: the block raised an OSError.

@@ -49,7 +49,7 @@ class State:
 
     @property
     def evaluated(self) -> nn.Module:
-        """The network that is evaluated and kept: the moving average where there is one."""
+        """The network that is evaluated and kept: the moving average if there is one."""
         return self.model if self.average is None else self.average.module
 
 

@@ -10,7 +10,7 @@ _MEMORY_SIGNS = (
     "can't allocate memory",
     "not enough memory",
     "std::bad_alloc",
-    "could not create a primitive",  # oneDNN's, where there is no room for a kernel's code
+    "could not create a primitive",  # oneDNN's, if there is no room for a kernel's code
     "error: out of memory",  # CUDA's and HIP's own, where torch's allocator did not ask for it
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",

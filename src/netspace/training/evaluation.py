@@ -46,7 +46,7 @@ class Evaluation:
 
     @property
     def class_errors(self) -> NDArray[np.float64]:
-        """Error of each class's images, %, float64 (classes,); nan where the split has none."""
+        """Error of each class's images, %, float64 (classes,); nan if the split has none."""
         counts = self.confusion.sum(axis=1)
         right = np.full(len(counts), np.nan)
         np.divide(np.diag(self.confusion), counts, out=right, where=counts > 0)
@@ -112,7 +112,7 @@ def evaluate(
 
 
 def moving_average(model: nn.Module, recipe: Recipe) -> AveragedModel | None:
-    """Return the recipe's moving average of the model's weights and buffers, or None where it wants none."""
+    """Return the recipe's moving average of the model's weights and buffers, or None if it wants none."""
     if not recipe.ema_decay:
         return None
     average = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]  # untyped in torch

@@ -44,7 +44,7 @@ def start_from_published(model: AnyNet, name: str) -> Start:
 
 
 def start_from_weights(model: AnyNet, source: str, classes: tuple[str, ...], key: str | None = None) -> Start:
-    """Load the weights of a package or of a file; the classifier is a new one unless it tells the same classes apart.
+    """Load the weights of a package or of a file; the classifier is a new one unless its classes are the same.
 
     Args:
         model: changed in place.

@@ -238,7 +238,7 @@ def sample_timed(
 
 
 def _longer(draw: Callable[[int], Population], population: Population) -> Population | None:
-    """Return a population that begins with `population`, twice as long where there are as many; None at the end."""
+    """Return a population that begins with `population`, twice as long if there are as many; None at the end."""
     step = len(population)
     while step:
         try:

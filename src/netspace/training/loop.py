@@ -55,7 +55,7 @@ def train(
 
     The error is never the minimum over epochs and never that of the test split. The order of images and their
     augmentation depend on `seed` alone. Afterwards the model holds the weights that were evaluated: those of the moving
-    average where the recipe has one. Started by torchrun, the processes share every batch.
+    average if the recipe has one. Started by torchrun, the processes share every batch.
 
     Args:
         model: takes float32 (n, channels, height, width), gives logits (n, classes). What the recipe says of its
@@ -235,7 +235,7 @@ def _batches(
 
 
 def _validate(state: State, data: ImageData, recipe: Recipe, device: torch.device) -> Evaluation | None:
-    """Return what the network is worth after an epoch, None where it is not asked for or not finite."""
+    """Return what the network is worth after an epoch, None if it is not asked for or not finite."""
     if not recipe.is_evaluated(len(state.curve) + 1):
         return None
     if recipe.precise_bn:

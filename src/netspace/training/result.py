@@ -16,10 +16,10 @@ class Epoch:
     Attributes:
         epoch: from 1.
         train_loss: mean over the epoch's steps, smoothing included.
-        val_error: top-1 error on the validation split, %; None where it was not evaluated.
+        val_error: top-1 error on the validation split, %; None if it was not evaluated.
         lr: learning rate of the last step.
         seconds: since the start of training; pauses between a checkpoint and its resumption are not counted.
-        balanced_error: mean of the classes' errors on the validation split, %; None where it was not evaluated.
+        balanced_error: mean of the classes' errors on the validation split, %; None if it was not evaluated.
     """
 
     epoch: int

@@ -128,9 +128,9 @@ def keep_timing(timing: dict[str, Any]) -> Path:
 def kept_timing(
     config: AnyNetConfig, conditions: Conditions, device: str = "cpu", actions: Sequence[Action] = ACTIONS
 ) -> dict[str, Any] | None:
-    """Return the timing kept for a network under these conditions, or None where one of the actions is missing.
+    """Return the timing kept for a network under these conditions, or None if one of the actions is missing.
 
-    Kept timings are told apart by machine, device, versions and number of CPU threads.
+    Timings are kept separately by machine, device, versions and number of CPU threads.
 
     Raises:
         TrainingError: the device cannot be used.

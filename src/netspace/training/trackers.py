@@ -72,7 +72,7 @@ class MLflow(Tracker):
 
         uri = os.environ.get("MLFLOW_TRACKING_URI")
         if not uri:
-            # the client alone has no database backend, and wants to be told that plain files are meant
+            # the client alone has no database backend, and has to be told to use plain files
             os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
             uri = (folder / "mlruns").resolve().as_uri()
         self._client = MlflowClient(tracking_uri=uri)
@@ -130,7 +130,7 @@ class Trackers:
         names: of `TRACKERS`.
         folder: of the training.
         about: its settings, as plain values.
-        name: what the trackers call it; None where the folder is that of this training alone.
+        name: what the trackers call it; None if the folder is that of this training alone.
 
     Raises:
         UnknownNameError: there is no such tracker.

@@ -54,7 +54,7 @@ class TrainingFolder:
         recipe: how it is trained.
         seed: of weights, order and augmentation.
         trained_on: None in folders of earlier versions.
-        package: what is known of the network before it is trained; None where it is read.
+        package: what is known of the network before it is trained; None if it is read.
     """
 
     folder: Path
@@ -216,7 +216,7 @@ def as_started(data: DataSpec, folder: Path) -> DataSpec:
     try:
         recorded = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))["data"]
     except (OSError, ValueError, LookupError, TypeError):
-        return data  # the checkpoint itself tells whether it goes on
+        return data  # the checkpoint itself decides whether it can be resumed
     return as_recorded(data, recorded) if isinstance(recorded, dict) and (folder / CHECKPOINT).exists() else data
 
 

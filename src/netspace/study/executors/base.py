@@ -8,7 +8,7 @@ from netspace.documents import Document
 from netspace.study.jobs import Event, Job, JobContext
 
 IDLE_SECONDS = 20.0
-"""How long a worker on a cluster keeps its place without a job unless told otherwise: others, a second driver of the
+"""How long a worker on a cluster keeps its place without a job by default: others, a second driver of the
 study too, want it, but a new worker takes seconds to start."""
 
 
@@ -20,14 +20,14 @@ class Executor(ABC):
     """Trains jobs somewhere, several at a time, and reports each exactly once.
 
     The runner keeps at most `capacity` jobs submitted, calls `wait` in a loop, and `close` at the end whatever happens.
-    An executor never retries: it reports `Lost` where a worker vanished, `Unfit` where one can train nothing, and the
+    An executor never retries: it reports `Lost` if a worker vanished, `Unfit` if one can train nothing, and the
     runner decides. A worker that its scheduler preempts is no event at all: its job goes to another worker. Nor is a
     job that found no memory because the executor trained too many beside it: it is trained with fewer.
 
     Args:
         context: what the jobs share.
         workers: how many train at a time; None for what the machine or cluster has.
-        device: "cpu" or "cuda"; None for CUDA where there is a GPU.
+        device: "cpu" or "cuda"; None for CUDA if there is a GPU.
         options: of the kind `Options`; None for its defaults.
 
     Raises:

@@ -43,7 +43,7 @@ class LocalExecutor(Executor):
     Args:
         context: what the jobs share.
         workers: processes; None for one per core, or on GPUs for as many on each as its memory holds and get more done.
-        device: "cpu", "cuda" (worker k takes GPU k modulo their number), or None for CUDA where there is a GPU.
+        device: "cpu", "cuda" (worker k takes GPU k modulo their number), or None for CUDA if there is a GPU.
 
     Raises:
         TrainingError: there is no such device here.
@@ -216,14 +216,14 @@ class _Worker:
         code = self._process.returncode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-10:]
-        # the kernel ends whichever process frees the most, and tells nobody which
+        # the kernel ends whichever process frees the most, and reports it to nobody
         starved = code == -signal.SIGKILL and _kills_for_memory() > self._kills_before
         memory = "out of memory: " if starved else ""
         return "\n".join([f"{memory}the worker process {how}", *lines])
 
 
 def _kills_for_memory() -> int:
-    """Return how many processes Linux has killed since its start because memory ran out; 0 where that is not told."""
+    """Return how many processes Linux has killed since its start because memory ran out; 0 if that is unknown."""
     try:
         events = _KERNEL_EVENTS.read_text(encoding="ascii")
     except OSError:

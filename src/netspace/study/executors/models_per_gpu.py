@@ -19,7 +19,7 @@ class Crowd:
 
     Each number is judged by runs that began and ended under it: its rate is the number over the geometric mean of
     their seconds. Twice the number is tried next where its memory would suffice, and given up again where its rate is
-    not higher by `GAIN`; then the number stays. Where memory runs out all the same, half of it stays.
+    not higher by `GAIN`; then the number stays. If memory runs out all the same, half of it stays.
 
     Args:
         most: no more than this, the CPU cores for each device.

@@ -29,7 +29,7 @@ from netspace.training.images.data import ImageData, load_data
 _log = logging.getLogger(__name__)
 
 MAX_FALSE_STARTS = 3
-"""Actors in a row that may end before they are ready; then something is wrong that trying again will not mend."""
+"""Actors in a row that may end before they are ready; then something is wrong that retrying will not fix."""
 
 KNOCK_SECONDS = 10.0
 """How long the address of a cluster may take to answer."""
@@ -161,7 +161,7 @@ class RayExecutor(Executor):
             self._slots.append(_Slot(actor=actor, answer=actor.where.remote()))
 
     def _settle(self, slot: "_Slot") -> Event | None:
-        """Take a slot's answer: what became of its job, or None where its actor says that it is ready."""
+        """Take a slot's answer: what became of its job, or None if its actor says that it is ready."""
         answer, slot.answer = slot.answer, None
         job, slot.job = slot.job, None
         slot.idle_since = time.monotonic()
@@ -280,6 +280,6 @@ def _shared(data: ImageData) -> ImageData | None:
 
 def _reason(error: Exception) -> str:
     """Return why an actor ended, the point first."""
-    # by the class alone: the text of every other vanished worker names a lack of memory among the possible causes
+    # by the class alone: the text of every other vanished worker names running out of memory among the possible causes
     memory = "out of memory: " if type(error).__name__ == "OutOfMemoryError" else ""
     return f"{memory}the Ray worker vanished ({type(error).__name__})\n{str(error).strip()}"

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MAX_FALSE_STARTS = 3
-"""Jobs in a row that may end before they are ready; then something is wrong that trying again will not mend."""
+"""Jobs in a row that may end before they are ready; then something is wrong that retrying will not fix."""
 
 WARNING_MINUTES = 2.5
 """How long before its limit a job is broken off: submitit asks for a warning 90 s before, SLURM is up to 60 s early."""
@@ -57,7 +57,7 @@ _OVER = {
 }
 _WAITING_AGAIN = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED"}
 _OUT_OF_MEMORY = re.compile(r"oom[-_ ]kill|out of memory|exceeded (job )?memory limit", re.IGNORECASE)
-"""What SLURM writes into a job's log where the state alone does not tell."""
+"""What SLURM writes into a job's log if the state alone does not say why."""
 
 _COMMAND_SECONDS = 60
 
@@ -71,7 +71,7 @@ class SlurmOptions(Document):
             two and a half minutes before); a run that takes longer goes on from its checkpoint.
         mem_gb: memory of a job.
         cpus: cores of a job; it trains with one thread whatever this is.
-        gpus: GPUs of a job; where there are any, runs are trained on CUDA.
+        gpus: GPUs of a job; if there are any, runs are trained on CUDA.
         setup: shell command before the worker starts ("module load ...").
         folder: where driver and workers meet and logs are written, shared by all nodes; None for `.netspace-slurm`
             beside the study file.
@@ -293,7 +293,7 @@ class SlurmExecutor(Executor):
     def _put_back(self, slot: "_Slot", *, preempted: bool = False) -> None:
         """Give up a worker whose job ended or was requeued; its run waits again, unless it would do so for ever.
 
-        That is where it had the job's whole time limit to itself and came no further. SLURM does not tell why it
+        That is where it had the job's whole time limit to itself and came no further. SLURM does not say why it
         requeued a job: one that is preempted in its last minutes passes for one at its limit.
         """
         job, since, done = slot.job, slot.running_since, slot.jobs_done
@@ -312,7 +312,7 @@ class SlurmExecutor(Executor):
             self._waiting.appendleft(job)
 
     def _checkpoint(self, job: Job) -> tuple[int, int] | None:
-        """Return what changes with every checkpoint of a run; None where it has none, or none to be seen here."""
+        """Return what changes with every checkpoint of a run; None if it has none, or none to be seen here."""
         path = None if self._checkpoints is None else self._checkpoints.path(job)
         try:
             found = None if path is None else path.stat()

@@ -78,7 +78,7 @@ class Mailbox:
         _write(self.folder / "driver", f"{number} {driver}".encode())
 
     def driver(self) -> Worker | None:
-        """Return who drives, or None where the folder does not tell (any more)."""
+        """Return who drives, or None if the folder does not say (any more)."""
         try:
             return _sender(self.last_beat())
         except OSError:
@@ -92,7 +92,7 @@ class Mailbox:
             shutil.rmtree(folder, ignore_errors=True)
 
     def last_beat(self) -> str | None:
-        """Return what the driver showed last; None where the folder is gone.
+        """Return what the driver showed last; None if the folder is gone.
 
         Raises:
             OSError: the folder does not answer (a stale handle, a server that is away), and may again.
