@@ -183,7 +183,7 @@ def detect_layout(keys: Iterable[str]) -> Layout:
 def to_netspace(state: Mapping[str, Tensor], config: AnyNetConfig, source: Layout | None = None) -> State:
     """Return the tensors of another layout under our names; the inverse of `from_netspace`.
 
-    What the file lacks is left out, and what no module of the network is called is dropped: `load_weights` reports both.
+    What the file lacks is left out and what no module of the network is called is dropped: `load_weights` reports both.
 
     Args:
         state: a state dict.

@@ -1,4 +1,4 @@
-"""One look for every figure: small type for column width, colours that colour-blind readers can distinguish, safe names."""
+"""One look for every figure: small type, colours that colour-blind readers can distinguish, safe names."""
 
 import unicodedata
 from collections.abc import Iterator, Sequence
