@@ -5,7 +5,9 @@ import json
 import pytest
 import torch
 
+from netspace.arch import AnyNetConfig
 from netspace.errors import ConfigError, WeightsError
+from netspace.models import build
 from netspace.models.hub import from_pretrained
 from netspace.training import Augment, DataSpec, Recipe, load_data, train
 from netspace.training.fine_tuning import start_from_published, start_from_weights
@@ -99,3 +101,13 @@ def test_the_command_fine_tunes_a_package_on_other_images(package, photos, tmp_p
     tuned = from_pretrained(tmp_path / "out")
     assert tuned.package.started_from == "the package 'tiny'"
     assert tuned.preparation.mean == pytest.approx(from_pretrained(package).preparation.mean)
+
+
+def test_of_several_weights_in_a_file_the_key_chooses(tmp_path):
+    network = AnyNetConfig(stem={"kind": "cifar", "width": 8}, stages={"depths": [1], "widths": [8]}, num_classes=3)
+    raw, average = (build(network, seed=seed).state_dict() for seed in (1, 2))
+    torch.save({"state_dict": raw, "state_dict_ema": average}, tmp_path / "w.pth")
+    for key, expected in ((None, average), ("state_dict", raw)):
+        model = build(network, seed=0)
+        start_from_weights(model, str(tmp_path / "w.pth"), (), key)
+        assert torch.equal(model.stem.conv.weight, expected["stem.conv.weight"])
