@@ -57,7 +57,7 @@ class AnyNet(Backbone):
         """
         if present == self.config.head_activation:
             return
-        self.config = self.config.changed(head_activation=present)
+        self.config: AnyNetConfig = self.config.changed(head_activation=present)
         with torch.device("meta"):
             head = _head(self.config, self.config.stages[-1].width)
         head.fc = self.head.fc

@@ -210,9 +210,11 @@ class SequentialComparison:
     """
 
     def __init__(self, rule: StoppingRule | None = None, process: Process | None = None) -> None:
-        self.rule = rule or StoppingRule()
+        self.rule: StoppingRule = rule or StoppingRule()
         self.process: Process = process or SignProcess(self.rule)
-        self.wins = self.losses = self.ties = 0
+        self.wins: int = 0
+        self.losses: int = 0
+        self.ties: int = 0
         self.decision: Decision = "continue"
         self._errors: dict[str, dict[int, float]] = {"a": {}, "b": {}}
         self._complete: tuple[list[float], list[float]] = ([], [])

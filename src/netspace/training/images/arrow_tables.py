@@ -13,7 +13,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from netspace.errors import DataError, first_line, raise_unknown
+from netspace.errors import DataError, first_line, raise_unknown, short
 from netspace.training.images.folders import SPLIT_NAMES, shown
 
 HUB_SECONDS = 10.0
@@ -226,7 +226,9 @@ def find_labels(
     classes = sorted(set(found)) if known is None else known
     position = {value: i for i, value in enumerate(classes)}
     if (row := next((row for row, value in enumerate(found) if value not in position), None)) is not None:
-        raise DataError(f"{where}, row {row}: label {found[row]!r} is none of the training images': {_listed(classes)}")
+        raise DataError(
+            f"{where}, row {row}: label {short(found[row])} is none of the training images': {_listed(classes)}"
+        )
     return np.array([position[value] for value in found], dtype=np.int64), classes
 
 

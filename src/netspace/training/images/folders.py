@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from netspace.errors import DataError
+from netspace.errors import DataError, first_line
 from netspace.training.images.label_tables import TABLE_ENDINGS, Labels, read_labels
 
-SPLIT_NAMES = {
+SPLIT_NAMES: dict[str, tuple[str, ...]] = {
     "train": ("train", "training"),
     "validation": ("validation", "val", "valid", "dev"),
     "test": ("test", "testing"),
@@ -370,7 +370,7 @@ def _entries(folder: str, above: str = "", hidden: bool = False, around: tuple[_
     except OSError as error:
         if hidden:
             return
-        raise DataError(f"{shown(folder)}: cannot be read ({error.strerror})") from None
+        raise DataError(f"{shown(folder)}: cannot be read ({first_line(error)})") from None
     inside = (*around, (here.st_dev, here.st_ino))
     for entry in entries:
         try:
