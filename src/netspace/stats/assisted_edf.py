@@ -85,7 +85,7 @@ class AssistedEDF:
         give at each model's error and the effective number of models in place of theirs. The spread of what assistance
         leaves is estimated from few models that matter, so what it gains is counted by Student's quantile with
         2 n / (kurtosis - 1) degrees of freedom (as Korn & Graubard 1998 do): without these two corrections the band
-        holds in 66 to 89 % of studies, not in 95 (docs/log.md).
+        holds in 77 to 92 % of studies, not in 95 (docs/log.md).
         """
         check_probability(alpha, "alpha")
         level = level_between(float(self.effective.max()), alpha)
