@@ -162,7 +162,9 @@ def test_a_description_that_contradicts_itself_is_refused(own, entries, error, m
         from_pretrained(own)
 
 
-def test_a_folder_that_is_no_package_is_told(tmp_path):
+def test_a_folder_that_is_no_package_or_not_there_is_told(tmp_path):
+    with pytest.raises(WeightsError, match=r"^gone: no such folder, and not a repository's name"):
+        from_pretrained("gone")
     with pytest.raises(WeightsError, match=r"not a package \(there is no config\.json\); `netspace train` writes one"):
         from_pretrained(tmp_path)
 

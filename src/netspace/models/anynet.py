@@ -27,6 +27,8 @@ class AnyNet(Backbone):
     What else it has, `Backbone` says.
     """
 
+    config: AnyNetConfig
+
     def __init__(self, config: AnyNetConfig, *, drop_path: float = 0.0) -> None:
         super().__init__(config)
         self.stem: nn.Sequential = _stem(config.stem, config.in_channels, config.activation)

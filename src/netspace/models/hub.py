@@ -160,6 +160,8 @@ def _read_json(path: Path) -> Any:
 
 
 def _file(source: Path | str, name: str, revision: str | None) -> Path:
+    if not is_package(source):
+        raise WeightsError(f"{source}: no such folder, and not a repository's name, which is OWNER/NAME")
     if not Path(source).is_dir():
         return _downloaded(str(source), name, revision)
     path = Path(source) / name
