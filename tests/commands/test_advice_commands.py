@@ -61,7 +61,9 @@ def test_plan_measures_this_machine_before_the_first_run(netspace, write, monkey
     assert 0 < plan["seconds_per_model"] < 60
     assert plan["wall_hours_left"] == pytest.approx(plan["core_hours"] / 4)
     assert plan["detectable_theta"] == pytest.approx(0.5 + 2.8016 / 420**0.5, abs=1e-4)
-    assert [row["models_per_space"] for row in plan["needed"]] == [524, 131, 59, 33]
+    assert [row["models_per_space"] for row in plan["needed"] if row["r2"] == 0] == [524, 131, 59, 33]
+    assert [row["models_per_space"] for row in plan["needed"] if row["r2"] == 0.7] == [166, 42, 19, 16]
+    assert plan["r2"] is None
     assert [row["theta"] for row in plan["stopping"]] == [0.5, 0.6, 0.7, 0.8]
 
 
