@@ -64,7 +64,8 @@ def test_plan_measures_this_machine_before_the_first_run(netspace, write, monkey
     assert [row["models_per_space"] for row in plan["needed"] if row["r2"] == 0] == [524, 131, 59, 33]
     assert [row["models_per_space"] for row in plan["needed"] if row["r2"] == 0.7] == [166, 42, 19, 16]
     assert plan["r2"] is None
-    assert [row["theta"] for row in plan["stopping"]] == [0.5, 0.6, 0.7, 0.8]
+    assert [row["theta"] for row in plan["stopping"] if row["r2"] == 0.7] == [0.5, 0.6, 0.7, 0.8]
+    assert [row["pairs"] for row in plan["stopping"] if row["r2"] == 0.7] == [66, 55, 20, 20]
 
 
 def test_plan_takes_the_times_of_finished_runs(netspace, finished):

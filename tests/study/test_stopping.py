@@ -9,10 +9,11 @@ import pytest
 from netspace.errors import ConfigError, StudyError
 from netspace.results.stopping import DEFAULT_METHOD, Stop, stopping_chain, stopping_sentences
 from netspace.stats import SequentialChain, SequentialComparison, StoppingRule, operating_characteristics
-from netspace.store import Outcome, PlannedRun, Store
+from netspace.store import Outcome, PlannedRun, Store, StudyRecord
 from netspace.study import Study, run_study
 from netspace.study.executors import Executor
 from netspace.study.jobs import Event, Failed, Finished, Job
+from netspace.study.pools import ensure_pools
 
 RULE = Stop().rule
 HORIZON = 500
@@ -200,6 +201,51 @@ def test_a_study_started_before_there_was_a_choice_of_methods_keeps_the_sign_pro
         assert Study.from_yaml(study_file(stop={"method": "sign"})).open(store) == started
         with pytest.raises(StudyError, match=r"stop\.method = 'sign' \(now 'betting'\)"):
             Study.from_yaml(study_file(stop={"method": "betting"})).open(store)
+
+
+class Foreseeable(Planted):
+    """Ends each job with the error planted for its run, of which the depth of the network is a part."""
+
+    def __init__(self, store: Store, record: StudyRecord, shift: float = 0.0, **options) -> None:
+        rng = np.random.default_rng(0)
+        errors = {
+            run.seed: 40 + run.parameters["depth"] / 2 - shift * (run.space == "RegNetX") + rng.normal()
+            for run in store.runs(record.id)
+        }
+        super().__init__(errors, **options)
+
+
+@pytest.mark.parametrize("method", ["confidence_sequence", "betting"])
+def test_a_study_of_sampled_spaces_is_judged_with_a_predictor_and_alike_by_all_who_ask(study_file, tmp_path, method):
+    study = Study.from_yaml(study_file(n=40, stop={"method": method, "delta": None}))
+    with Store.open(tmp_path / "s.db") as store:
+        record = study.open(store)
+        ensure_pools(record, store)
+        with pytest.raises(KeyboardInterrupt):
+            run_study(record, store, Foreseeable(store, record, shift=6.0, die_after=12))
+        end = run_study(record, store, Foreseeable(store, record, shift=6.0, capacity=1))
+        found = end.chain.between("AnyNetXA", "RegNetX")
+        assert not end.chain.refused
+        assert (found.decision, found.method) == ("better", method)
+        assert end.complete
+        assert end.spared > 0
+        assert stopping_chain(record, store).between("AnyNetXA", "RegNetX") == found
+        how, decided, _ = stopping_sentences(end.chain, ended=end.ended, planned=end.planned)
+        assert ("asymptotically" in how) == ("between" in decided) == (method == "confidence_sequence")
+
+
+def test_networks_chosen_by_their_latency_are_judged_by_their_signs_and_the_reason_is_printed(study_file, tmp_path):
+    study = Study.from_yaml(study_file(n=20, stop={}))
+    with Store.open(tmp_path / "s.db") as store:
+        runs = study.planned_runs()
+        spec = study.record() | {"latency": {"window": [0.0, 5.0]}}
+        record = store.insert_study("small", spec, "digest", runs)
+        ensure_pools(record, store)
+        end = run_study(record, store, Foreseeable(store, record))
+        assert end.chain.between("AnyNetXA", "RegNetX").method == "sign"
+        how, why, *_ = stopping_sentences(end.chain, ended=end.ended, planned=end.planned)
+        assert how.startswith("by sign process")
+        assert "chosen by their latency" in why
 
 
 def test_a_study_goes_on_with_the_method_that_it_was_started_with(study_file, tmp_path):

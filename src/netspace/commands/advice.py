@@ -58,12 +58,12 @@ def plan(
     from netspace.study.executors.local import available_cores
     from netspace.study.planning import plan_study
 
-    loaded, runs = _with_known_runs(Study.from_yaml(study), store)
+    loaded, runs, r2 = _with_known_runs(Study.from_yaml(study), store)
     print_images(loaded.data, sys.stderr if as_json else sys.stdout)
     with watch_timings() as observe:
         planned = loaded.planned_runs(observe)
     speed = _speed(loaded, planned, runs, device)
-    found = plan_study(loaded, planned, speed, workers=workers or available_cores(), runs=runs)
+    found = plan_study(loaded, planned, speed, workers=workers or available_cores(), runs=runs, r2=r2)
     if as_json:
         print_json(asdict(found))
     else:
@@ -200,13 +200,21 @@ def claims(
         print(f"  {row['claim']}: {row['judgement']}. {row['evidence']}.")
 
 
-def _with_known_runs(study: "Study", target: str | None) -> "tuple[Study, list[RunRecord]]":
-    """Return the study, as its store holds it, and its runs there; none if there is no store yet."""
+def _with_known_runs(study: "Study", target: str | None) -> "tuple[Study, list[RunRecord], float | None]":
+    """Return the study, as its store holds it, its runs there, and the R2 of the predictor fitted to them.
+
+    Without a store, there are no runs; before 16 models of each space have ended, R2 is None.
+    """
+    from netspace.results.assistance import study_assistance
+
     if target is None and not study.default_store.exists():
-        return study, []
+        return study, [], None
     with open_store(study, target, create=False) as store:
         record = store.find_study(study.spec.name)
-        return study.as_started(store), [] if record is None else store.runs(record.id)
+        if record is None:
+            return study, [], None
+        r2 = study_assistance(record, store.states(record.id), store).r2
+        return study.as_started(store), store.runs(record.id), r2
 
 
 def _speed(study: "Study", planned: "list[PlannedRun]", runs: "list[RunRecord]", device: str | None) -> "Speed":
@@ -242,11 +250,9 @@ def _print_plan(plan: "Plan") -> None:
         print(f"With {n}, equivalence cannot be shown.")
     else:
         print(f"Equal spaces can be shown to be equivalent within a margin of {plan.smallest_delta:.3f} (80 % power).")
-    seen = "none is known yet" if plan.r2 is None else f"{plan.r2:.2f} on the models that ended"
-    print(
-        "\nModels needed to detect a difference, by the R2 of the predictor that assists the verdict, on networks that "
-        f"it was not fitted to (0: no predictor; {seen}):"
-    )
+    seen = "not known before 16 models of each space have ended" if plan.r2 is None else f"{plan.r2:.2f} so far"
+    print("\nModels needed to detect a difference, by the R2 of the predictor that assists the verdict")
+    print(f"(on networks that it was not fitted to; 0 is without a predictor; this study's is {seen}):")
     print_records(plan.needed, False)
     if plan.stopping:
         print("Early stopping, if the true P(a model of one space beats one of the other) is theta:")

@@ -1,6 +1,7 @@
 """What assists the statistics of a study in a store: its runs' features, its pools, and the reasons against it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,18 @@ def study_assistance(study: StudyRecord, runs: Sequence[RunState], store: Store)
                 refused[space] = f"its networks cannot be read ({error})"
             pooled[space] = pd.DataFrame(pool.values, columns=list(pool.names))
     return Assistance.of(errors, sampled, pooled, refused=refused, without_pool=NO_POOL, notes=notes)
+
+
+def planned_assistance(study: StudyRecord, runs: Sequence[RunState], store: Store) -> Assistance:
+    """Return what assists early stopping: all networks planned, and their pools, whatever became of the runs.
+
+    Nothing in it depends on an error or on which runs have ended, so that all who ask get the same; its errors are 0.
+
+    Args:
+        study, runs: as `store` holds them.
+        store: where the pools are kept.
+    """
+    return study_assistance(study, [replace(run, status="done", error=0.0) for run in runs], store)
 
 
 def table_assistance(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PAPER_N = 500
 """Models of each space in the RegNet paper: what early stopping is compared with."""
-DEFAULT_METHOD: Method = "sign"
+DEFAULT_METHOD: Method = "confidence_sequence"
 """How pairs are judged in studies that are started now."""
 BOOKKEEPING = ("index", "launch", "seed", "attempts", "message")
 """Columns of a study's runs that are no property of a model."""
@@ -65,7 +65,12 @@ def stopping_chain(record: StudyRecord, store: Store) -> SequentialChain | None:
     stop, spaces = stop_of(record), list(store.counts(record.id))
     if stop is None or len(spaces) < 2:
         return None
-    chain = SequentialChain(spaces, stop.rule, method=stop.method or DEFAULT_METHOD)
+    method, assistance = stop.method or DEFAULT_METHOD, None
+    if method != "sign":
+        from netspace.results.assistance import planned_assistance
+
+        assistance = planned_assistance(record, store.states(record.id), store)
+    chain = SequentialChain(spaces, stop.rule, method=method, assistance=assistance)
     chain.update(store.errors(record.id), store.lost(record.id))
     return chain
 

@@ -3,18 +3,19 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from netspace.errors import StatisticsError, raise_unknown
 from netspace.stats.arguments import Interval
 from netspace.stats.betting import FIRST_FIT, BettingProcess
 from netspace.stats.confidence_sequence import FIRST_LOOK, ConfidenceSequence, assisted_estimator
-from netspace.stats.pool_check import Features
 from netspace.stats.sequential import Decision, Method, Process, SequentialComparison, SignProcess, StoppingRule
+
+if TYPE_CHECKING:
+    from netspace.stats.assistance import Assistance
 
 INDICATIVE = "early stopping decided the number of models: a test for a fixed number is only indicative here"
 """What a reader must know of every test between two spaces that the chain does not compare."""
-NOT_GIVEN = "no features and pool of untrained networks are given"
 
 
 class PairStanding(NamedTuple):
@@ -73,8 +74,8 @@ class SequentialChain:
         spaces: at least two different names, in the order of the chain.
         rule: of each pair; its alpha is shared by all of them (its `chain` becomes the number of pairs).
         method: how pairs are judged. All but the sign process need features and pools of both spaces.
-        features: by space, of all its planned models in launch order, and of its pool. None depends on an error.
-        refusals: why spaces without features have none.
+        assistance: features of all planned models of each space, in launch order, and of its pool; its errors are not
+            looked at.
 
     Raises:
         StatisticsError: fewer than two spaces.
@@ -92,8 +93,7 @@ class SequentialChain:
         rule: StoppingRule | None = None,
         *,
         method: Method = "sign",
-        features: Mapping[str, Features] | None = None,
-        refusals: Mapping[str, str] | None = None,
+        assistance: "Assistance | None" = None,
     ) -> None:
         self.spaces: tuple[str, ...] = tuple(dict.fromkeys(spaces))
         if len(self.spaces) < 2:
@@ -103,23 +103,21 @@ class SequentialChain:
         self.refused: dict[tuple[str, str], str] = {}
         self.pairs: dict[tuple[str, str], SequentialComparison] = {}
         for pair in pairwise(self.spaces):
-            process, reason = self._process(method, pair, features or {}, refusals or {})
+            process, reason = self._process(method, pair, assistance)
             self.pairs[pair] = SequentialComparison(self.rule, process)
             if reason:
                 self.refused[pair] = reason
 
-    def _process(
-        self,
-        method: Method,
-        pair: tuple[str, str],
-        features: Mapping[str, Features],
-        refusals: Mapping[str, str],
-    ) -> tuple[Process, str]:
+    def _process(self, method: Method, pair: tuple[str, str], assistance: "Assistance | None") -> tuple[Process, str]:
         """Return what judges a pair, and, if that is not what was asked for, why."""
         if method == "sign":
             return SignProcess(self.rule), ""
+        from netspace.stats.assistance import NOT_GIVEN  # pandas, which a look at signs alone need not load
+
+        features = {} if assistance is None else assistance.features
         if missing := next((space for space in pair if space not in features), None):
-            return SignProcess(self.rule), f"{missing}: {refusals.get(missing, NOT_GIVEN)}"
+            reason = NOT_GIVEN if assistance is None else assistance.refusals.get(missing, NOT_GIVEN)
+            return SignProcess(self.rule), f"{missing}: {reason}"
         a, b = (features[space] for space in pair)
         planned = min(len(a.sample), len(b.sample))
         first = FIRST_LOOK if method == "confidence_sequence" else FIRST_FIT + 1

@@ -174,7 +174,6 @@ def plan_study(
     *,
     workers: int,
     runs: Sequence[RunRecord] = (),
-    stop: Stop | None = None,
     r2: float | None = None,
 ) -> Plan:
     """Work out what a study will cost and what it can find.
@@ -185,7 +184,6 @@ def plan_study(
         speed: how long each takes.
         workers: how many train at a time.
         runs: what the store holds of it.
-        stop: what it was started with; None is what its file says.
         r2: of the predictor on the models that ended; None if there are too few.
     """
     names = list(dict.fromkeys(run.space for run in planned))
@@ -211,7 +209,7 @@ def plan_study(
         smallest_delta=_smallest_delta(n),
         r2=r2,
         needed=[_needed(theta, one, len(names), mean, workers) for one in _known_r2(r2) for theta in THETAS],
-        stopping=_stopping(stop or study.spec.stop, names, n, r2),
+        stopping=_stopping(study.spec.stop, names, n, r2),
     )
 
 

@@ -225,7 +225,8 @@ class Study:
     def as_started(self, store: Store) -> Self:
         """Return the study with what its file leaves open as it was when the study was started in `store`.
 
-        That is the split, for which the file need not ask and which may be older, and which epochs are evaluated.
+        That is the split, for which the file need not ask and which may be older, which epochs are evaluated, and how
+        early stopping judges pairs.
         """
         known = store.find_study(self.spec.name)
         if known is None:
@@ -236,6 +237,8 @@ class Study:
         if isinstance(recorded := known.spec.get("recipe"), dict) and self.spec.recipe.evaluate_every is None:
             every = recorded.get("evaluate_every") or 1
             settled["recipe"] = self.spec.recipe.model_copy(update={"evaluate_every": every})
+        if self.spec.stop is not None and (stop := stop_of(known)) is not None:
+            settled["stop"] = self.spec.stop.model_copy(update={"method": self.spec.stop.method or stop.method})
         changed = {key: value for key, value in settled.items() if value != getattr(self.spec, key)}
         return replace(self, spec=self.spec.model_copy(update=changed)) if changed else self
 
@@ -259,9 +262,8 @@ class Study:
             decisive = {key: value for key, value in known.spec.items() if key not in ("claims", "timed_on")}
             # of what was started before this was recorded, only the validation split identifies the images
             decisive.setdefault("train_digest", record["train_digest"])
-            if (stop := stop_of(known)) is not None and self.spec.stop is not None:
+            if (stop := stop_of(known)) is not None:
                 decisive["stop"] = stop.model_dump(mode="json")
-                record["stop"]["method"] = self.spec.stop.method or stop.method
             self._check_unchanged(_with_defaults(decisive), record, store.where)
             return known
         # claims decide no result, so they may change later; the report judges those that the study was started with
