@@ -194,3 +194,19 @@ def test_the_same_study_gives_the_same_files(make_study, tmp_path):
     second = write_report(store, "small", tmp_path / "b", FORMATS)
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes(), one.name
+
+
+def test_nothing_that_is_written_names_this_machine_its_user_or_their_folders(make_study, tmp_path):
+    """Searched as bytes, in every text and picture of a report; words of the page itself are no user's name."""
+    home, user, host = f"{tmp_path}/ann", "ann-of-nowhere", "machine-of-ann"
+    message = f'OSError: {home}/{user}/images/0.png\n  File "{home}/{user}/netspace/loop.py", line 3\nworker lost'
+    data = {"source": f"{home}/{user}/images", "train": 10}
+    spec = {"data": data, "timed_on": {"host": host, "device": "cpu"}}
+    store = make_study(spec=spec, failures={"AnyNetXA": 4}, message=message)
+    written = write_report(store, "small", tmp_path / "report", formats=list(FORMATS))
+    assert any(path.name == "index.html" for path in written)
+    for path in written:
+        content = path.read_bytes()
+        for secret in (home, host, str(tmp_path), "/tmp/"):
+            assert secret.encode() not in content, f"{path.name} holds {secret}"
+    assert "loop.py" in (tmp_path / "report" / "index.html").read_text()

@@ -172,3 +172,51 @@ def test_a_study_begun_when_every_epoch_was_evaluated_goes_on_so(study_file, tmp
         again = store.runs(study.open(store).id)
         assert [store.curve(run.id)["val_error"].notna().tolist() for run in again] == [[False, True]] * 2
     assert [run.error for run in again] == [run.error for run in runs]
+
+
+@pytest.mark.parametrize("asked", [{}, {"split": "unchecked"}])
+def test_a_study_that_was_started_before_splits_were_stratified_goes_on_with_its_own(study_file, tmp_path, asked):
+    data = {"source": "mnist-5k", "train": 256, "validation": 100}
+    with Store.open(tmp_path / "store.db") as store:
+        before = Study.from_yaml(study_file(data={**data, "split": "unchecked"}))
+        record = before.record()
+        for key in ("split", "duplicates", "background"):
+            del record["data"][key]
+        # as a store of the first versions holds it
+        store.plan_study("small", record, "0" * 16, before.planned_runs())
+        study = Study.from_yaml(study_file(data=data | asked)).as_started(store)
+        assert study.open(store).spec["split_digest"] == before.data.split_digest == study.data.split_digest
+        assert study.context.data.split == "unchecked"
+        with pytest.raises(StudyError, match=r"data\.split = 'unchecked' \(now 'stratified'\)"):
+            Study.from_yaml(study_file(data={**data, "split": "stratified"})).open(store)
+
+
+def test_a_new_study_records_its_split(study_file, tmp_path):
+    with Store.open(tmp_path / "store.db") as store:
+        assert Study.from_yaml(study_file()).open(store).spec["data"]["split"] == "stratified"
+        # what was recorded holds, whatever becomes of the default
+        again = Study.from_yaml(study_file()).as_started(store)
+        assert again.spec.data.split == "stratified"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"resolution": 10}, "AnyNetXA 0 cannot be trained: resolution 10 is too small for the network's total stride"),
+        ({"latency": ":500", "resolution": 10}, "AnyNetXA 0 cannot be trained: resolution 10 is too small"),
+    ],
+)
+def test_what_planning_can_know_is_refused_before_a_run_is_planned(study_file, tmp_path, changes, message):
+    study = Study.from_yaml(study_file(**changes))
+    with Store.open(tmp_path / "store.db") as store:
+        with pytest.raises(StudyError, match=message):
+            study.open(store)
+        assert store.studies() == []
+
+
+def test_batches_that_cannot_be_divided_are_refused_before_a_run_is_planned(study_file):
+    recipe = {"base": "quick", "epochs": 1, "batch_size": 64, "accumulate": 16}
+    with pytest.raises(TrainingError, match="each part of a batch must hold 2 images or more"):
+        Study.from_yaml(
+            study_file(recipe=recipe, data={"source": "mnist-5k", "train": 20, "validation": 50})
+        ).planned_runs()

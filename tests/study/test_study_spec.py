@@ -3,8 +3,8 @@
 import pytest
 
 from netspace.errors import ConfigError, DataError, NetspaceError, UnknownNameError, WindowError
-from netspace.study import Study
-from netspace.training import RECIPES
+from netspace.study import Study, StudySpec
+from netspace.training import RECIPES, DataSpec
 
 
 def test_a_study_file_is_read_with_its_defaults(study_file):
@@ -65,3 +65,59 @@ def test_a_missing_or_broken_file_is_named(tmp_path):
     (tmp_path / "broken.yaml").write_text("name: [unclosed\n")
     with pytest.raises(ConfigError, match=r"broken\.yaml, line \d+, column \d+: not valid YAML"):
         Study.from_yaml(tmp_path / "broken.yaml")
+
+
+def written(folder, text: str) -> str:
+    path = folder / "written.yaml"
+    path.write_text(f"n: 2\n{text}\n")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("name: x\nspaces: RegNetX", "spaces", ("RegNetX",)),
+        ("name: x\nspaces: [NO, on]", "spaces", ("NO", "on")),
+        ("name: x\nspaces: {base: RegNetX, name: Own}", "spaces", ({"base": "RegNetX", "name": "Own"},)),
+        ("name: x\nspaces: RegNetX\nflops: 10:50", "flops", (10.0, 50.0)),
+        ("name: x\nspaces: RegNetX\nparams: 1:30:20", "params", None),
+        ("name: x\nspaces: RegNetX\nseed: 1e3", "seed", 1000),
+        ("name: -x\nspaces: RegNetX", "name", "-x"),
+        ("name: on\nspaces: RegNetX", "name", "on"),
+    ],
+)
+def test_plain_words_and_numbers_mean_what_is_written(tmp_path, text, key, value):
+    if value is None:
+        with pytest.raises(ConfigError, match=r"params: .*1:30:20"):
+            StudySpec.from_yaml(written(tmp_path, text))
+        return
+    assert getattr(StudySpec.from_yaml(written(tmp_path, text)), key) == value
+
+
+@pytest.mark.parametrize("source", ["mnist-5k", "./folder"])
+def test_a_source_alone_stands_for_the_data(tmp_path, source):
+    spec = StudySpec.from_yaml(written(tmp_path, f"name: x\nspaces: RegNetX\ndata: {source}"))
+    assert spec.data == DataSpec(source=source)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: x\nspaces: RegNetX\nepochs: 3", r"'epochs' belongs inside 'recipe', as in recipe: \{epochs: \.\.\.\}"),
+        ("name: x\nspaces: RegNetX\ntrain: 3", r"'train' belongs inside 'data', as in data: \{train: \.\.\.\}"),
+        ("name: x\nspaces: RegNetX\nstem: 3", r"'stem' belongs inside 'network'"),
+        (
+            "name: x\nspaces: RegNetX\nflops: 650",
+            r"flops: a window has two sides, LO:HI, got 650; either side may be",
+        ),
+        (
+            "name: my study\nspaces: RegNetX",
+            r"name: may have letters.*got 'my study'; for example 'my-study'",
+        ),
+        ("name: 2026\nspaces: RegNetX", r"name: must be text, got the number 2026; write it in quotes"),
+        ("name: x\nspaces: [NO]", r"unknown design space 'NO'"),
+    ],
+)
+def test_what_is_not_meant_so_gets_a_hint_in_the_words_of_the_file(tmp_path, text, message):
+    with pytest.raises(NetspaceError, match=message):
+        _ = Study.from_yaml(written(tmp_path, text)).declared_spaces

@@ -1,8 +1,11 @@
 """The training loop held against a loop written the plain way, and its promises: determinism, divergence, averages."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import balanced_accuracy_score
 from torch import nn
 
 from netspace.training import Augment, DataSpec, ImageData, Recipe, evaluate, load_data, train
@@ -173,3 +176,34 @@ def test_evaluation_counts_wrong_answers_over_all_batches():
 def test_evaluations_can_be_left_to_the_last_epoch(digits):
     result = train(network(), digits, Recipe(epochs=3, evaluate_every=5, augment=STILL), seed=0)
     assert [epoch.val_error is None for epoch in result.curve] == [True, True, False]
+
+
+def test_balanced_weights_train_as_if_rare_classes_were_repeated():
+    """Against PyTorch's own weighted loss on a batch that is the whole split; scikit-learn's n / (classes x count)."""
+    data = load_data(DataSpec(train=600, validation=400))
+    kept = np.sort(np.concatenate([np.flatnonzero(data.train_labels != 3), np.flatnonzero(data.train_labels == 3)[:5]]))
+    rare = replace(data, train_images=np.array(data.train_images)[kept], train_labels=data.train_labels[kept])
+    n, counts = len(kept), np.bincount(rare.train_labels, minlength=10)
+    recipe = Recipe(epochs=1, batch_size=n, lr=0.1, class_weights="balanced", augment=STILL)
+    model = network()
+    weights = torch.tensor(n / (10 * counts), dtype=torch.float32)
+    images = (torch.tensor(np.array(rare.train_images)).float() - torch.tensor(data.mean)) / torch.tensor(data.std)
+    logits = model(images.permute(0, 3, 1, 2))
+    expected = nn.functional.cross_entropy(logits, torch.tensor(rare.train_labels), weight=weights)
+    found = train(network(), rare, recipe).curve[0].train_loss
+    assert found == pytest.approx(expected.item(), rel=1e-5)
+    plain = train(network(), rare, recipe.model_copy(update={"class_weights": None})).curve[0].train_loss
+    assert found != pytest.approx(plain, rel=1e-3)
+
+
+def test_the_balanced_error_counts_every_class_the_same(digits):
+    result = train(network(), digits, Recipe(epochs=1, batch_size=50, augment=STILL))
+    assert result.balanced_error is not None
+    model = network()
+    found = evaluate(model, digits.validation_images, digits.validation_labels, digits, Recipe(epochs=1))
+    images = (torch.tensor(np.array(digits.validation_images)).float() - torch.tensor(digits.mean)) / torch.tensor(
+        digits.std
+    )
+    called = model.eval()(images.permute(0, 3, 1, 2)).argmax(dim=1).numpy()
+    right = 1 - balanced_accuracy_score(digits.validation_labels, called)
+    assert found.balanced_error == pytest.approx(100 * right)

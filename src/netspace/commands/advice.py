@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.resources import files
@@ -59,7 +58,7 @@ def plan(
     from netspace.study.planning import plan_study
 
     loaded, runs, r2 = _with_known_runs(Study.from_yaml(study), store)
-    print_images(loaded.data, sys.stderr if as_json else sys.stdout)
+    print_images(loaded.data)
     with watch_timings() as observe:
         planned = loaded.planned_runs(observe)
     speed = _speed(loaded, planned, runs, device)

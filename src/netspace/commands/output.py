@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from netspace.errors import ConfigError, first_line
 
@@ -21,10 +21,10 @@ TABLES = tuple(_WRITERS)
 _UNBOUNDED = 100_000  # characters
 
 
-def print_images(images: "ImageData", file: TextIO | None = None) -> None:
-    """Print what was understood of the images, and what is strange about them, to a file or standard output."""
+def print_images(images: "ImageData") -> None:
+    """Print what was understood of the images, and what is strange about them, to standard error, as progress is."""
     lines = [*images.summary, *(f"  warning: {warning}" for warning in images.warnings)]
-    print("\n".join(lines), file=file, flush=True)
+    print("\n".join(lines), file=sys.stderr, flush=True)
 
 
 def make_folder(folder: Path) -> None:

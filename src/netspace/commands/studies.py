@@ -152,7 +152,7 @@ def _train(
     check_trackers(track)
     loaded = as_started(Study.from_yaml(study), store)
     _ = loaded.spaces  # a study with an invalid space is refused before its store is made
-    print_images(loaded.data, sys.stderr if quiet else sys.stdout)
+    print_images(loaded.data)
     with open_store(loaded, store) as opened:
         with watch_timings() as observe_timings:
             loaded.open(opened, observe_timings)

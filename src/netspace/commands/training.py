@@ -185,7 +185,7 @@ def train(
                 trackers.log(epoch)
 
         if first:
-            print_images(images, told)
+            print_images(images)
             begun = "resumed" if resumed else "new" if start is None else f"from {start.name}"
             print(f"{network}: {_amount(images)}, {begun}, on {place}{_counted(threads)}", file=told, flush=True)
         result = train_network(

@@ -173,7 +173,7 @@ def _text(value: Any) -> str:
 
 
 def _facts(tables: StudyTables) -> str:
-    spec = tables.study.spec
+    spec = public_settings(tables.study.spec)
     shown = {
         "spaces": f"{len(tables.spaces)}, {spec.get('n', '?')} networks each",
         "data": _short(spec.get("data", "not recorded")),

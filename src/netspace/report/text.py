@@ -10,7 +10,7 @@ from netspace.arch import MEASURES
 from netspace.documents import dump_yaml
 from netspace.results.assisted_tables import assisted_summary
 from netspace.results.properties import label, unit
-from netspace.results.public import without_folders
+from netspace.results.public import public_settings, without_folders
 from netspace.results.study_tables import StudyTables
 
 
@@ -104,7 +104,7 @@ def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
     failed = [[run.space, run.index, run.status, without_folders(run.reason)] for run in tables.standing.failures]
     parts.append(_table(["space", "network", "status", "reason"], failed) if failed else "None.")
     parts += ["## Study", f"Training time {duration(tables.seconds)}; error of guessing {tables.chance:g} %."]
-    parts.append(_block(dump_yaml(dict(tables.study.spec))))
+    parts.append(_block(dump_yaml(public_settings(tables.study.spec))))
     if not tables.environments.empty:
         parts.append(_table(list(tables.environments.columns), tables.environments.fillna("").to_numpy().tolist()))
     return "\n\n".join(parts) + "\n"
