@@ -183,7 +183,7 @@ def test_a_study_that_was_started_before_splits_were_stratified_goes_on_with_its
         for key in ("split", "duplicates", "background"):
             del record["data"][key]
         # as a store of the first versions holds it
-        store.plan_study("small", record, "0" * 16, before.planned_runs())
+        store.insert_study("small", record, "0" * 16, before.planned_runs())
         study = Study.from_yaml(study_file(data=data | asked)).as_started(store)
         assert study.open(store).spec["split_digest"] == before.data.split_digest == study.data.split_digest
         assert study.context.data.split == "unchecked"
