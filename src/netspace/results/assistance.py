@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from netspace.arch import AnyNetBatch, AnyNetConfig, Complexity
 from netspace.arch.features import FeatureTable, features
@@ -13,6 +13,9 @@ from netspace.errors import ConfigError, StatisticsError, raise_unknown
 from netspace.stats.assistance import Assistance
 from netspace.stats.pool_check import LEAST_MODELS, too_few
 from netspace.store import FINAL, RunRecord, RunState, Store, StudyRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_LOST = 0.05
 """Share of a space's runs that may have been lost with their machines: more, and the rest is no fair sample."""
@@ -60,7 +63,7 @@ def study_assistance(study: StudyRecord, runs: Sequence[RunState], store: Store)
                 sampled[space] = _frame(network_features([networks[run.id] for run in first]))
             except ConfigError as error:
                 refused[space] = f"its networks cannot be read ({error})"
-            pooled[space] = pd.DataFrame(pool.values, columns=list(pool.names))
+            pooled[space] = _frame(FeatureTable(names=tuple(pool.names), values=pool.values))
     return Assistance.of(errors, sampled, pooled, refused=refused, without_pool=NO_POOL, notes=notes)
 
 
@@ -77,7 +80,11 @@ def planned_assistance(study: StudyRecord, runs: Sequence[RunState], store: Stor
 
 
 def table_assistance(
-    errors: Mapping[str, np.ndarray], samples: Mapping[str, pd.DataFrame], pool: pd.DataFrame, *, space: str = "space"
+    errors: Mapping[str, np.ndarray],
+    samples: Mapping[str, "pd.DataFrame"],
+    pool: "pd.DataFrame",
+    *,
+    space: str = "space",
 ) -> Assistance:
     """Return what assists the statistics of a table of results.
 
@@ -126,5 +133,7 @@ def network_features(runs: Sequence[RunRecord]) -> FeatureTable:
     return features(networks, Complexity(*(np.array(values) for values in costs)))
 
 
-def _frame(table: FeatureTable) -> pd.DataFrame:
+def _frame(table: FeatureTable) -> "pd.DataFrame":
+    import pandas as pd  # half a second, which a study without pools need not pay
+
     return pd.DataFrame(table.values, columns=list(table.names))

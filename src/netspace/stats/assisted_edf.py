@@ -10,8 +10,7 @@ from math import floor, log2
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtr, ndtri
-from scipy.stats import beta, norm, t
+from scipy.special import betaincinv, ndtr, ndtri, stdtrit
 
 from netspace.errors import StatisticsError
 from netspace.stats.arguments import Floats, Interval, check_probability
@@ -90,8 +89,8 @@ class AssistedEDF:
         check_probability(alpha, "alpha")
         level = level_between(float(self.effective.max()), alpha)
         below, upto, effective = self._by_others(level)
-        lower = np.asarray(beta.ppf(level / 2, upto * effective + 1, (1 - upto) * effective + 1))
-        upper = np.asarray(beta.ppf(1 - level / 2, below * effective + 1, (1 - below) * effective + 1))
+        lower = np.asarray(betaincinv(upto * effective + 1, (1 - upto) * effective + 1, level / 2))
+        upper = np.asarray(betaincinv(below * effective + 1, (1 - below) * effective + 1, 1 - level / 2))
         # F does not fall, and all bounds hold at once: each carries on until a better one
         lower, upper = np.maximum.accumulate(lower), np.minimum.accumulate(upper[::-1])[::-1]
         lower, upper = np.append(0.0, lower), np.append(upper, 1.0)
@@ -142,7 +141,7 @@ class AssistedEDF:
         square = np.maximum((residual**2).mean(axis=0), LEAST_VARIANCE)
         kurtosis = (residual**4).mean(axis=0) / square**2
         left = 2 * n / np.maximum(kurtosis - 1, 1e-6)
-        sure = effective * (norm.isf(level / 2) / t.isf(level / 2, left)) ** 2
+        sure = effective * (ndtri(level / 2) / stdtrit(left, level / 2)) ** 2
         return below, upto, np.maximum(sure, np.minimum(effective, n)) * (n - 1) / n
 
 
@@ -204,8 +203,8 @@ def pointwise_bounds(share: Floats, effective: Floats, alpha: float) -> tuple[Fl
     below = share * effective
     above = effective - below
     tiny = np.finfo(np.float64).tiny
-    lower = np.where(below > 0, beta.ppf(alpha / 2, np.maximum(below, tiny), above + 1), 0.0)
-    upper = np.where(above > 0, beta.ppf(1 - alpha / 2, below + 1, np.maximum(above, tiny)), 1.0)
+    lower = np.where(below > 0, betaincinv(np.maximum(below, tiny), above + 1, alpha / 2), 0.0)
+    upper = np.where(above > 0, betaincinv(below + 1, np.maximum(above, tiny), 1 - alpha / 2), 1.0)
     return lower, upper
 
 
