@@ -152,13 +152,21 @@ def _train(
     check_trackers(track)
     loaded = as_started(Study.from_yaml(study), store)
     _ = loaded.spaces  # a study with an invalid space is refused before its store is made
-    print_images(loaded.data)
     with open_store(loaded, store) as opened:
         with watch_timings() as observe_timings:
             loaded.open(opened, observe_timings)
         name = loaded.spec.name
         tracking = StudyTracking(track, study.parent / f"{name}-tracking", opened, name)
-        with tracking, watch(name) as observe:
+        with tracking, watch(name) as shown:
+            told = False
+
+            def observe(standing: "Standing") -> None:
+                nonlocal told
+                if not told:  # only now can nothing be refused any more: a mistake is one line alone
+                    print_images(loaded.data)
+                    told = True
+                shown(standing)
+
             try:
                 end = loaded.run(
                     opened,
