@@ -170,3 +170,22 @@ def test_columns_and_spaces_that_the_pool_lacks_or_has_alone_are_told():
         assisted_by(frame, pool[["space"]])
     with pytest.raises(UnknownNameError, match="unknown column of the pool 'space'"):
         assisted_by(frame, pool.drop(columns="space"))
+
+
+def test_the_best_networks_have_shrunken_errors_where_they_are_assisted(make_study):
+    store = make_study(n=40, gap=2.0)
+    bare = study_tables(store, "small")
+    assert bare.best["likely"].isna().all()
+    assert bare.likely_note == ""
+    keep_pools(store)
+    tables = study_tables(store, "small")
+    best = tables.best
+    assert ((best["low"] < best["likely"]) & (best["likely"] < best["high"])).all()
+    assert best["likely"].iloc[0] > best["error"].iloc[0]
+    row = best.iloc[0]
+    found = assistance_of(store).shrunken(row["space"])
+    place = int(np.argmin(assistance_of(store).errors[row["space"]]))
+    assert row["likely"] == pytest.approx(found.estimate[place])
+    for written in (markdown(tables), page(tables, [])):
+        assert f"{row['likely']:.2f} ({row['low']:.2f} to {row['high']:.2f})" in written
+        assert "no network was trained repeatedly, so any share of what it cannot explain" in written

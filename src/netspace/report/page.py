@@ -22,7 +22,15 @@ from typing import Any, NamedTuple
 from netspace.arch import MEASURES
 from netspace.arch.config import COLUMNS
 from netspace.documents import dump_yaml
-from netspace.report.text import ASSISTED_HEAD, assisted_rows, duration, figure_text, percent, range_figures
+from netspace.report.text import (
+    ASSISTED_HEAD,
+    assisted_rows,
+    duration,
+    figure_text,
+    likely_text,
+    percent,
+    range_figures,
+)
 from netspace.results.properties import is_logarithmic, label, unit
 from netspace.results.public import place_of, public_settings, without_folders
 from netspace.results.study_tables import StudyTables
@@ -251,10 +259,12 @@ def _best(tables: StudyTables) -> str:
         )
         cost = [_Figure(figure_text(row[name] / unit(name))) for name in MEASURES]
         shown = [known, button] if row["yaml"] else ["not known", ""]
-        rows.append([place, _Figure(percent(row["error"])), row["space"], *cost, *shown])
+        errors = [_Figure(percent(row["error"])), _Figure(likely_text(row))]
+        rows.append([place, *errors, row["space"], *cost, *shown])
     head = [
         "",
         "error %",
+        "likely error %",
         "space",
         "MF",
         "M params",
@@ -262,7 +272,8 @@ def _best(tables: StudyTables) -> str:
         "structure, YAML and the command that trains it, in the report's folder",
         "",
     ]
-    return _table(head, rows)
+    note = f'<p class="note">{_text(tables.likely_note)}</p>' if tables.likely_note else ""
+    return note + _table(head, rows)
 
 
 def _ranges(tables: StudyTables) -> str:

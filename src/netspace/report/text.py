@@ -59,6 +59,11 @@ def assisted_rows(tables: StudyTables) -> list[list[str]]:
     ]
 
 
+def likely_text(row: Mapping[Any, Any]) -> str:
+    """Return the shrunken error and its interval of a row of `StudyTables.best`; empty if it was refused."""
+    return "" if math.isnan(row["likely"]) else f"{row['likely']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+
+
 def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
     """Return the report as Markdown: verdicts, tables, and links to `pictures` (paths relative to the text)."""
     parts = [f"# {_escaped(tables.study.name)}", f"**{_escaped(tables.standing.state)}**"]
@@ -86,6 +91,7 @@ def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
     best = [
         [
             percent(row["error"]),
+            likely_text(row),
             row["space"],
             *(figure_text(row[name] / unit(name)) for name in MEASURES),
             row["structure"],
@@ -93,7 +99,10 @@ def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
         ]
         for row in tables.best.to_dict("records")
     ]
-    parts.append(_table(["error %", "space", "MF", "M params", "M activations", "structure", "command"], best))
+    head = ["error %", "likely error %", "space", "MF", "M params", "M activations", "structure", "command"]
+    if tables.likely_note:
+        parts.append(_escaped(tables.likely_note))
+    parts.append(_table(head, best))
     if not tables.ranges.empty:
         parts.append("## Best ranges")
         ranges = [

@@ -14,6 +14,7 @@ from netspace.arch import MEASURES, AnyNetConfig
 from netspace.documents import parse
 from netspace.errors import StatisticsError
 from netspace.results.assistance import study_assistance
+from netspace.results.assisted_tables import shrunken_errors
 from netspace.results.claims import JudgedClaim
 from netspace.results.result import GIVEN
 from netspace.results.runs import (
@@ -59,7 +60,9 @@ class StudyTables:
         ranges: the paper's best range: `space`, `property`, `low`, `median`, `high`, `width_p_value`, `n`; only where
             8 models ended whose errors are not all equal.
         best: the best networks: `space`, `run_id`, `error`, `flops`, `params`, `activations`, `structure`, `digest`,
-            `yaml`, `command`; the last three are empty if the network is not known.
+            `yaml`, `command`; the last three are empty if the network is not known. `likely`, `low`, `high`: the error
+            shrunk against the winner's curse with its 95 % interval, see `shrunken_errors`; NaN where refused.
+        likely_note: how these were made, in a sentence; empty if there is none.
         verdicts: each space compared with the one before it; see `compare_spaces`.
         assistance: what assists the verdicts, and why it is refused.
         claims: those that the study was started with, judged; see `judge_claims`.
@@ -81,6 +84,7 @@ class StudyTables:
     edf: pd.DataFrame
     ranges: pd.DataFrame
     best: pd.DataFrame
+    likely_note: str
     verdicts: Sequence[Verdict]
     assistance: Assistance
     claims: Sequence[JudgedClaim]
@@ -119,6 +123,7 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
     properties = {space: properties_of(ended[ended["space"] == space], numbers) for space in populations}
     now = standing(study, store)
     assistance = study_assistance(study, states, store)
+    likely, likely_note = shrunken_errors(states, {run.id: run.digest for run in records}, assistance)
     return StudyTables(
         study=study,
         store=store.where,
@@ -131,7 +136,8 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
         summary=_summary(populations, chance),
         edf=edf_table(populations),
         ranges=_ranges(ended, properties),
-        best=_best(ended, configs, study.spec),
+        best=_best(ended, configs, study.spec).join(likely, on="run_id"),
+        likely_note=likely_note,
         verdicts=compare_spaces(models, chance=chance, complete=now.complete, chain=now.chain, assistance=assistance),
         assistance=assistance,
         claims=judge_claims(

@@ -16,7 +16,7 @@ from netspace.errors import StatisticsError, raise_unknown
 from netspace.stats.arguments import Floats, as_errors
 from netspace.stats.assisted_edf import AssistedEDF, assisted_edf, training_errors
 from netspace.stats.assisted_mean import AssistedMean, assisted_mean
-from netspace.stats.assisted_theta import AssistedTheta, Predicted, assisted_theta, predict
+from netspace.stats.assisted_theta import LEAST_SIGMA, AssistedTheta, Predicted, assisted_theta, predict
 from netspace.stats.pool_check import (
     ADVISED_POOL,
     LEAST_MODELS,
@@ -29,7 +29,8 @@ from netspace.stats.pool_check import (
     read_features,
     too_few,
 )
-from netspace.stats.predictor import CrossFit, Scale, cross_fit
+from netspace.stats.predictor import CrossFit, Response, Scale, cross_fit
+from netspace.stats.shrinkage import Shrunken, log_errors, shrink
 from netspace.stats.superiority import superiority
 
 NOT_GIVEN = "no features and pool of untrained networks are given"
@@ -167,6 +168,37 @@ class Assistance:
         sample, pool = self._standardised[space]
         return assisted_mean(self.errors[space], predict(fit, spaces.index(space), sample, pool, folds))
 
+    def shrunken(self, space: str, *, noise: float | None = None, alpha: float = 0.05) -> Shrunken:
+        """Estimate the error of each network of a space, freed of the luck of its training; see `shrinkage`.
+
+        Args:
+            space: an assisted space.
+            noise: see `shrink`.
+            alpha: probability that an interval misses.
+
+        Returns:
+            (n,) each, NaN for failed models.
+
+        Raises:
+            RefusedError: it is not assisted, fewer than 16 models trained, or their errors are predicted exactly.
+            UnknownNameError: no such space.
+        """
+        self._require(space)
+        trained = np.isfinite(self.errors[space])
+        if trained.sum() < LEAST_MODELS:
+            raise RefusedError(too_few(int(trained.sum()), "models that trained"))
+        spaces, fit = self._logs
+        sigma = float(np.sqrt(np.mean([one.sigma**2 for one in fit.fits])))
+        if sigma < LEAST_SIGMA:
+            raise RefusedError("the predictor leaves no spread to judge by")
+        total = sum(int(np.isfinite(self.errors[name]).sum()) for name in spaces)
+        sample = self._standardised[space][0][trained]
+        predicted = fit.held_out(spaces.index(space), sample)
+        found = shrink(self.errors[space][trained], predicted, sigma, total - len(spaces) - 1, noise=noise, alpha=alpha)
+        ends = np.full((3, trained.size), np.nan)
+        ends[:, trained] = found[:3]
+        return Shrunken(ends[0], ends[1], ends[2], found.noise_share)
+
     @cached_property
     def predicted(self) -> Mapping[str, Predicted]:
         """What the predictor of ranked errors says of each assisted space's models and pool."""
@@ -193,12 +225,20 @@ class Assistance:
     @cached_property
     def _means(self) -> tuple[list[str], CrossFit]:
         """Return the spaces with enough models that trained, and the predictor of their errors in %."""
+        return self._of_trained(np.asarray)
+
+    @cached_property
+    def _logs(self) -> tuple[list[str], CrossFit]:
+        """Return the same spaces and the predictor of the logarithms of their errors."""
+        return self._of_trained(log_errors)
+
+    def _of_trained(self, response: Response) -> tuple[list[str], CrossFit]:
         trained = {name: np.isfinite(self.errors[name]) for name in self.features}
         enough = [name for name, which in trained.items() if which.sum() >= LEAST_MODELS]
         fit = cross_fit(
             [self._standardised[name][0][trained[name]] for name in enough],
             [self.errors[name][trained[name]] for name in enough],
-            response=np.asarray,
+            response=response,
         )
         return enough, fit
 
