@@ -89,8 +89,8 @@ class AssistedEDF:
         check_probability(alpha, "alpha")
         level = level_between(float(self.effective.max()), alpha)
         below, upto, effective = self._by_others(level)
-        lower = np.asarray(betaincinv(upto * effective + 1, (1 - upto) * effective + 1, level / 2))
-        upper = np.asarray(betaincinv(below * effective + 1, (1 - below) * effective + 1, 1 - level / 2))
+        lower = np.asarray(betaincinv(upto * effective + 1, (1 - upto) * effective + 1, level / 2), np.float64)
+        upper = np.asarray(betaincinv(below * effective + 1, (1 - below) * effective + 1, 1 - level / 2), np.float64)
         # F does not fall, and all bounds hold at once: each carries on until a better one
         lower, upper = np.maximum.accumulate(lower), np.minimum.accumulate(upper[::-1])[::-1]
         lower, upper = np.append(0.0, lower), np.append(upper, 1.0)
