@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from netspace.arch import AnyNetConfig, complexity
-from netspace.store import CurvePoint, Outcome, PlannedRun, Store
+from netspace.store import Epoch, Outcome, PlannedRun, Store
 
 HOSTILE = "<script>alert('x')</script> \"q\" $w_0$ `&amp; </script> | _x_\n第二"
 
@@ -111,7 +111,7 @@ def make_study(tmp_path: Path) -> Iterator[MakeStudy]:
                 continue
             error = errors[run.space, run.index]
             curve = [
-                CurvePoint(epoch=e, train_loss=2 / e, lr=0.1 / e, seconds=1.5, val_error=error + 5 * (epochs - e))
+                Epoch(epoch=e, train_loss=2 / e, lr=0.1 / e, seconds=1.5 * e, val_error=error + 5 * (epochs - e))
                 for e in range(1, epochs + 1)
             ]
             store.record(

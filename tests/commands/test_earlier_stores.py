@@ -4,6 +4,7 @@
 runs, with a lost run and one whose driver vanished, and `imported`, two spaces of 12 models from a table.
 """
 
+import csv
 import json
 import math
 import shutil
@@ -74,6 +75,12 @@ def test_curves_of_an_earlier_store_are_exported(netspace, earlier, tmp_path):
     assert netspace("export", earlier, "--study", "begun-early", "--curves", "-o", tmp_path / "c.csv").code == 0
     rows = (tmp_path / "c.csv").read_text().splitlines()
     assert len(rows) == 1 + 5 * 2
+    with sqlite3.connect(f"file:{earlier}?mode=ro", uri=True) as connection:
+        query = "SELECT run_id, sum(seconds) FROM curves GROUP BY run_id"
+        spent = {str(run): seconds for run, seconds in connection.execute(query)}
+    table = list(csv.DictReader(rows))
+    # the store holds each epoch's own time, the table the time since the start
+    assert {row["run_id"]: float(row["seconds"]) for row in table if row["epoch"] == "2"} == pytest.approx(spent)
 
 
 @pytest.mark.parametrize("command", ["status", "compare"])

@@ -10,7 +10,7 @@ import pytest
 
 from netspace.arch import zoo
 from netspace.results.tables import read_table
-from netspace.store import CurvePoint, Outcome, PlannedRun, Store
+from netspace.store import Epoch, Outcome, PlannedRun, Store
 
 NETWORK = zoo.get("RegNetX-200MF")
 
@@ -34,7 +34,7 @@ def results(tmp_path):
             if run.launch == 5:
                 store.fail(run.id, "me", "RuntimeError: no", max_attempts=1)
                 continue
-            curve = [CurvePoint(epoch=1, train_loss=1.0, lr=0.1, seconds=2.0)]
+            curve = [Epoch(epoch=1, train_loss=1.0, val_error=None, lr=0.1, seconds=2.0)]
             error = float(draws[run.index, "AB".index(run.space)])
             store.record(run.id, "me", Outcome(status="done", error=error, seconds=2.0, curve=curve))
     return tmp_path / "results.db"

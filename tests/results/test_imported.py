@@ -82,6 +82,7 @@ def test_a_pycls_sweep_keeps_networks_errors_of_the_last_epoch_and_failures(stor
     assert regnet.items() <= runs[0].parameters.items()
     assert not regnet.keys() & runs[2].parameters.keys()
     assert store.curve(runs[0].id)["val_error"].tolist() == [50.0, 40.0, 41.0]
+    assert store.curve(runs[0].id)["seconds"].tolist() == [10.0, 20.0, 30.0]
 
 
 def test_the_least_error_of_all_epochs_is_taken_if_asked_for_and_the_study_says_so(store, tmp_path):

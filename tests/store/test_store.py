@@ -17,14 +17,15 @@ from sqlalchemy import insert, text, update
 from sqlalchemy.exc import IntegrityError
 
 from netspace.errors import StoreError, StudyError
-from netspace.store import SCHEMA_VERSION, CurvePoint, Outcome, PlannedRun, Store, StoredPool, Worker, schema
+from netspace.store import SCHEMA_VERSION, Epoch, Outcome, PlannedRun, Store, StoredPool, Worker, schema
 
 ME, OTHER = "me", "other"
 
 
 def done(error: float = 41.5, epochs: int = 2) -> Outcome:
     curve = [
-        CurvePoint(epoch=e, train_loss=2.0 / e, lr=0.1, seconds=1.5, val_error=90.0 / e) for e in range(1, epochs + 1)
+        Epoch(epoch=e, train_loss=2.0 / e, lr=0.1, seconds=1.5 * e, val_error=90.0 / e, balanced_error=80.0)
+        for e in range(1, epochs + 1)
     ]
     return Outcome(
         status="done", error=error, curve=curve, seconds=3.0, environment={"torch": "2.9"}, details={"ema": True}
@@ -161,7 +162,7 @@ def test_a_recorded_run_is_read_back_as_it_was_given(store, study):
             "train_error": [np.nan, np.nan],
             "val_error": [90.0, 45.0],
             "lr": [0.1, 0.1],
-            "seconds": [1.5, 1.5],
+            "seconds": [1.5, 3.0],
         }
     )
     pd.testing.assert_frame_equal(store.curve(run.id), expected)
@@ -177,7 +178,7 @@ def test_a_second_record_is_refused_and_the_first_kept(store, study):
 
 def test_a_record_that_breaks_in_the_middle_leaves_nothing(store, study):
     run = store.lease_next(study.id, ME)
-    point = CurvePoint(epoch=1, train_loss=1.0, lr=0.1, seconds=1.0)
+    point = Epoch(epoch=1, train_loss=1.0, val_error=None, lr=0.1, seconds=1.0)
     with pytest.raises(StoreError):
         store.record(run.id, ME, Outcome(status="done", error=5.0, curve=[point, point], seconds=1.0))
     assert store.run(run.id) == run
@@ -200,8 +201,8 @@ def test_only_the_holder_of_a_run_changes_it(store, study):
 def test_a_run_that_diverged_has_no_error_and_keeps_its_curve(store, study):
     run = store.lease_next(study.id, ME)
     curve = [
-        CurvePoint(epoch=1, train_loss=math.inf, lr=0.1, seconds=1.0),
-        CurvePoint(epoch=2, train_loss=math.nan, lr=0.1, seconds=1.0),
+        Epoch(epoch=1, train_loss=math.inf, val_error=None, lr=0.1, seconds=1.0),
+        Epoch(epoch=2, train_loss=math.nan, val_error=None, lr=0.1, seconds=2.0),
     ]
     details = {"last_loss": math.nan, "steps": np.int64(7), "norms": np.array([1.5, math.inf])}
     assert store.record(run.id, ME, Outcome(status="diverged", curve=curve, seconds=2.0, details=details))
@@ -404,10 +405,10 @@ def test_an_unknown_run_is_told(store):
 
 RECORDER = """
 import sys
-from netspace.store import CurvePoint, Outcome, Store, Worker
+from netspace.store import Epoch, Outcome, Store, Worker
 with Store.open(sys.argv[1], create=False) as store:
     study, me = store.find_study("killed"), str(Worker.current())
-    curve = [CurvePoint(epoch=e, train_loss=1.0, lr=0.1, seconds=1.0) for e in range(1, 31)]
+    curve = [Epoch(epoch=e, train_loss=1.0, val_error=None, lr=0.1, seconds=float(e)) for e in range(1, 31)]
     while run := store.lease_next(study.id, me):
         if store.record(run.id, me, Outcome(status="done", error=float(run.index % 100), curve=curve, seconds=1.0)):
             print(run.id, flush=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from netspace.errors import MissingExtraError, UnknownNameError
-from netspace.store import CurvePoint, Outcome, PlannedRun, Store
+from netspace.store import Epoch, Outcome, PlannedRun, Store
 from netspace.study.tracked_runs import StudyTracking
 from netspace.training.trackers import TRACKERS, Tracker
 
@@ -36,12 +36,11 @@ def store(tmp_path):
         yield store
 
 
-def curve(loss: float) -> list[CurvePoint]:
-    took = (1.0, 1.0, 1.5)
+def curve(loss: float) -> list[Epoch]:
+    took = (1.0, 2.0, 3.5)
     errors = (None, 40.0, 25.0)
     return [
-        CurvePoint(epoch=i + 1, train_loss=loss / (i + 1), lr=0.1, seconds=took[i], val_error=errors[i])
-        for i in range(3)
+        Epoch(epoch=i + 1, train_loss=loss / (i + 1), lr=0.1, seconds=took[i], val_error=errors[i]) for i in range(3)
     ]
 
 

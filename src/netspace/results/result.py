@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netspace.arch import AnyNetConfig
-from netspace.store import CurvePoint
+from netspace.store import Epoch
 
 LAST, LEAST, GIVEN = "of the last epoch", "the least of all epochs, an optimistic choice", "as the tool gives it"
 """What the error of an imported study may be."""
@@ -35,4 +35,4 @@ class Result:
     seed: int = 0
     network: AnyNetConfig | None = None
     parameters: Mapping[str, Any]
-    curve: Sequence[CurvePoint] = ()
+    curve: Sequence[Epoch] = ()

@@ -18,7 +18,7 @@ from typing import Any
 from netspace.arch.pycls import network_of, regnet_parameters
 from netspace.errors import DataError, first_line
 from netspace.results.result import Result
-from netspace.store import CurvePoint
+from netspace.store import Epoch
 
 
 def read_pycls(file: Path) -> list[Result]:
@@ -102,11 +102,11 @@ def _curve(errors: Sequence[Any], losses: Sequence[Any], rates: Sequence[Any], s
         return float(values[i]) if i < len(values) else missing
 
     return [
-        CurvePoint(
+        Epoch(
             epoch=i + 1,
             train_loss=at(losses, i, math.nan),
             lr=at(rates, i, 0.0),
-            seconds=at(seconds, i, 0.0),
+            seconds=math.fsum(map(float, seconds[: i + 1])),
             val_error=float(error),
         )
         for i, error in enumerate(errors)

@@ -2,7 +2,7 @@ from .database import DEFAULT_PATH as DEFAULT_PATH
 from .records import FAILED as FAILED
 from .records import FINAL as FINAL
 from .records import STATUSES as STATUSES
-from .records import CurvePoint as CurvePoint
+from .records import Epoch as Epoch
 from .records import Outcome as Outcome
 from .records import PlannedRun as PlannedRun
 from .records import RunRecord as RunRecord

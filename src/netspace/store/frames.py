@@ -63,4 +63,6 @@ def curves_frame(connection: Connection, condition: ColumnElement[bool]) -> pd.D
     columns = [curves.c[name] for name in _CURVE_TYPES]
     query = select(*columns).join(runs, runs.c.id == curves.c.run_id).where(condition)
     rows = connection.execute(query.order_by(runs.c.launch, runs.c.id, curves.c.epoch)).all()
-    return pd.DataFrame([tuple(row) for row in rows], columns=list(_CURVE_TYPES)).astype(_CURVE_TYPES)
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=list(_CURVE_TYPES)).astype(_CURVE_TYPES)
+    # a row holds the time of its own epoch, an `Epoch` the time since the start
+    return frame.assign(seconds=frame.groupby("run_id")["seconds"].cumsum())

@@ -48,15 +48,25 @@ class PlannedRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CurvePoint:
-    """What one epoch of training left behind; a loss that is not a number is stored as missing."""
+class Epoch:
+    """One epoch of a training's curve.
 
-    epoch: int  # from 1
+    Attributes:
+        epoch: from 1.
+        train_loss: mean over the epoch's steps, smoothing included; stored as missing if it is not a number.
+        val_error: top-1 error on the validation split, %; None if it was not evaluated.
+        lr: learning rate of the last step.
+        seconds: since the start of training; pauses between a checkpoint and its resumption are not counted.
+        balanced_error: mean of the classes' errors on the validation split, %; None if it was not evaluated. The store
+            does not hold it.
+    """
+
+    epoch: int
     train_loss: float
+    val_error: float | None
     lr: float
-    seconds: float  # training time of this epoch
-    train_error: float | None = None  # top-1, %
-    val_error: float | None = None  # top-1, %
+    seconds: float
+    balanced_error: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +79,7 @@ class Outcome:
 
     status: Literal["done", "diverged"]
     error: float | None = None  # top-1 on the validation split after the last epoch, %
-    curve: Sequence[CurvePoint] = ()
+    curve: Sequence[Epoch] = ()
     seconds: float  # training time of the whole run
     environment: Mapping[str, Any] = field(default_factory=dict)  # versions, device, host
     details: Mapping[str, Any] = field(default_factory=dict)  # anything else the result holds

@@ -93,10 +93,10 @@ curves: Table = Table(
     Column("run_id", ForeignKey("runs.id"), primary_key=True),
     Column("epoch", Integer, primary_key=True, autoincrement=False),
     Column("train_loss", Double),
-    Column("train_error", Double),
+    Column("train_error", Double),  # never written
     Column("val_error", Double),
     Column("lr", Double, nullable=False),
-    Column("seconds", Double, nullable=False),
+    Column("seconds", Double, nullable=False),  # of this epoch alone
 )
 
 pools: Table = Table(

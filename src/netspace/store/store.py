@@ -14,7 +14,7 @@ Every method is one transaction; on a database error it raises `StoreError` and 
 
 import math
 import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ from netspace.store.records import (
     FAILED,
     FINAL,
     STATUSES,
+    Epoch,
     Outcome,
     PlannedRun,
     RunRecord,
@@ -158,7 +159,7 @@ class Store:
                 row = asdict(result.planned) | _ended(result) | {"study_id": study.id, "attempts": 1}
                 run_id = connection.execute(insert(runs).values(row).returning(runs.c.id)).scalar_one()
                 if result.outcome is not None and result.outcome.curve:
-                    points = [asdict(point) | {"run_id": run_id} for point in result.outcome.curve]
+                    points = _points(run_id, result.outcome.curve)
                     connection.execute(insert(curves), points)
         return study
 
@@ -258,7 +259,7 @@ class Store:
             "started": func.coalesce(runs.c.started, Now() - outcome.seconds),
         }
         change = update(runs).where(runs.c.id == run_id, or_(held, taken_back)).values(again | _recorded(outcome))
-        points = [asdict(point) | {"run_id": run_id} for point in outcome.curve]
+        points = _points(run_id, outcome.curve)
         with self._database.write() as connection:
             if connection.execute(change).rowcount != 1:
                 return False
@@ -415,7 +416,10 @@ class Store:
             return frames.runs_frame(connection, study_id)
 
     def curve(self, run_id: int) -> "pd.DataFrame":
-        """Return one row per epoch of a run: `epoch`, `train_loss`, `train_error`, `val_error` (%), `lr`, `seconds`."""
+        """Return one row per epoch of a run: `epoch`, `train_loss`, `train_error`, `val_error` (%), `lr`, `seconds`.
+
+        As in `Epoch`; `train_error` is always missing.
+        """
         from netspace.store import frames
 
         with self._database.read() as connection:
@@ -451,6 +455,22 @@ def _ended(result: StoredResult) -> dict[str, Any]:
     if outcome is None:
         return {"status": result.status, "message": _text(result.failure), "finished": Now()}
     return _recorded(outcome)
+
+
+def _points(run_id: int, curve: Sequence[Epoch]) -> list[dict[str, Any]]:
+    """Return the rows of a curve: each holds the time of its own epoch."""
+    starts = [0.0, *(epoch.seconds for epoch in curve)]
+    return [
+        {
+            "run_id": run_id,
+            "epoch": epoch.epoch,
+            "train_loss": epoch.train_loss,
+            "val_error": epoch.val_error,
+            "lr": epoch.lr,
+            "seconds": epoch.seconds - start,
+        }
+        for epoch, start in zip(curve, starts, strict=False)
+    ]
 
 
 def _recorded(outcome: Outcome) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,8 +11,7 @@ from typing import Any, Self
 import pandas as pd
 
 from netspace.errors import StoreError
-from netspace.store import RunRecord, Store
-from netspace.training.result import Epoch
+from netspace.store import Epoch, RunRecord, Store
 from netspace.training.trackers import Trackers, check_trackers
 
 _NOTES = "sent.txt"
@@ -108,16 +106,16 @@ class StudyTracking:
 
 
 def _epochs(curve: pd.DataFrame) -> list[Epoch]:
-    """Return a stored curve as a training reports it: time since its start, None if there was no evaluation."""
+    """Return a stored curve as a training reports it: None if there was no evaluation."""
     return [
         Epoch(
             epoch=row["epoch"],
             train_loss=row["train_loss"],
             val_error=None if pd.isna(row["val_error"]) else row["val_error"],
             lr=row["lr"],
-            seconds=seconds,
+            seconds=row["seconds"],
         )
-        for row, seconds in zip(curve.to_dict("records"), accumulate(curve["seconds"]), strict=True)
+        for row in curve.to_dict("records")
     ]
 
 

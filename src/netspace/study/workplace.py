@@ -5,9 +5,9 @@ import traceback
 from netspace.arch import AnyNetConfig
 from netspace.errors import DataError, NetspaceError
 from netspace.models import build
-from netspace.store import CurvePoint, Outcome
+from netspace.store import Epoch, Outcome
 from netspace.study.jobs import Event, Failed, Finished, Job, JobContext, Unfit, identity
-from netspace.training import Epoch, TrainResult, train
+from netspace.training import TrainResult, train
 from netspace.training.device import is_out_of_memory, usable_device
 from netspace.training.images.data import ImageData, load_data
 
@@ -88,11 +88,10 @@ def _trained(job: Job, context: JobContext, device: str, data: ImageData) -> Eve
 
 
 def _outcome(result: TrainResult, chance_error: float, resumed: int) -> Outcome:
-    before = [0.0, *(epoch.seconds for epoch in result.curve)]
     return Outcome(
         status=result.status,
         error=result.error,
-        curve=[_point(epoch, start) for epoch, start in zip(result.curve, before, strict=False)],
+        curve=result.curve,
         seconds=result.seconds,
         environment=result.environment,
         details={
@@ -103,14 +102,4 @@ def _outcome(result: TrainResult, chance_error: float, resumed: int) -> Outcome:
             "split_digest": result.split_digest,
             "epochs_resumed": resumed,  # taken over from a checkpoint of an attempt before
         },
-    )
-
-
-def _point(epoch: Epoch, start: float) -> CurvePoint:
-    return CurvePoint(
-        epoch=epoch.epoch,
-        train_loss=epoch.train_loss,
-        lr=epoch.lr,
-        seconds=epoch.seconds - start,
-        val_error=epoch.val_error,
     )

@@ -7,27 +7,7 @@ from typing import Any, Literal
 import torch
 
 from netspace._version import __version__
-
-
-@dataclass(frozen=True, kw_only=True)
-class Epoch:
-    """One epoch of a curve.
-
-    Attributes:
-        epoch: from 1.
-        train_loss: mean over the epoch's steps, smoothing included.
-        val_error: top-1 error on the validation split, %; None if it was not evaluated.
-        lr: learning rate of the last step.
-        seconds: since the start of training; pauses between a checkpoint and its resumption are not counted.
-        balanced_error: mean of the classes' errors on the validation split, %; None if it was not evaluated.
-    """
-
-    epoch: int
-    train_loss: float
-    val_error: float | None
-    lr: float
-    seconds: float
-    balanced_error: float | None = None
+from netspace.store.records import Epoch as Epoch
 
 
 @dataclass(frozen=True, kw_only=True)
