@@ -10,6 +10,7 @@ import yaml
 
 from netspace.store import Outcome, Store
 from netspace.study import Study, planning
+from netspace.study.pools import ensure_pools
 
 SMALL = {
     "name": "small",
@@ -92,6 +93,23 @@ def test_refine_advises_and_writes_the_next_study(netspace, finished, tmp_path):
     assert "corrected p" in shown.out
     again = netspace("refine", finished, "RegNetX", "--apply", target)
     assert (again.code, again.err) == (2, f"error: {target}: the file exists already; name a new one\n")
+
+
+def test_refine_says_which_features_matter(netspace, finished, tmp_path):
+    bare = netspace("refine", finished, "RegNetX")
+    assert "Which features matter is not known: its store keeps no pool of untrained networks." in bare.out
+    with Store.open(tmp_path / "small.db") as store:
+        ensure_pools(store.studies()[0], store)
+    found = json.loads(netspace("refine", finished, "RegNetX", "--json").out)
+    assert found["not_assisted"] is None
+    assert found["r2"] > 0.5
+    first, *rest = found["importances"]
+    assert first["feature"] in {"depth", "log_depth", "log_flops", "log_depth_3"}
+    assert first["importance"] > max(row["importance"] for row in rest)
+    assert first["low"] < first["importance"] < first["high"]
+    shown = netspace("refine", finished, "RegNetX").out
+    assert "Features that the predictor of errors needs most" in shown
+    assert first["feature"] in shown
 
 
 def test_claims_are_judged_with_their_evidence(netspace, finished):

@@ -61,6 +61,7 @@ def test_verdicts_are_assisted_and_the_classical_figures_stand_beside_them(make_
 
 def test_reports_show_both(make_study):
     store = make_study(n=40)
+    bare = study_tables(store, "small")
     keep_pools(store)
     tables = study_tables(store, "small")
     text = markdown(tables)
@@ -68,7 +69,9 @@ def test_reports_show_both(make_study):
     for written in (text.replace("\\", ""), shown):
         assert "Without assistance:" in written
         assert "models a space say as much as" in written
+        assert "Features that the predictor needs most" in written
     assert "classical verdict" in shown
+    assert "Features that the predictor needs most" not in markdown(bare)
 
 
 def test_outstanding_runs_leave_the_first_in_launch_order(make_study):

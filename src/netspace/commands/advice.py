@@ -29,6 +29,7 @@ from netspace.errors import StudyError
 
 if TYPE_CHECKING:
     from netspace.stats import Advice
+    from netspace.stats.assistance import Assistance
     from netspace.store import PlannedRun, RunRecord
     from netspace.study import Study
     from netspace.study.advice import Proposal, SpaceAdvice
@@ -87,13 +88,15 @@ def refine(
     """Advise how to restrict a space of a finished study.
 
     Prints the candidate restrictions with their scores, corrected for the search, and the spaces that the advised
-    ones give; of a table, or results that came from one, the restrictions of its numbers alone. With -o it also writes
-    the study that tests the advice on fresh samples.
+    ones give, and which features of networks the predictor of errors needs; of a table, or results that came from
+    one, the restrictions of its numbers alone. With -o it also writes the study that tests the advice on fresh
+    samples.
 
     Examples:
         netspace refine study.yaml RegNetX
         netspace refine study.yaml RegNetX -o next.yaml
     """
+    from netspace.results.assistance import study_assistance
     from netspace.study import Study
     from netspace.study.advice import advise, next_study, recorded_space, score_columns
 
@@ -108,13 +111,15 @@ def refine(
             _show_scores(space, score_columns(record, opened, space), as_json)
             return
         found = advise(loaded, record, opened, space)
+        assistance = study_assistance(record, opened.states(record.id), opened)
         study_name = record.name
     if output is not None:
         write_text(output, next_study(Path(study), found, output))
     if as_json:
-        print_json(_advice_values(study_name, found, output))
+        print_json(_advice_values(study_name, found, output) | _importance_values(space, assistance))
     else:
         _print_advice(found)
+        _print_importances(space, assistance)
         if output is not None:
             print(f"\nRun the next study with: {shlex.join(['netspace', 'run', str(output)])}")
 
@@ -331,6 +336,39 @@ def _score_row(one: "Proposal") -> list[Any]:
         raise AssertionError(f"'{one.restriction.name}' has no score")
     advised = "yes" if score.advised else "no"
     return [one.restriction.name, score.fraction, score.theta, score.gain, score.p_value, advised]
+
+
+def _importance_values(space: str, assistance: "Assistance") -> dict[str, Any]:
+    """Return what each feature is worth, and the reason if that is not known."""
+    from netspace.results.assisted_tables import importance_table
+
+    table = importance_table(assistance, [space])
+    return {
+        "r2": assistance.r2,
+        "importances": table.drop(columns="space").to_dict("records"),
+        "not_assisted": assistance.refusals.get(space),
+    }
+
+
+def _print_importances(space: str, assistance: "Assistance") -> None:
+    values = _importance_values(space, assistance)
+    rows = values["importances"]
+    if not rows:
+        print(f"\nWhich features matter is not known: {values['not_assisted'] or 'the errors are all equal'}.")
+        return
+    print(
+        f"\nFeatures that the predictor of errors needs most (R2 {values['r2']:.2f} on held-out networks of all "
+        "spaces): the share of the variance that is no longer explained if one is permuted, with 95 % interval."
+    )
+    print_table(
+        ["feature", "importance", "from", "to"],
+        ([row["feature"], row["importance"], row["low"], row["high"]] for row in rows[:SHOWN]),
+    )
+    if len(rows) > SHOWN:
+        print(
+            f"{len(rows) - SHOWN} more matter less; --json lists them. "
+            "Features that go together share what they explain."
+        )
 
 
 def _print_spaces(title: str, proposals: "Iterable[Proposal]") -> None:

@@ -24,9 +24,12 @@ from netspace.arch.config import COLUMNS
 from netspace.documents import dump_yaml
 from netspace.report.text import (
     ASSISTED_HEAD,
+    IMPORTANCE_HEAD,
+    IMPORTANCE_TITLE,
     assisted_rows,
     duration,
     figure_text,
+    importance_rows,
     likely_text,
     percent,
     range_figures,
@@ -231,6 +234,8 @@ def _verdicts(tables: StudyTables) -> str:
     parts.append(_details("The numbers behind the verdicts", _table(list(columns.values()), rows)))
     if assisted := assisted_rows(tables):
         parts.append(_details("Assisted means and medians", _table(list(ASSISTED_HEAD), assisted)))
+    if important := importance_rows(tables):
+        parts.append(_details(IMPORTANCE_TITLE, _table(list(IMPORTANCE_HEAD), important)))
     return "".join(parts)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from netspace.arch import MEASURES
 from netspace.documents import dump_yaml
-from netspace.results.assisted_tables import assisted_summary
+from netspace.results.assisted_tables import assisted_summary, importance_table
 from netspace.results.properties import label, unit
 from netspace.results.public import public_settings, without_folders
 from netspace.results.study_tables import StudyTables
@@ -59,6 +59,22 @@ def assisted_rows(tables: StudyTables) -> list[list[str]]:
     ]
 
 
+IMPORTANCE_HEAD = ("space", "feature", "importance", "95 %")
+"""The columns of `importance_rows`."""
+IMPORTANCE_TITLE = "Features that the predictor needs most: share of the variance lost if one is permuted"
+IMPORTANT = 5
+"""Features of a space that are shown."""
+
+
+def importance_rows(tables: StudyTables) -> list[list[str]]:
+    """Return each space's features that the predictor needs most as text, under `IMPORTANCE_HEAD`."""
+    shown = importance_table(tables.assistance).groupby("space", sort=False).head(IMPORTANT)
+    return [
+        [row["space"], row["feature"], f"{row['importance']:.2f}", f"{row['low']:.2f} to {row['high']:.2f}"]
+        for row in shown.to_dict("records")
+    ]
+
+
 def likely_text(row: Mapping[Any, Any]) -> str:
     """Return the shrunken error and its interval of a row of `StudyTables.best`; empty if it was refused."""
     return "" if math.isnan(row["likely"]) else f"{row['likely']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
@@ -87,6 +103,8 @@ def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
     parts.append(_table(["space", "n", "failed", "min %", "mean %", "median %"], rows))
     if assisted := assisted_rows(tables):
         parts += ["Assisted means (of networks that train) and medians:", _table(ASSISTED_HEAD, assisted)]
+    if important := importance_rows(tables):
+        parts += [IMPORTANCE_TITLE + ":", _table(IMPORTANCE_HEAD, important)]
     parts.append("## Best networks")
     best = [
         [

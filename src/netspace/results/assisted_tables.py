@@ -118,6 +118,28 @@ def prediction_table(assistance: Assistance) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["space", "error", "expected"])
 
 
+def importance_table(assistance: Assistance, spaces: Sequence[str] | None = None, alpha: float = 0.05) -> pd.DataFrame:
+    """Return what each feature is worth in predicting the errors of each assisted space, the greatest first.
+
+    Args:
+        assistance: of a study.
+        spaces: to show; None are all.
+        alpha: probability that an interval misses.
+
+    Returns:
+        Columns `space`, `feature`, `importance`, `low`, `high`: the share of the variance of ranked errors that
+        held-out predictions lose if the feature is permuted, with its interval over the folds.
+    """
+    rows = []
+    for space in assistance.spaces if spaces is None else spaces:
+        try:
+            found = assistance.importances(space)
+        except RefusedError:
+            continue
+        rows += [(space, one.feature, one.importance, *one.interval(alpha)) for one in found]
+    return pd.DataFrame(rows, columns=["space", "feature", "importance", "low", "high"])
+
+
 def pool_check_table(assistance: Assistance) -> pd.DataFrame:
     """Return each feature of the samples that were doubtful, held against their pools.
 

@@ -17,6 +17,7 @@ from netspace.stats.arguments import Floats, as_errors
 from netspace.stats.assisted_edf import AssistedEDF, assisted_edf, training_errors
 from netspace.stats.assisted_mean import AssistedMean, assisted_mean
 from netspace.stats.assisted_theta import LEAST_SIGMA, AssistedTheta, Predicted, assisted_theta, predict
+from netspace.stats.importance import Importance, importances
 from netspace.stats.pool_check import (
     ADVISED_POOL,
     LEAST_MODELS,
@@ -29,7 +30,7 @@ from netspace.stats.pool_check import (
     read_features,
     too_few,
 )
-from netspace.stats.predictor import CrossFit, Response, Scale, cross_fit
+from netspace.stats.predictor import CrossFit, Response, Scale, cross_fit, normal_scores
 from netspace.stats.shrinkage import Shrunken, log_errors, shrink
 from netspace.stats.superiority import superiority
 
@@ -167,6 +168,22 @@ class Assistance:
         folds[trained] = fit.folds(int(trained.sum()))
         sample, pool = self._standardised[space]
         return assisted_mean(self.errors[space], predict(fit, spaces.index(space), sample, pool, folds))
+
+    def importances(self, space: str) -> tuple[Importance, ...]:
+        """Return what each feature is worth in predicting the ranked errors of a space; see `importance`.
+
+        Raises:
+            RefusedError: it is not assisted, or its errors are all equal.
+            UnknownNameError: no such space.
+        """
+        self._require(space)
+        if np.unique(self.errors[space]).size < 2:
+            raise RefusedError("its errors are all equal")
+        names = list(self.features)
+        sizes = np.cumsum([one.size for one in self._errors_of(self.features)])
+        ranks = np.split(normal_scores(np.concatenate(self._errors_of(self.features))), sizes[:-1])
+        place = names.index(space)
+        return importances(self._ranks, place, self._standardised[space][0], ranks[place], self.names)
 
     def shrunken(self, space: str, *, noise: float | None = None, alpha: float = 0.05) -> Shrunken:
         """Estimate the error of each network of a space, freed of the luck of its training; see `shrinkage`.
