@@ -53,8 +53,9 @@ def test_each_study_of_a_store_is_reached_by_its_name(netspace):
     assert mean_of(netspace, "r.db", "--study", "second") == pytest.approx(21.625)
     (verdict,) = json.loads(netspace("compare", "r.db", "--study", "second", "--json").out)
     assert verdict["theta"] == 0.0
-    report = netspace("report", "r.db", "--study", "first")
-    assert "r.db --study first" in report.err
+    report = netspace("report", "r.db", "--study", "first", "--format", "md")
+    assert report.code == 0, report.err
+    assert Path("report/report.md").read_text().startswith("# first")
     for arguments, message in [
         ([], "r.db: it holds 2 studies (first, second); choose one with --study NAME"),
         (["--study", "secnd"], "'secnd' (did you mean 'second'?); valid: first, second"),
@@ -89,9 +90,12 @@ def test_a_store_of_a_server_is_taken_by_its_url_and_its_password_stays_hidden(n
         assert "netspace compare" in imported.out
         compared = netspace("compare", url, "--study", name, "--json")
         assert compared.code == 0, compared.err
-        refused = [netspace("compare", url, "--study", "x"), netspace("report", url, "--study", name)]
-        assert [done.code for done in refused] == [2, 2]
-        told = "".join(done.out + done.err for done in (imported, compared, *refused))
-        assert "secret" not in told
+        reported = netspace("report", url, "--study", name, "-o", name, "--format", "html", "--format", "md")
+        assert reported.code == 0, reported.err
+        refused = netspace("compare", url, "--study", "x")
+        assert refused.code == 2
+        shown = "".join(done.out + done.err for done in (imported, compared, reported, refused))
+        assert "secret" not in shown
+        assert not [path for path in Path(name).rglob("*") if path.is_file() and b"secret" in path.read_bytes()]
     with Store.open(postgresql_url) as store:
         assert [study.name for study in store.studies()] == ["s0", "s1"]
