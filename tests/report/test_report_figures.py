@@ -18,6 +18,7 @@ from netspace.report import (
     figures,
     front_figure,
     front_table,
+    narrowing_figure,
     networks_figure,
     pairwise_figure,
     property_figure,
@@ -88,6 +89,7 @@ def test_too_little_to_draw_is_told(tables):
         lambda: efficiency_figure(empty),
         lambda: curves_figure(empty),
         lambda: e_process_figure(empty, {}),
+        lambda: narrowing_figure(empty),
     ]
     for call in calls:
         with pytest.raises(StatisticsError):

@@ -14,8 +14,12 @@ from netspace.errors import StatisticsError, UnknownNameError
 from netspace.report import study_tables
 from netspace.report.page import page
 from netspace.report.text import markdown
+from netspace.report.write import figures
 from netspace.results.assistance import ended_prefix, network_features, study_assistance, table_assistance
+from netspace.results.assisted_tables import narrowing_table
 from netspace.results.verdicts import study_verdicts
+from netspace.stats import compare
+from netspace.stats.assistance import Assistance
 from netspace.store import StoredPool
 
 
@@ -192,3 +196,34 @@ def test_the_best_networks_have_shrunken_errors_where_they_are_assisted(make_stu
     for written in (markdown(tables), page(tables, [])):
         assert f"{row['likely']:.2f} ({row['low']:.2f} to {row['high']:.2f})" in written
         assert "no network was trained repeatedly, so any share of what it cannot explain" in written
+
+
+def test_the_interval_narrows_to_that_of_the_verdict(make_study):
+    store = make_study(n=40)
+    assert narrowing_table(assistance_of(store), [("AnyNetXA", "RegNetX")]).empty
+    keep_pools(store)
+    assistance = assistance_of(store)
+    table = narrowing_table(assistance, [("AnyNetXA", "RegNetX"), ("AnyNetXA", "other")])
+    assert (table["n"].iloc[0], table["n"].iloc[-1]) == (16, 40)
+    assert table["n"].is_monotonic_increasing
+    assert set(table["space"]) == {"RegNetX"}
+    last, found = table.iloc[-1], assistance.theta("AnyNetXA", "RegNetX").superiority
+    assert (last["theta"], last["low"], last["high"]) == pytest.approx((found.theta, *found.interval()))
+    plain = compare(assistance.errors["AnyNetXA"], assistance.errors["RegNetX"])
+    assert (last["classical_low"], last["classical_high"]) == pytest.approx(plain.interval)
+    wide, narrow = (row["high"] - row["low"] for row in (table.iloc[0], last))
+    assert narrow < wide
+    early = table[table["n"] == 16].iloc[0]
+    of_16 = Assistance.of(
+        {space: errors[:16] for space, errors in assistance.errors.items()},
+        {space: one.sample[:16] for space, one in assistance.features.items()},
+        {space: one.pool[:1600] for space, one in assistance.features.items()},
+    )
+    assert early["theta"] == pytest.approx(of_16.theta("AnyNetXA", "RegNetX").superiority.theta)
+
+
+def test_the_picture_of_the_interval_is_in_the_report(make_study):
+    store = make_study(n=40)
+    keep_pools(store)
+    drawn = {name: figure for name, _, figure in figures(study_tables(store, "small"))}
+    assert len(drawn["narrowing"].axes[0].collections) == 1

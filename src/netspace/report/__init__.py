@@ -2,7 +2,7 @@
 
 from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
 from netspace.report.figures import edf_figure, property_figure
-from netspace.report.search_figures import curves_figure, e_process_figure, efficiency_figure
+from netspace.report.search_figures import curves_figure, e_process_figure, efficiency_figure, narrowing_figure
 from netspace.report.structure_figures import e_fit_figure, networks_figure, pairwise_figure
 from netspace.report.style import save
 from netspace.report.write import FORMATS, figures, write_report
@@ -37,6 +37,7 @@ __all__ = [
     "figures",
     "front_figure",
     "front_table",
+    "narrowing_figure",
     "networks_figure",
     "pairwise_figure",
     "property_figure",

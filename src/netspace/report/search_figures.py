@@ -11,6 +11,8 @@ from netspace.errors import StatisticsError
 from netspace.report.axes import legend_below, legend_height, logarithmic
 from netspace.report.style import ALARM, COLUMN_WIDTH, MUTED, colours, dashes, shown, styled
 
+FEW = 2
+"""Comparisons whose classical intervals are drawn too."""
 _SIDES = {1: "better", -1: "worse"}
 
 
@@ -118,6 +120,38 @@ def e_process_figure(evidence: pd.DataFrame, thresholds: Mapping[str, float], *,
         axes.set_ylim(-ends[-1], ends[1])
         axes.set(xlabel="pairs of networks, in launch order", ylabel="log10 E: better (up), worse (down)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        legend_below(figure, {name: {"color": colour[name], "ls": dash[name]} for name in names})
+    return figure
+
+
+def narrowing_figure(narrowing: pd.DataFrame, *, width: float = COLUMN_WIDTH) -> Figure:
+    """Draw how the interval of theta narrowed as models came in: assisted as a band, classical dotted.
+
+    Classical intervals of more than two comparisons would hide each other, and are left out.
+
+    Args:
+        narrowing: see `narrowing_table`.
+        width: of the figure, in inches.
+
+    Raises:
+        StatisticsError: the table is empty.
+    """
+    if narrowing.empty:
+        raise StatisticsError("no comparison is assisted, so there is no interval to draw")
+    pairs = list(dict.fromkeys(zip(narrowing["against"], narrowing["space"], strict=True)))
+    names = [f"{shown(second, 20)} against {shown(first, 20)}" for first, second in pairs]
+    colour, dash = colours(names), dashes(names)
+    with styled():
+        figure, axes = _single(width, names, 1)
+        axes.axhline(0.5, color=MUTED, lw=0.6)
+        for name, (first, second) in zip(names, pairs, strict=True):
+            part = narrowing[(narrowing["against"] == first) & (narrowing["space"] == second)]
+            axes.plot(part["n"], part["theta"], color=colour[name], ls=dash[name], lw=1.2)
+            axes.fill_between(part["n"], part["low"], part["high"], color=colour[name], alpha=0.15, lw=0)
+            for side in ("classical_low", "classical_high") if len(pairs) <= FEW else ():
+                axes.plot(part["n"], part[side], color=colour[name], ls=":", lw=0.8)
+        logarithmic(axes)
+        axes.set(ylim=(0, 1), xlabel="first models of each space", ylabel="θ and its 95 % interval")
         legend_below(figure, {name: {"color": colour[name], "ls": dash[name]} for name in names})
     return figure
 

@@ -14,11 +14,11 @@ from netspace.report.assisted_figures import assisted_edf_figure, pool_check_fig
 from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
 from netspace.report.figures import edf_figure, property_figure
 from netspace.report.page import Picture, page
-from netspace.report.search_figures import curves_figure, e_process_figure, efficiency_figure
+from netspace.report.search_figures import curves_figure, e_process_figure, efficiency_figure, narrowing_figure
 from netspace.report.structure_figures import e_fit_figure, networks_figure, pairwise_figure
 from netspace.report.style import COLUMN_WIDTH, IMAGE_FORMATS, png, save
 from netspace.report.text import markdown
-from netspace.results.assisted_tables import assisted_edf_table, pool_check_table, prediction_table
+from netspace.results.assisted_tables import assisted_edf_table, narrowing_table, pool_check_table, prediction_table
 from netspace.results.figure_tables import (
     baseline_table,
     chosen_curves,
@@ -184,6 +184,13 @@ def _assisted_figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
         )
         r2 = tables.assistance.r2 or 0.0
         yield "predictor", caption, prediction_figure(prediction_table(tables.assistance), r2)
+    narrowing = narrowing_table(tables.assistance, [(one.against, one.space) for one in tables.verdicts])
+    if narrowing["n"].nunique() > 1:
+        caption = (
+            "How the interval of theta narrowed as models came in: assisted (bands) and, of at most two comparisons, "
+            "classical (dotted). Each interval holds by itself; none is for stopping when it leaves out 1/2."
+        )
+        yield "narrowing", caption, narrowing_figure(narrowing)
     if len(checked := pool_check_table(tables.assistance)):
         yield "pool-check", "Samples that are unlike their pools, feature by feature.", pool_check_figure(checked)
 

@@ -1,6 +1,7 @@
 """Tables of what assistance says: distributions, means, shrunken errors, predictions, samples against pools."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,9 @@ from scipy.special import ndtr
 from netspace.errors import StatisticsError
 from netspace.results.assistance import ended_prefix
 from netspace.stats.assistance import Assistance
-from netspace.stats.pool_check import RefusedError
+from netspace.stats.pool_check import ADVISED_POOL, LEAST_MODELS, Features, RefusedError
 from netspace.stats.shrinkage import repeat_noise
+from netspace.stats.superiority import superiority
 from netspace.store import RunState
 
 
@@ -138,6 +140,52 @@ def importance_table(assistance: Assistance, spaces: Sequence[str] | None = None
             continue
         rows += [(space, one.feature, one.importance, *one.interval(alpha)) for one in found]
     return pd.DataFrame(rows, columns=["space", "feature", "importance", "low", "high"])
+
+
+def narrowing_table(
+    assistance: Assistance, pairs: Sequence[tuple[str, str]], alpha: float = 0.05, looks: int = 8
+) -> pd.DataFrame:
+    """Return the assisted and the classical interval of theta from the first models alone, for more and more of them.
+
+    Each row fits the predictor anew, on the first `n` models of every assisted space in launch order.
+
+    Args:
+        assistance: of a study.
+        pairs: of spaces that are compared; those that are not assisted are left out.
+        alpha: probability that one interval, by itself, misses.
+        looks: numbers of models, evenly spaced on a logarithmic axis, besides all of each pair.
+
+    Returns:
+        Columns `against`, `space`, `n`, `theta`, `low`, `high`, `classical_low`, `classical_high`; numbers of models at
+        which a comparison is degenerate are left out.
+    """
+    rows = []
+    pairs = [pair for pair in pairs if set(pair) <= set(assistance.spaces)]
+    most = {pair: max(assistance.errors[space].size for space in pair) for pair in pairs}
+    longest = max((assistance.errors[space].size for space in assistance.spaces), default=0)
+    steps = np.geomspace(LEAST_MODELS, max(most.values(), default=LEAST_MODELS), looks).round().astype(int)
+    for n in np.union1d(steps, list(most.values())).astype(int).tolist() if pairs else ():
+        first = assistance if n >= longest else _first(assistance, n)
+        for against, space in pairs:
+            if n > most[against, space]:
+                continue
+            try:
+                found = first.theta(against, space).superiority
+            except RefusedError:
+                continue
+            plain = superiority(first.errors[against], first.errors[space])
+            rows.append((against, space, n, found.theta, *found.interval(alpha), *plain.interval(alpha)))
+    columns = ["against", "space", "n", "theta", "low", "high", "classical_low", "classical_high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _first(assistance: Assistance, n: int) -> Assistance:
+    """Return what assists the first n models of each space, by the pools that so many are given."""
+    features = {
+        space: Features(one.names, one.sample[:n], one.pool[: ADVISED_POOL * n])
+        for space, one in assistance.features.items()
+    }
+    return replace(assistance, errors={space: one[:n] for space, one in assistance.errors.items()}, features=features)
 
 
 def pool_check_table(assistance: Assistance) -> pd.DataFrame:
