@@ -2,17 +2,18 @@
 
 import platform
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from netspace._version import __version__
 from netspace.store.records import Epoch as Epoch
+from netspace.store.records import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainResult:
-    """What a training gave.
+class TrainResult(Outcome):
+    """How a training ended, and what it ran with.
 
     Attributes:
         status: `done`, or `diverged` where the loss or the outputs were not finite.
@@ -28,13 +29,10 @@ class TrainResult:
         threads: of the CPU that it was trained with.
     """
 
-    status: Literal["done", "diverged"]
-    error: float | None
     curve: tuple[Epoch, ...]
-    seconds: float
+    environment: dict[str, str]
     images_per_second: float
     memory_share: float | None
-    environment: dict[str, str]
     recipe: dict[str, Any]
     split_digest: str
     threads: int
@@ -42,7 +40,8 @@ class TrainResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain values."""
-        return asdict(self)
+        # what only a run of a study has is left out
+        return {key: value for key, value in asdict(self).items() if key not in ("details", "message")}
 
 
 def environment(device: torch.device) -> dict[str, str]:
