@@ -87,10 +87,10 @@ def refine(
 ) -> None:
     """Advise how to restrict a space of a finished study.
 
-    Prints the candidate restrictions with their scores, corrected for the search, and the spaces that the advised
-    ones give, and which features of networks the predictor of errors needs; of a table, or results that came from
-    one, the restrictions of its numbers alone. With -o it also writes the study that tests the advice on fresh
-    samples.
+    Prints the candidate restrictions with their scores, corrected for the search and without assistance, and the
+    spaces that the advised ones give, and which features of networks the predictor of errors needs; of a table, or
+    results that came from one, the restrictions of its numbers alone. With -o it also writes the study that tests the
+    advice on fresh samples.
 
     Examples:
         netspace refine study.yaml RegNetX
