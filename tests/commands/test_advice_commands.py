@@ -148,7 +148,7 @@ def test_the_template_is_scaled_by_a_budget(netspace, tmp_path):
     assert 8 <= Study.from_yaml(tmp_path / "small.yaml").spec.n <= 500
     refused = netspace("claims", "--template", "-o", tmp_path / "none.yaml", "--budget", 0.001)
     assert refused.code == 2
-    assert "8 are the least" in refused.err
+    assert "at least 8 are needed" in refused.err
     assert not (tmp_path / "none.yaml").exists()
 
 

@@ -178,7 +178,7 @@ def test_every_run_keeps_its_latency_and_claims_may_name_it(study_file, tmp_path
         frame = store.frame(record.id)
         assert (frame[LATENCY] == frame["error"]).all()
         assert frame[LATENCY].between(3, 6).all()
-        (judged,) = judge_claims(record, store, study.claims)
+        (judged,) = judge_claims(record, store, study.claims, chain=None)
         assert judged.judgement == "confirmed"
 
 

@@ -43,5 +43,5 @@ def test_a_device_that_cannot_be_used_says_first_that_its_memory_is_full(error, 
     with pytest.raises(TrainingError) as raised:
         usable_device("cuda:0")
     message = str(raised.value)
-    assert message.startswith("out of memory: device 'cuda:0'") == (error is STARVED[2])
+    assert message.startswith("out of memory: cannot use the device 'cuda:0'") == (error is STARVED[2])
     assert "\n" not in message

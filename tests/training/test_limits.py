@@ -88,7 +88,11 @@ def test_parts_of_a_batch_differ_by_one_image_at_most():
     seen = []
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
     model.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])) if module.training else None)
-    train(model, load_data(DataSpec(train=7, validation=64)), Recipe(epochs=1, batch_size=7, accumulate=3))
+    train(
+        model,
+        load_data(DataSpec(train=7, validation=64, split="unchecked")),
+        Recipe(epochs=1, batch_size=7, accumulate=3),
+    )
     assert seen == [3, 2, 2]
 
 
@@ -100,13 +104,13 @@ def test_batches_are_halved_no_further_than_to_two_images():
 
     sizes: list[int] = []
     with pytest.raises(TrainingError, match=r"with 4 images per step \(batch_size=64, accumulate=2\)"):
-        train(Insatiable(), load_data(DataSpec(train=7, validation=64)), RECIPE, halve_batch=True)
+        train(Insatiable(), load_data(DataSpec(train=7, validation=64, split="unchecked")), RECIPE, halve_batch=True)
     assert sizes == [7, 4]
 
 
 @pytest.mark.parametrize(("images", "accumulate"), [(1, 1), (3, 2), (5, 4)])
 def test_parts_of_one_image_are_refused_before_anything_is_trained(images, accumulate):
-    data = load_data(DataSpec(train=images, validation=64))
+    data = load_data(DataSpec(train=images, validation=64, split="unchecked"))
     recipe = Recipe(epochs=1, batch_size=64, accumulate=accumulate)
     message = f"2 images or more, got batch_size=64, accumulate={accumulate} and {images} training images"
     with pytest.raises(TrainingError, match=message):

@@ -336,6 +336,6 @@ def test_the_hub_is_asked_once_and_for_a_short_time(monkeypatch):
         raise OSError("no route")
 
     monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", unreachable)
-    with pytest.raises(DataError, match="someone/of-no-name: no such path here, and the hub did not give it"):
+    with pytest.raises(DataError, match="someone/of-no-name: not found locally or on the Hugging Face Hub"):
         load_data(DataSpec(source="someone/of-no-name"))
     assert asked == [("someone/of-no-name", 10.0)]
