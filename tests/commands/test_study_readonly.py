@@ -52,9 +52,8 @@ def test_a_study_whose_store_is_read_only_says_so_in_a_line_and_goes_on_later(st
     before = runs(study)
     refused = run(study, mount_options="ro")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr
-    assert refused.stderr.startswith(f"error: {study.with_name('small.db')}: it ")
-    assert "name" in refused.stderr
-    assert "copy it to a writable folder" in refused.stderr
+    assert refused.stderr.startswith(f"error: {study.with_name('small.db')}: cannot open the store for writing")
+    assert "choose a store in a writable folder" in refused.stderr
     assert runs(study) == before
     done = run(study)
     assert done.returncode == 0, done.stderr

@@ -128,7 +128,7 @@ def wait_until(condition: Callable[[], bool], terminal: Terminal, seconds: float
 
 def check_interrupted(terminal: Terminal, study: Path, workers: list[int]) -> None:
     assert terminal.wait() == 130, terminal.shown[-1000:]
-    assert f"Interrupted; what is finished is recorded. Resume with: netspace run {study}" in terminal.shown
+    assert f"Interrupted; finished runs are recorded. Resume with: netspace run {study}" in terminal.shown
     assert "Traceback" not in terminal.shown
     assert terminal.shown.rindex("\x1b[?25h") > terminal.shown.rindex("\x1b[?25l"), "the cursor is shown again"
     assert [pid for pid in workers if Path(f"/proc/{pid}").exists()] == []

@@ -8,7 +8,7 @@ Features that go together share what they explain, so that each may matter littl
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from netspace.errors import StatisticsError
 from netspace.stats.arguments import Floats, Interval
@@ -34,7 +34,7 @@ class Importance:
 
     def interval(self, alpha: float = 0.05) -> Interval:
         """Return the t interval over the folds."""
-        reach = float(t.isf(alpha / 2, self.df)) * self.se
+        reach = -float(stdtrit(self.df, alpha / 2)) * self.se
         return self.importance - reach, self.importance + reach
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from netspace.errors import StatisticsError
 from netspace.stats.arguments import Floats, check_probability
@@ -71,7 +71,7 @@ def shrink(
         share = min(1.0, (noise / sigma) ** 2)
         variance = sigma**2 * share * max(1 - share, np.sqrt(2 / df)) + 2 * share**2 * gap**2 / df
     centre = expected + (1 - share) * gap
-    reach = float(t.isf(alpha / 2, df)) * np.sqrt(variance)
+    reach = -float(stdtrit(df, alpha / 2)) * np.sqrt(variance)
     return Shrunken(np.exp(centre), np.exp(centre - reach), np.exp(centre + reach), share)
 
 

@@ -240,7 +240,12 @@ class Study:
         if self.spec.stop is not None and (stop := stop_of(known)) is not None:
             settled["stop"] = self.spec.stop.model_copy(update={"method": self.spec.stop.method or stop.method})
         changed = {key: value for key, value in settled.items() if value != getattr(self.spec, key)}
-        return replace(self, spec=self.spec.model_copy(update=changed)) if changed else self
+        if not changed:
+            return self
+        started = replace(self, spec=self.spec.model_copy(update=changed))
+        if "data" not in changed and "data" in vars(self):
+            vars(started)["data"] = self.data  # the same images, which are open already
+        return started
 
     def open(self, store: Store, observe: Callable[[Timings], None] = lambda _: None) -> StudyRecord:
         """Return the study as `store` holds it, planning it there (in one transaction) if it is new.
