@@ -14,7 +14,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,7 +106,7 @@ def process_of(method: Method, rule: StoppingRule, features: list[Floats], pools
 class Cell:
     """What a method did in many studies of one truth."""
 
-    decisions: list[str]
+    decisions: Sequence[str]
     pairs: list[int]
 
     def share(self, *decisions: str, by: float = math.inf) -> str:

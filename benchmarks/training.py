@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3, help="of each way")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--workers", type=int, help="models at a time; by default what the engine finds")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     spec = DataSpec(source=options.data, train=options.steps * options.batch, validation=VALIDATION)
@@ -80,8 +81,8 @@ def main() -> None:
     low = recipe.model_copy(update={"precision": "bfloat16"})
     runs: dict[str, Callable[[], tuple[float, list[float]]]] = {
         "plain": lambda: plain(sample, data, recipe, options.device),
-        "engine, float32": lambda: engine(sample, spec, recipe, options.device),
-        "engine, bfloat16": lambda: engine(sample, spec, low, options.device),
+        "engine, float32": lambda: engine(sample, spec, recipe, options.device, options.workers),
+        "engine, bfloat16": lambda: engine(sample, spec, low, options.device, options.workers),
     }
     results: dict[str, list[tuple[float, list[float]]]] = {name: [] for name in runs}
     for _ in range(options.repeats):
@@ -98,9 +99,10 @@ def draw(n: int, data: ImageData) -> list[Entry]:
     """Return n networks of each space: its name, the network, and RegNet's own parameters where there are any."""
     sample = []
     for name in SPACES:
-        space = spaces.get(name).with_template(num_classes=data.num_classes, in_channels=data.channels)
+        space = spaces.get(name).with_network(num_classes=data.num_classes, in_channels=data.channels)
         population: Population = space.sample(n, seed=0, resolution=RESOLUTION, flops=WINDOW)
-        rows = population.frame().to_dict("records")
+        frame = population.frame()
+        rows = [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
         sample += [(name, config, row) for config, row in zip(population.configs(), rows, strict=True)]
     return sample
 
@@ -141,7 +143,7 @@ def plain_training(model: nn.Module, data: ImageData, recipe: Recipe, seed: int,
             torch.from_numpy(data.train_labels[rows]).to(device),
         )
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
         optimizer.step()
     model.eval()
     wrong = 0
@@ -168,15 +170,17 @@ def timm_regnet(model: Any, row: dict[str, Any]) -> nn.Module:
         bottle_ratio=1 / stage.bottleneck_ratio,
         stem_width=config.stem.width,
     )
-    theirs = RegNet(made, in_chans=config.in_channels, num_classes=config.num_classes)
+    theirs: nn.Module = RegNet(made, in_chans=config.in_channels, num_classes=config.num_classes)
     theirs.load_state_dict(from_netspace(model.state_dict(), "timm"))
     return theirs
 
 
-def engine(sample: Sequence[Entry], spec: DataSpec, recipe: Recipe, device: str) -> tuple[float, list[float]]:
+def engine(
+    sample: Sequence[Entry], spec: DataSpec, recipe: Recipe, device: str, workers: int | None
+) -> tuple[float, list[float]]:
     """Train the sample as a study does on this machine; return the seconds and the errors in %."""
     context = JobContext(data=spec, root=Path.cwd(), resolution=RESOLUTION, recipe=recipe)
-    executor = get_executor("local")(context, workers=None, device=device)
+    executor = get_executor("local")(context, workers=workers, device=device)
     try:
         waiting = [Job(run_id=i, config=config.to_dict(), seed=i) for i, (_, config, _) in enumerate(sample)]
         # the processes start once for a study of hundreds of runs: one job each goes before the clock
@@ -191,13 +195,15 @@ def engine(sample: Sequence[Entry], spec: DataSpec, recipe: Recipe, device: str)
 
 def run(executor: Any, jobs: Sequence[Job]) -> dict[int, float]:
     """Train jobs in the executor's processes and return their errors by id."""
-    waiting, errors = list(jobs), {}
+    waiting, errors = list(jobs), dict[int, float]()
     for _ in range(min(executor.capacity, len(waiting))):
         executor.submit(waiting.pop(0))
     while len(errors) < len(jobs):
         for event in executor.wait(1.0):
             assert isinstance(event, Finished), event
-            errors[event.run_id] = event.outcome.error
+            error = event.outcome.error
+            assert error is not None, event
+            errors[event.run_id] = error
             if waiting:
                 executor.submit(waiting.pop(0))
     return errors
