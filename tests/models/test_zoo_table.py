@@ -47,6 +47,8 @@ def test_every_regnet_and_resnet_of_timm_is_in_the_zoo_or_listed_with_the_reason
     here = {entry.timm for entry in zoo.ZOO}
     families = {*timm.list_models(module="resnet"), *timm.list_models("*regnet*"), *timm.list_models("resnetv2*")}
     theirs = families | {name for name in timm.list_models(module="byobnet") if name.startswith("resne")}
+    # ours are among timm's once a test before this one has registered them
+    theirs = {name for name in theirs if not name.startswith("netspace_")}
     for name in theirs - here:
         assert any(fnmatch(name, pattern) for pattern in ABSENT), name
     for pattern in ABSENT:
