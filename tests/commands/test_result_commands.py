@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -232,6 +233,7 @@ def test_mistakes_are_told_in_a_line(results, netspace, monkeypatch, arguments, 
     done = netspace(*arguments)
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert message in done.err
+    assert not Path("x.db").exists()
 
 
 def test_a_pool_assists_the_verdicts_on_a_table(netspace, tmp_path):

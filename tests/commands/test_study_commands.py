@@ -177,6 +177,21 @@ def test_a_mistake_is_one_line_and_exit_code_2(netspace, tmp_path, monkeypatch, 
     assert done.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"flops": "1:2"}, "found 0 of 6 networks of AnyNetXA"),
+        ({"spaces": ["AnyNetXZ"]}, "unknown"),
+        ({"data": {"source": "folder:nowhere"}}, "nowhere"),
+    ],
+)
+def test_a_study_that_is_refused_leaves_no_store(netspace, tmp_path, changes, message):
+    done = netspace("run", write(tmp_path, **changes))
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert message in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
+
+
 @pytest.mark.slow
 def test_the_demo_ends_with_a_verdict_and_a_page(netspace, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

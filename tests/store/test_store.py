@@ -220,11 +220,20 @@ def test_done_needs_an_error_between_0_and_100(error):
         Outcome(status="done", error=error, seconds=1.0)
 
 
-def test_only_done_has_an_error_and_failures_are_no_outcome():
-    with pytest.raises(StoreError, match="diverged has no error"):
+def test_only_done_has_an_error_and_failures_say_why():
+    with pytest.raises(StoreError, match=r"not done \(diverged\) has no error"):
         Outcome(status="diverged", error=50.0, seconds=1.0)
+    with pytest.raises(StoreError, match="that is lost needs a message"):
+        Outcome(status="lost", seconds=1.0)
+    with pytest.raises(StoreError, match="one of done, diverged, failed, lost, got 'ended'"):
+        Outcome(status="ended", seconds=1.0)
+
+
+def test_a_failure_is_not_recorded_as_a_result(store, study):
+    run = store.lease_next(study.id, ME)
     with pytest.raises(StoreError, match=r"use fail\(\)"):
-        Outcome(status="failed", seconds=1.0)
+        store.record(run.id, ME, Outcome(status="failed", message="out of memory", seconds=1.0))
+    assert store.run(run.id).status == "running"
 
 
 @pytest.mark.parametrize(

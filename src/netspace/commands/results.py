@@ -88,7 +88,7 @@ def import_(
         netspace import sweep.csv --study theirs --map error=top1 --map space=design
         netspace import sqlite:///search.db --study search
     """
-    from netspace.results.imported import import_results
+    from netspace.results.imported import read_results
     from netspace.store import Store
 
     if layout in ("pycls", "nds"):
@@ -97,8 +97,9 @@ def import_(
             f"with --format {layout}",
         )
     meaning = meaning_of(mapping, maximize=maximize, unit=unit, outcomes=outcome)
+    found = read_results(name, files, layout, meaning, least_error=least_error)  # before a store is made
     with Store.open(store or f"{name}.db") as opened:
-        record = import_results(opened, name, files, layout, meaning, least_error=least_error)
+        record = found.add_to(opened)
         counts = opened.counts(record.id)
         arguments, target = arguments_of(opened, name), opened.where
     about = record.spec["imported"]

@@ -26,6 +26,7 @@ from netspace.commands.study_argument import (
     ResultsOrTable,
     StudyName,
     as_started,
+    is_started,
     is_store,
     is_table,
     open_store,
@@ -151,10 +152,12 @@ def _train(
     executor_options(executor, options)
     check_trackers(track)
     loaded = as_started(Study.from_yaml(study), store)
-    _ = loaded.spaces  # a study with an invalid space is refused before its store is made
-    with open_store(loaded, store) as opened:
+    planned = None
+    if not is_started(loaded, store):  # it is planned first, so that a study that is refused leaves no empty store
         with watch_timings() as observe_timings:
-            loaded.open(opened, observe_timings)
+            planned = loaded.planned_runs(observe_timings)
+    with open_store(loaded, store) as opened:
+        loaded.open(opened, planned)
         name = loaded.spec.name
         tracking = StudyTracking(track, study.parent / f"{name}-tracking", opened, name)
         with tracking, watch(name) as shown:

@@ -160,6 +160,17 @@ def as_started(study: "Study", target: str | None) -> "Study":
         return study  # it is new, or whoever goes on to use it reports it
 
 
+def is_started(study: "Study", target: str | None) -> bool:
+    """Return whether the study is in the store that is named, or else in its own."""
+    if target is None and not study.default_store.exists():
+        return False
+    try:
+        with open_store(study, target, create=False) as opened:
+            return opened.find_study(study.spec.name) is not None
+    except StoreError:
+        return False  # whoever goes on to use it reports what is wrong
+
+
 def started(study: "Study", store: "Store") -> "StudyRecord":
     """Return the study as the store has it.
 

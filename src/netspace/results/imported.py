@@ -8,21 +8,22 @@ which is optimistic: `least_error` takes it, and the study says so.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from netspace.documents import digest
 from netspace.errors import DataError, StudyError, raise_unknown
-from netspace.results.result import GIVEN, LAST, LEAST, Result
+from netspace.results.imported_model import GIVEN, LAST, LEAST, ImportedModel
 from netspace.results.sweeps import read_json, read_nds, read_pycls
 from netspace.results.table_rows import Meaning, results_of_table
 from netspace.results.tables import read_table
 from netspace.results.trials import read_optuna, read_ray, shown_url
-from netspace.store import Outcome, PlannedRun, Store, StoredResult, StudyRecord
+from netspace.store import Outcome, PlannedRun, Store, StudyRecord
 
-SWEEPS: dict[str, Callable[[Path], list[Result]]] = {"pycls": read_pycls, "nds": read_nds}
+SWEEPS: dict[str, Callable[[Path], list[ImportedModel]]] = {"pycls": read_pycls, "nds": read_nds}
 """Readers of layouts that say themselves what everything means, with the error of every epoch."""
 
 
@@ -41,6 +42,29 @@ LAYOUTS = ("auto", "table", *SWEEPS, "optuna", "ray")
 """What may be imported; `auto` looks at what is there. `csv` is an older name of `table`."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ImportedStudy:
+    """A study of another tool, as `Store.add_study` takes it.
+
+    Attributes:
+        name: of the study.
+        spec: where it comes from, and what was understood.
+        ended: each model with how its training ended.
+    """
+
+    name: str
+    spec: dict[str, Any]
+    ended: list[tuple[PlannedRun, Outcome]]
+
+    def add_to(self, store: Store) -> StudyRecord:
+        """Put the study into `store`, in one transaction.
+
+        Raises:
+            StudyError: the store holds a study of this name already.
+        """
+        return store.add_study(self.name, self.spec, digest(self.spec), self.ended)
+
+
 def import_results(
     store: Store,
     name: str,
@@ -54,6 +78,25 @@ def import_results(
 
     Args:
         store: where to.
+        name, files, layout, meaning, least_error: as for `read_results`.
+
+    Raises:
+        NetspaceError: as `read_results` and `ImportedStudy.add_to` do.
+    """
+    return read_results(name, files, layout, meaning, least_error=least_error).add_to(store)
+
+
+def read_results(
+    name: str,
+    files: Sequence[Path | str],
+    layout: str = "auto",
+    meaning: Meaning | None = None,
+    *,
+    least_error: bool = False,
+) -> ImportedStudy:
+    """Read the results of other tools as the study `name`.
+
+    Args:
         name: of the new study.
         files: each of one space, unless a table says otherwise; an Optuna storage is named by its URL.
         layout: one of `LAYOUTS`.
@@ -61,13 +104,13 @@ def import_results(
         least_error: take the lowest error of all epochs instead of the last's, of a sweep.
 
     Raises:
-        StudyError: `least_error` for a layout without curves, or the store holds a study of this name already.
+        StudyError: `least_error` for a layout without curves.
         UnknownNameError: no such layout or column.
         DataError: a file is missing or not of this layout, or holds an error outside [0, 100] %.
     """
     if layout not in (*LAYOUTS, "csv"):
         raise_unknown("format", layout, LAYOUTS)
-    found: list[Result] = []
+    found: list[ImportedModel] = []
     notes: list[str] = []
     layouts = [detect_layout(str(file)) if layout == "auto" else layout.replace("csv", "table") for file in files]
     for file, kind in zip(files, layouts, strict=True):
@@ -87,29 +130,29 @@ def import_results(
         found += rows
         notes += more
     if least_error:
-        found = [_at_its_best(result) for result in found]
-    results = [result for result in found if result.status != "unfinished"]
-    if not results:
+        found = [_at_its_best(model) for model in found]
+    counts: dict[str, int] = {}
+    ended: list[tuple[PlannedRun, Outcome]] = []
+    for model in found:
+        if model.outcome is not None:
+            index = counts.setdefault(model.space, 0)
+            ended.append((_planned(model, index, launch=len(ended)), model.outcome))
+            counts[model.space] += 1
+    if not ended:
         raise DataError(f"{', '.join(map(str, files))}: no model {'that has ended ' if found else ''}in it")
-    spaces = list(dict.fromkeys(result.space for result in results))
-    counts = dict.fromkeys(spaces, 0)
-    stored = []
-    for launch, result in enumerate(results):
-        stored.append(_stored(result, counts[result.space], launch))
-        counts[result.space] += 1
     spec = {
         "name": name,
-        "spaces": spaces,
+        "spaces": list(counts),
         "n": max(counts.values()),
         "imported": {
             "format": ", ".join(dict.fromkeys(layouts)),
             "files": [shown_url(str(file)) for file in files],
-            "left_out": len(found) - len(results),
+            "left_out": len(found) - len(ended),
             "error": LEAST if least_error else LAST if set(layouts) <= set(SWEEPS) else GIVEN,
             "notes": list(dict.fromkeys(notes)),
         },
     }
-    return store.add_study(name, spec, digest(spec), stored)
+    return ImportedStudy(name=name, spec=spec, ended=ended)
 
 
 def detect_layout(file: str) -> str:
@@ -129,34 +172,25 @@ def detect_layout(file: str) -> str:
     return "pycls" if "cfg" in keys else "nds" if "net" in keys else "table"
 
 
-def _at_its_best(result: Result) -> Result:
-    if result.error is None:
-        return result
-    return replace(result, error=min(point.val_error for point in result.curve if point.val_error is not None))
+def _at_its_best(model: ImportedModel) -> ImportedModel:
+    outcome = model.outcome
+    if outcome is None or outcome.error is None:
+        return model
+    least = min(point.val_error for point in outcome.curve if point.val_error is not None)
+    return replace(model, outcome=replace(outcome, error=least))
 
 
-def _stored(result: Result, index: int, launch: int) -> StoredResult:
-    network = result.network
-    planned = PlannedRun(
-        space=result.space,
+def _planned(model: ImportedModel, index: int, launch: int) -> PlannedRun:
+    network = model.network
+    return PlannedRun(
+        space=model.space,
         index=index,
         launch=launch,
-        digest=network.digest if network else digest({"space": result.space, "index": index}),
+        digest=network.digest if network else digest({"space": model.space, "index": index}),
         config=network.to_dict() if network else {},
-        parameters=result.parameters,
-        flops=result.flops,
-        params=result.params,
-        activations=result.activations,
-        seed=result.seed,
+        parameters=model.parameters,
+        flops=model.flops,
+        params=model.params,
+        activations=model.activations,
+        seed=model.seed,
     )
-    if result.error is None and result.status != "diverged":
-        reason = result.message or "no error is recorded"
-        return StoredResult(planned=planned, failure=reason, status="lost" if result.status == "lost" else "failed")
-    outcome = Outcome(
-        status="diverged" if result.error is None else "done",
-        error=result.error,
-        curve=result.curve,
-        seconds=result.seconds,
-        message=result.message,
-    )
-    return StoredResult(planned=planned, outcome=outcome)

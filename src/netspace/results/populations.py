@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from netspace.errors import StatisticsError, raise_unknown
-from netspace.results.outcomes import Outcome, outcome_of
+from netspace.results.status_words import OutcomeName, outcome_of
 from netspace.stats.arguments import Floats
 
 Unit = Literal["percent", "fraction"]
@@ -47,7 +47,7 @@ class Reading:
     status: str | None = None
     maximize: bool = False
     unit: Unit | None = None
-    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    outcomes: Mapping[str, OutcomeName] = field(default_factory=dict)
 
     def with_status_of(self, frame: pd.DataFrame) -> "Reading":
         """Return the same with one of `STATUS_COLUMNS`, if the table has it and no other is named."""
@@ -91,7 +91,7 @@ def populations_from_frame(
     status: str | None = None,
     maximize: bool = False,
     unit: Unit | None = None,
-    outcomes: Mapping[str, Outcome] | None = None,
+    outcomes: Mapping[str, OutcomeName] | None = None,
 ) -> dict[str, Floats]:
     """Split a table of models into the errors of each space.
 

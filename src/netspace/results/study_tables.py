@@ -16,7 +16,7 @@ from netspace.errors import StatisticsError
 from netspace.results.assistance import study_assistance
 from netspace.results.assisted_tables import shrunken_errors
 from netspace.results.claims import JudgedClaim
-from netspace.results.result import GIVEN
+from netspace.results.imported_model import GIVEN
 from netspace.results.runs import (
     number_columns,
     properties_of,

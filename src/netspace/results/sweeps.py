@@ -17,11 +17,11 @@ from typing import Any
 
 from netspace.arch.pycls import network_of, regnet_parameters
 from netspace.errors import DataError, first_line
-from netspace.results.result import Result
-from netspace.store import Epoch
+from netspace.results.imported_model import ImportedModel
+from netspace.store import Epoch, Outcome
 
 
-def read_pycls(file: Path) -> list[Result]:
+def read_pycls(file: Path) -> list[ImportedModel]:
     """Read a sweep of pycls, a space of the file's name, or of its folder's if it is called sweep.json."""
     jobs = read_json(file)
     if not isinstance(jobs, list) or not all(isinstance(job, dict) and "cfg" in job for job in jobs):
@@ -30,7 +30,7 @@ def read_pycls(file: Path) -> list[Result]:
     return [_pycls_job(job, space) for job in jobs]
 
 
-def _pycls_job(job: Mapping[str, Any], space: str) -> Result:
+def _pycls_job(job: Mapping[str, Any], space: str) -> ImportedModel:
     cfg, complexity = job["cfg"], job.get("complexity", {})
     tests = job.get("test_ema_epoch") or job.get("test_epoch") or {}
     training = job.get("train_epoch", {})
@@ -40,14 +40,18 @@ def _pycls_job(job: Mapping[str, Any], space: str) -> Result:
     last_words = (str(job.get("err") or "").strip().splitlines() or ["no message"])[-1]
     seconds = training.get("time_epoch", [])
     rates, losses = training.get("lr", []), training.get("loss", [])
-    return Result(
+    return ImportedModel(
         space=space,
-        error=float(errors[-1]) if complete else None,
-        message=None if complete else f"it ended after epoch {reached} of {wanted or '?'}: {last_words}",
+        outcome=Outcome(
+            status="done" if complete else "failed",
+            error=float(errors[-1]) if complete else None,
+            message=None if complete else f"it ended after epoch {reached} of {wanted or '?'}: {last_words}",
+            seconds=float(sum(seconds)),
+            curve=_curve(errors, losses, rates, seconds),
+        ),
         flops=int(complexity.get("flops", 0)),
         params=int(complexity.get("params", 0)),
         activations=int(complexity.get("acts", 0)),
-        seconds=float(sum(seconds)),
         seed=int(cfg.get("RNG_SEED", 0)),
         network=network_of(cfg),
         parameters=regnet_parameters(cfg)
@@ -55,11 +59,10 @@ def _pycls_job(job: Mapping[str, Any], space: str) -> Result:
             "lr": cfg.get("OPTIM", {}).get("BASE_LR"),
             "weight_decay": cfg.get("OPTIM", {}).get("WEIGHT_DECAY"),
         },
-        curve=_curve(errors, losses, rates, seconds),
     )
 
 
-def read_nds(file: Path) -> list[Result]:
+def read_nds(file: Path) -> list[ImportedModel]:
     """Read a file of the NDS layout, a space of its name."""
     found = read_json(file)
     jobs = [job for jobs in found.values() for job in jobs] if isinstance(found, dict) else found
@@ -68,7 +71,7 @@ def read_nds(file: Path) -> list[Result]:
     return [_nds_job(job, file.stem) for job in jobs]
 
 
-def _nds_job(job: Mapping[str, Any], space: str) -> Result:
+def _nds_job(job: Mapping[str, Any], space: str) -> ImportedModel:
     net, optim = job["net"], job.get("optim", {})
     errors = job.get("test_ep_top1", [])
     wanted = optim.get("max_ep", len(errors))
@@ -83,15 +86,19 @@ def _nds_job(job: Mapping[str, Any], space: str) -> Result:
         }.items()
         for stage, value in enumerate(net.get(column, []), start=1)
     }
-    return Result(
+    return ImportedModel(
         space=space,
-        error=float(errors[-1]) if complete else None,
-        message=None if complete else f"it ended after epoch {len(errors)} of {wanted}",
+        outcome=Outcome(
+            status="done" if complete else "failed",
+            error=float(errors[-1]) if complete else None,
+            message=None if complete else f"it ended after epoch {len(errors)} of {wanted}",
+            seconds=0.0,
+            curve=_curve(errors, job.get("train_ep_loss", []), [], []),
+        ),
         flops=round(job.get("flops", 0)),
         params=round(job.get("params", 0)),
         seed=int(job.get("rng_seed", 0)),
         parameters=numbers | {name: optim.get(key) for name, key in (("lr", "base_lr"), ("weight_decay", "wd"))},
-        curve=_curve(errors, job.get("train_ep_loss", []), [], []),
     )
 
 

@@ -10,9 +10,10 @@ import pandas as pd
 
 from netspace.arch import AnyNetConfig
 from netspace.errors import DataError, StatisticsError, UnknownNameError, first_line, raise_unknown, short
-from netspace.results.outcomes import OUTCOMES, Outcome, parse_outcomes
+from netspace.results.imported_model import ImportedModel
 from netspace.results.populations import Reading, Unit, models_of
-from netspace.results.result import Result
+from netspace.results.status_words import OUTCOMES, OutcomeName, parse_outcomes
+from netspace.store import Ending, Outcome
 from netspace.store.frames import NETWORK, RUN_COLUMNS, parameter_of
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ class Meaning:
     columns: Mapping[str, str]
     maximize: bool = False
     unit: Unit | None = None
-    outcomes: Mapping[str, Outcome]
+    outcomes: Mapping[str, OutcomeName]
 
     @classmethod
     def of(
@@ -98,7 +99,7 @@ class Meaning:
 
 def results_of_table(
     frame: pd.DataFrame, meaning: Meaning, *, where: str, default_space: str
-) -> tuple[list[Result], tuple[str, ...]]:
+) -> tuple[list[ImportedModel], tuple[str, ...]]:
     """Return the models of a table, and what was understood that one may want to check.
 
     Args:
@@ -160,21 +161,28 @@ class _Cells:
             raise DataError(f"{self.where}, column '{self.columns[field]}': {first_line(error)}") from None
 
 
-def _row(cells: _Cells, space: str, outcome: Outcome, error: float, parameters: Mapping[str, Any]) -> Result:
-    word = str(cells.told.get("status", ""))
-    return Result(
+def _row(cells: _Cells, space: str, outcome: OutcomeName, error: float, parameters: Mapping[str, Any]) -> ImportedModel:
+    return ImportedModel(
         space=space,
-        error=error if outcome == "done" else None,
-        status=outcome,
-        # a word of our own says nothing that the status does not
-        message=cells.read("message", str, None if word.lower() in ("", *OUTCOMES) or outcome == "done" else word),
-        seconds=cells.read("seconds", _amount, 0.0),
+        outcome=None if outcome == "unfinished" else _outcome(cells, outcome, error),
         network=cells.read(NETWORK, _network, None),
         parameters=parameters,
         flops=cells.read("flops", _whole, 0),
         params=cells.read("params", _whole, 0),
         activations=cells.read("activations", _whole, 0),
         seed=cells.read("seed", _whole, 0),
+    )
+
+
+def _outcome(cells: _Cells, status: Ending, error: float) -> Outcome:
+    word = str(cells.told.get("status", ""))
+    # a word of our own says nothing that the status does not
+    said = cells.read("message", str, None if word.lower() in ("", *OUTCOMES) or status == "done" else word)
+    return Outcome(
+        status=status,
+        error=error if status == "done" else None,
+        message=said or ("no error is recorded" if status in ("failed", "lost") else None),
+        seconds=cells.read("seconds", _amount, 0.0),
     )
 
 

@@ -2,6 +2,7 @@ from .database import DEFAULT_PATH as DEFAULT_PATH
 from .records import FAILED as FAILED
 from .records import FINAL as FINAL
 from .records import STATUSES as STATUSES
+from .records import Ending as Ending
 from .records import Epoch as Epoch
 from .records import Outcome as Outcome
 from .records import PlannedRun as PlannedRun
@@ -9,7 +10,6 @@ from .records import RunRecord as RunRecord
 from .records import RunState as RunState
 from .records import Status as Status
 from .records import StoredPool as StoredPool
-from .records import StoredResult as StoredResult
 from .records import StudyRecord as StudyRecord
 from .schema import SCHEMA_VERSION as SCHEMA_VERSION
 from .store import LEASE_SECONDS as LEASE_SECONDS

@@ -16,8 +16,12 @@ Status = Literal["planned", "running", "done", "diverged", "failed", "lost"]
 """`done` has an error, `diverged` met a loss that is not finite, `failed` raised, `lost` vanished with its worker."""
 
 STATUSES: tuple[Status, ...] = get_args(Status)
-FINAL: tuple[Status, ...] = ("done", "diverged", "failed", "lost")
-FAILED: tuple[Status, ...] = FINAL[1:]
+Ending = Literal["done", "diverged", "failed", "lost"]
+"""The statuses of a run that has ended."""
+FINAL: tuple[Ending, ...] = get_args(Ending)
+TRAINED: tuple[Ending, ...] = ("done", "diverged")
+"""The statuses of a run whose training gave a result, if only that it diverges."""
+FAILED: tuple[Ending, ...] = FINAL[1:]
 """The statuses of a run that ended without an error: it counts as +inf in ranks, as the error of guessing in means."""
 
 
@@ -71,13 +75,14 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a run ended that trained to its end (`done`) or to a loss that is not finite (`diverged`).
+    """How a run ended, here or in another tool: see `Status` for what each status means.
 
     Raises:
-        StoreError: `done` without a finite error in [0, 100], or `diverged` with an error.
+        StoreError: `done` without a finite error in [0, 100], anything else with an error, or `failed` or `lost`
+            without a message that says why.
     """
 
-    status: Literal["done", "diverged"]
+    status: Ending
     error: float | None = None  # top-1 on the validation split after the last epoch, %
     curve: Sequence[Epoch] = ()
     seconds: float  # training time of the whole run
@@ -86,33 +91,15 @@ class Outcome:
     message: str | None = None
 
     def __post_init__(self) -> None:
-        if self.status not in ("done", "diverged"):
-            raise StoreError(
-                f"an outcome must be 'done' or 'diverged', got {short(self.status)}; use fail() for a failure"
-            )
+        if self.status not in FINAL:
+            raise StoreError(f"an outcome must be one of {', '.join(FINAL)}, got {short(self.status)}")
         if self.status == "done":
             if self.error is None or not (math.isfinite(self.error) and 0 <= self.error <= 100):
                 raise StoreError(f"a run that is done needs a finite error in [0, 100] %, got {self.error}")
         elif self.error is not None:
-            raise StoreError(f"a run that diverged has no error, got {self.error}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredResult:
-    """A run that ended elsewhere: with an outcome, or without one and then with the reason.
-
-    Raises:
-        StoreError: both or none of the two.
-    """
-
-    planned: PlannedRun
-    outcome: Outcome | None = None
-    failure: str | None = None
-    status: Literal["failed", "lost"] = "failed"  # without an outcome
-
-    def __post_init__(self) -> None:
-        if (self.outcome is None) == (self.failure is None):
-            raise StoreError(f"run {self.planned.index} of {self.planned.space}: an outcome or a failure, not both")
+            raise StoreError(f"a run that is not done ({self.status}) has no error, got {self.error}")
+        if self.status in ("failed", "lost") and not self.message:
+            raise StoreError(f"a run that is {self.status} needs a message that says why")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

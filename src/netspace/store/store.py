@@ -28,6 +28,7 @@ from netspace.store.records import (
     FAILED,
     FINAL,
     STATUSES,
+    TRAINED,
     Epoch,
     Outcome,
     PlannedRun,
@@ -35,7 +36,6 @@ from netspace.store.records import (
     RunState,
     Status,
     StoredPool,
-    StoredResult,
     StudyRecord,
 )
 from netspace.store.schema import Now, curves, pools, runs, studies
@@ -138,14 +138,16 @@ class Store:
         if missing:
             connection.execute(insert(runs), missing)
 
-    def add_study(self, name: str, spec: dict[str, Any], digest: str, results: Iterable[StoredResult]) -> StudyRecord:
+    def add_study(
+        self, name: str, spec: dict[str, Any], digest: str, ended: Iterable[tuple[PlannedRun, Outcome]]
+    ) -> StudyRecord:
         """Store a study whose runs ended elsewhere, all or nothing.
 
         Args:
             name: unique in the store.
             spec: where it comes from, as plain data.
             digest: identity of `spec`.
-            results: its runs.
+            ended: its runs, each with its outcome.
 
         Raises:
             StudyError: there is a study of this name.
@@ -155,11 +157,11 @@ class Store:
                 raise StudyError(f"{self.where}: it already holds a study '{name}'; choose another name")
             values = {"name": name, "spec": spec, "digest": digest, "created": Now()}
             study = StudyRecord(**connection.execute(insert(studies).values(values).returning(studies)).one()._mapping)
-            for result in results:
-                row = asdict(result.planned) | _ended(result) | {"study_id": study.id, "attempts": 1}
+            for planned, outcome in ended:
+                row = asdict(planned) | _recorded(outcome) | {"study_id": study.id, "attempts": 1}
                 run_id = connection.execute(insert(runs).values(row).returning(runs.c.id)).scalar_one()
-                if result.outcome is not None and result.outcome.curve:
-                    points = _points(run_id, result.outcome.curve)
+                points = _points(run_id, outcome.curve)
+                if points and outcome.status in TRAINED:  # as of our own runs
                     connection.execute(insert(curves), points)
         return study
 
@@ -245,11 +247,16 @@ class Store:
     def record(self, run_id: int, worker: str, outcome: Outcome) -> bool:
         """Store how a run ended that `worker` trained, with its curve.
 
+        Raises:
+            StoreError: the outcome is a failure, which may be tried again: `fail` counts its attempts.
+
         Returns:
             False, and nothing stored, where another worker holds the run or it is at its end. One that is planned
             again, since its lease ended while its worker lived on, takes the result. A driver that lost its lease, or
             that asks again after a broken connection, therefore neither doubles a result nor throws one away.
         """
+        if outcome.status not in TRAINED:
+            raise StoreError(f"an outcome to record is 'done' or 'diverged', got '{outcome.status}'; use fail()")
         taken_back = runs.c.status == "planned"
         held = and_(runs.c.status == "running", runs.c.worker == worker)
         # what `reclaim` took back of a run, this gives to it again
@@ -449,14 +456,6 @@ def _counts(connection: Connection, study_id: int) -> dict[str, dict[Status, int
 _PLANNED_AGAIN: dict[str, Any] = {"status": "planned", "worker": None, "lease_until": None, "started": None}
 
 
-def _ended(result: StoredResult) -> dict[str, Any]:
-    """Return the values of a run that ended elsewhere."""
-    outcome = result.outcome
-    if outcome is None:
-        return {"status": result.status, "message": _text(result.failure), "finished": Now()}
-    return _recorded(outcome)
-
-
 def _points(run_id: int, curve: Sequence[Epoch]) -> list[dict[str, Any]]:
     """Return the rows of a curve: each holds the time of its own epoch."""
     starts = [0.0, *(epoch.seconds for epoch in curve)]
@@ -478,7 +477,7 @@ def _recorded(outcome: Outcome) -> dict[str, Any]:
     return {
         "status": outcome.status,
         "error": outcome.error,
-        "seconds": outcome.seconds,
+        "seconds": outcome.seconds if outcome.status in TRAINED else None,
         "message": _text(outcome.message),
         "environment": dict(outcome.environment),
         "details": dict(outcome.details),

@@ -1,6 +1,6 @@
 """Study: a study file made concrete: its spaces, its data, the runs it plans, and where they are stored."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -247,7 +247,12 @@ class Study:
             vars(started)["data"] = self.data  # the same images, which are open already
         return started
 
-    def open(self, store: Store, observe: Callable[[Timings], None] = lambda _: None) -> StudyRecord:
+    def open(
+        self,
+        store: Store,
+        planned: Sequence[PlannedRun] | None = None,
+        observe: Callable[[Timings], None] = lambda _: None,
+    ) -> StudyRecord:
         """Return the study as `store` holds it, planning it there (in one transaction) if it is new.
 
         Only then are networks timed: what was planned stays planned, on whichever machine the study goes on. The record
@@ -255,6 +260,7 @@ class Study:
 
         Args:
             store: where the study is, or is to be.
+            planned: its runs, if they are known already; unused if the store has the study.
             observe: as for `sample`.
 
         Raises:
@@ -274,7 +280,7 @@ class Study:
         # claims decide no result, so they may change later; the report judges those that the study was started with
         told: dict[str, Any] = {"claims": list(self.spec.claims)} if self.spec.claims else {}
         told |= {} if self.spec.latency is None else {"timed_on": self.spec.latency.machine()}
-        return store.insert_study(self.spec.name, record | told, digest(record), self.planned_runs(observe))
+        return store.insert_study(self.spec.name, record | told, digest(record), planned or self.planned_runs(observe))
 
     def run(
         self,

@@ -3,7 +3,7 @@
 import pytest
 
 from netspace.errors import UnknownNameError
-from netspace.results.outcomes import outcome_of, parse_outcomes
+from netspace.results.status_words import outcome_of, parse_outcomes
 
 # optuna.trial.TrialState; ray.tune.experiment.Trial; the run states of W&B; mlflow.entities.RunStatus; SLURM
 WORDS = {

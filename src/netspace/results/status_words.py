@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 from netspace.errors import raise_unknown
+from netspace.store import Ending
 
-Outcome = Literal["done", "diverged", "failed", "lost", "unfinished"]
-OUTCOMES: tuple[Outcome, ...] = ("done", "diverged", "failed", "lost", "unfinished")
+OutcomeName = Ending | Literal["unfinished"]
+OUTCOMES: tuple[OutcomeName, ...] = (*get_args(Ending), "unfinished")
 
-_WORDS: dict[Outcome, str] = {
+_WORDS: dict[OutcomeName, str] = {
     # ours; Optuna, Ray Tune, W&B, MLflow; SLURM, in which pycls runs
     "done": "done ok success succeeded successful complete completed finished terminated",
     "diverged": "diverged nan",
@@ -26,7 +27,7 @@ _WORDS: dict[Outcome, str] = {
 _BY_WORD = {word: outcome for outcome, words in _WORDS.items() for word in words.split()}
 
 
-def outcome_of(word: object, own: Mapping[str, Outcome] | None = None) -> Outcome | None:
+def outcome_of(word: object, own: Mapping[str, OutcomeName] | None = None) -> OutcomeName | None:
     """Return what a status word means, in any case, or None if no tool that we know says it.
 
     A trial that was pruned has ended without the error that is asked for: it counts as failed, as the worst.
@@ -44,7 +45,7 @@ def outcome_of(word: object, own: Mapping[str, Outcome] | None = None) -> Outcom
     return _BY_WORD.get(plain) or _BY_WORD.get(plain.partition("_by_")[0])
 
 
-def parse_outcomes(words: Mapping[str, str]) -> dict[str, Outcome]:
+def parse_outcomes(words: Mapping[str, str]) -> dict[str, OutcomeName]:
     """Return words with what they mean.
 
     Raises:
