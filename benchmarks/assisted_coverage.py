@@ -19,7 +19,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
-from statsmodels.stats.multitest import multipletests
 
 from netspace.stats.arguments import Floats
 from netspace.stats.assistance import Assistance
@@ -30,6 +29,8 @@ from netspace.stats.superiority import superiority
 TABLE = Path(__file__).parents[2] / "shared" / "reference" / "nas-bench-macro.csv"
 POOL = 100
 """Networks of a pool for each model."""
+LEVEL = 0.05
+"""Probability of any wrong claim in a chain."""
 
 
 class Space(NamedTuple):
@@ -201,7 +202,8 @@ def run_chain(sizes: int, studies: int, seed: int) -> dict[str, float]:
             except RefusedError:
                 helped.append(one)
         for kind, estimates in (("classical", plain), ("assisted", helped)):
-            wrong[kind] += bool(multipletests([one.t_p_value for one in estimates], method="holm")[0].any())
+            # Holm's first step: it claims nothing at all unless the least p-value passes Bonferroni's bound
+            wrong[kind] += int(min(one.t_p_value for one in estimates) * len(estimates) <= LEVEL)
     return {f"{kind} familywise error": count / studies for kind, count in wrong.items()}
 
 

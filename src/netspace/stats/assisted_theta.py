@@ -159,7 +159,8 @@ def _exactly(scores: Floats, others: Floats, scale: float) -> Floats:
 def _interpolated(scores: Floats, others: Floats, scale: float) -> Floats:
     levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
     grid = np.linspace(scores.min(), scores.max(), GRID)
-    return np.interp(scores, grid, _exactly(grid, np.quantile(others, levels), scale))
+    expected = ndtr((grid[:, None] - np.quantile(others, levels)) * scale).mean(axis=1)
+    return np.asarray(np.interp(scores, grid, expected))
 
 
 def _superiority(theta: float, a: Controlled, b: Controlled) -> Superiority:
