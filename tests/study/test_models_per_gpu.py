@@ -113,6 +113,7 @@ class SimulatedWorker:
     def __init__(self, gpus: SimulatedGpus, device: str) -> None:
         self.device = device
         self.job: Job | None = None
+        self.ready = True
         self.ended = False
         self.came = 0
         self._gpus = gpus

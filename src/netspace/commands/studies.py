@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,7 +34,7 @@ from netspace.commands.study_argument import (
     results_of,
 )
 from netspace.commands.table_options import meaning_of, table_meaning
-from netspace.errors import StudyError
+from netspace.errors import StudyError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +121,8 @@ def run(
         best = None if end.best is None else end.best.error
         print_json({"runs": end.total, "counts": end.counts, "spared": end.spared, "best_error": best})
     if end.ended and not end.number("done", "diverged"):
-        raise StudyError(f"{study}: no run could be trained; `netspace status {shlex.quote(str(study))}` says why")
+        ((reason, number),) = Counter(run.reason for run in end.failures).most_common(1)
+        raise StudyError(f"{study}: no run could be trained; {number} of {end.ended}: {first_line(reason)}")
     if as_json:
         return
     named = ["netspace", "report", str(study), *([] if store is None else ["--store", where])]

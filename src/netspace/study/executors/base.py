@@ -12,6 +12,10 @@ IDLE_SECONDS = 20.0
 study too, want it, but a new worker takes seconds to start."""
 
 
+MAX_FALSE_STARTS = 3
+"""Workers in a row that may end before they are ready; then something is wrong that retrying will not fix."""
+
+
 class NoOptions(Document):
     """The options of an executor that has none."""
 

@@ -3,7 +3,7 @@
 Each worker is a fresh interpreter (`python -m netspace.study.executors.local FD`) that talks to the driver over a pair
 of connected sockets. That needs nothing of the caller's `__main__`, tells exactly whose worker died (its socket
 closes), and a worker whose driver died ends by itself (so does its socket). Start-up is paid once per worker, not per
-run.
+run. A worker says when it is ready; one that ends before that has not failed its job, which another one gets.
 """
 
 import contextlib
@@ -21,13 +21,17 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from netspace.study.executors.base import Executor, NoOptions
+from netspace.errors import StudyError
+from netspace.study.executors.base import MAX_FALSE_STARTS, Executor, NoOptions
 from netspace.study.executors.models_per_gpu import Crowd
 from netspace.study.jobs import Event, Finished, Job, JobContext, Lost
 
 _log = logging.getLogger(__name__)
 
 _KERNEL_EVENTS = Path("/proc/vmstat")
+
+_READY = "ready"
+"""The first thing that a worker says."""
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -47,6 +51,7 @@ class LocalExecutor(Executor):
 
     Raises:
         TrainingError: there is no such device here.
+        StudyError: from `wait`, if one worker after the other ends before it is ready.
     """
 
     def __init__(
@@ -66,6 +71,7 @@ class LocalExecutor(Executor):
         self._workers = workers or cores
         self._slots: list[_Worker | None] = []
         self._starved: deque[Job] = deque()
+        self._false_starts = 0
         self._started = 0
         self._closed = False
 
@@ -100,8 +106,15 @@ class LocalExecutor(Executor):
                 continue
             job = worker.job
             event = worker.result()
+            if event is None:
+                self._false_starts = 0
+                continue
             if isinstance(event, Lost):
                 self._slots[slot] = None
+                if not worker.ready:
+                    self._started_falsely(event)
+                    self.submit(job)
+                    continue
             elif isinstance(event, Finished):
                 self._learn(event, worker.began_with)
             elif self._was_crowded_out(event, worker.began_with):
@@ -114,6 +127,14 @@ class LocalExecutor(Executor):
             while self._starved and len(self._busy()) < self.capacity:
                 self.submit(self._starved.popleft())
         return events
+
+    def _started_falsely(self, lost: Lost) -> None:
+        self._false_starts += 1
+        reason, *words = lost.message.splitlines()
+        last = f"; its last words: {words[-1].strip()}" if words else ""
+        _log.info("a worker ended before it was ready: %s%s", reason, last)
+        if self._false_starts >= MAX_FALSE_STARTS:
+            raise StudyError(f"no worker could be started: {reason}{last}")
 
     def _busy(self) -> dict[int, Job]:
         """Return the jobs that are trained now, by slot."""
@@ -168,13 +189,15 @@ class _Worker:
 
     def __init__(self, context: JobContext, device: str, log: Path) -> None:
         self.job: Job | None = None
+        self.ready = False
         self.began_with = 0
         self._log = log
         self._kills_before = 0
         self.connection, theirs = Pipe()
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "netspace.study.executors.local", str(theirs.fileno())],
+                # -P: or else a `queue.py` in the folder that one is in would take the place of Python's own
+                [sys.executable, "-P", "-m", "netspace.study.executors.local", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -183,7 +206,8 @@ class _Worker:
                 env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")},
             )
         theirs.close()
-        self.connection.send((context, device))
+        with contextlib.suppress(OSError):  # it ended at once: result() meets the closed connection
+            self.connection.send((context, device))
 
     def alive(self) -> bool:
         return self._process.poll() is None
@@ -194,16 +218,22 @@ class _Worker:
         with contextlib.suppress(OSError):  # it died just now: result() meets the closed connection and reports a loss
             self.connection.send(job)
 
-    def result(self) -> Event:
-        """Return what became of the job in hand; called when the connection has something to read, or was closed."""
-        job, self.job = self.job, None
-        if job is None:
+    def result(self) -> Event | None:
+        """Return what became of the job in hand, None if the worker is ready to begin with it.
+
+        Called when the connection has something to read, or was closed.
+        """
+        if self.job is None:
             raise AssertionError("result() of a worker without a job")
         try:
-            event: Event = self.connection.recv()
+            told: Event | str = self.connection.recv()
         except (EOFError, OSError):
-            return Lost(run_id=job.run_id, message=self._last_words())
-        return event
+            told = Lost(run_id=self.job.run_id, message=self._last_words())
+        if isinstance(told, str):
+            self.ready = True
+            return None
+        self.job = None
+        return told
 
     def stop(self) -> None:
         self.connection.close()
@@ -269,6 +299,7 @@ def _serve(connection: Connection) -> None:
 
     torch.set_num_threads(1)
     workplace = Workplace(context, device)
+    connection.send(_READY)
     while True:
         connection.send(workplace.execute(jobs.get()))
 

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -22,14 +23,11 @@ from typing_extensions import override
 
 from netspace.documents import Document
 from netspace.errors import MissingExtraError, StudyError, first_line
-from netspace.study.executors.base import IDLE_SECONDS, Executor
+from netspace.study.executors.base import IDLE_SECONDS, MAX_FALSE_STARTS, Executor
 from netspace.study.jobs import Event, Job, JobContext, Lost
 from netspace.training.images.data import ImageData, load_data
 
 _log = logging.getLogger(__name__)
-
-MAX_FALSE_STARTS = 3
-"""Actors in a row that may end before they are ready; then something is wrong that retrying will not fix."""
 
 KNOCK_SECONDS = 10.0
 """How long the address of a cluster may take to answer."""
@@ -126,10 +124,12 @@ class RayExecutor(Executor):
             _check_answers(self._where)
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         try:
-            if self._where is None:
-                self._ray.init("local", num_cpus=cpus, include_dashboard=False, **quiet)
-            else:
-                self._ray.init(self._where, **quiet)
+            # Ray has its workers import from the folder that the driver is in: let that be the one of our own code
+            with contextlib.chdir(Path(__file__).parents[3]):
+                if self._where is None:
+                    self._ray.init("local", num_cpus=cpus, include_dashboard=False, **quiet)
+                else:
+                    self._ray.init(self._where, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise StudyError(f"no Ray cluster at {self._where or 'this machine'}: {first_line(error)}") from error
 

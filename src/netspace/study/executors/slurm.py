@@ -27,7 +27,7 @@ from typing_extensions import override
 from netspace.documents import Document
 from netspace.errors import MissingExtraError, StudyError, first_line
 from netspace.store import Worker
-from netspace.study.executors.base import IDLE_SECONDS, Executor
+from netspace.study.executors.base import IDLE_SECONDS, MAX_FALSE_STARTS, Executor
 from netspace.study.executors.local import THREAD_VARIABLES
 from netspace.study.executors.slurm_worker import BEAT_SECONDS, Mailbox, Serve
 from netspace.study.jobs import Event, Failed, Job, JobContext, Lost
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     import submitit
 
 _log = logging.getLogger(__name__)
-
-MAX_FALSE_STARTS = 3
-"""Jobs in a row that may end before they are ready; then something is wrong that retrying will not fix."""
 
 WARNING_MINUTES = 2.5
 """How long before its limit a job is broken off: submitit asks for a warning 90 s before, SLURM is up to 60 s early."""
@@ -102,6 +99,8 @@ class SlurmOptions(Document):
             "gpus_per_node": self.gpus or None,
             "mem": None if self.mem_gb is None else f"{round(self.mem_gb * 1024)}MB",
             "setup": [
+                # or else a `queue.py` in the folder that one is in would take the place of Python's own
+                "export PYTHONSAFEPATH=1",
                 f"export {' '.join(f'{variable}=1' for variable in THREAD_VARIABLES)}",
                 *([self.setup] if self.setup else []),
             ],
