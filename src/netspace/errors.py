@@ -42,7 +42,7 @@ class StoreError(NetspaceError, RuntimeError):
 
 
 class StoreUnreachableError(StoreError):
-    """The store's server does not answer, or it ended the connection: the same call may succeed later."""
+    """The store's server does not answer or ended the connection, or its file is locked: the call may succeed later."""
 
 
 class StudyError(NetspaceError, ValueError):

@@ -11,8 +11,8 @@ from threading import Barrier, Thread
 import pytest
 from sqlalchemy import select
 
-from netspace.errors import MissingExtraError, StoreError, UnknownNameError
-from netspace.store import DEFAULT_PATH, Store, database, schema
+from netspace.errors import MissingExtraError, StoreError, StoreUnreachableError, UnknownNameError
+from netspace.store import DEFAULT_PATH, Outcome, Store, database, schema
 
 
 @pytest.fixture
@@ -186,3 +186,59 @@ def test_a_server_that_does_not_answer_is_told_without_the_password():
     with pytest.raises(StoreError, match=r"postgresql\+psycopg://me:\*\*\*@/results") as caught:
         Store.open("postgresql://me:secret@/results?host=/nowhere")
     assert "secret" not in str(caught.value)
+
+
+def lose(path: Path, how: str) -> None:
+    if how == "deleted":
+        path.unlink()
+    elif how == "deleted with its folder":
+        shutil.rmtree(path.parent)
+    else:
+        Store.open(path.with_name("other.db")).close()
+        path.with_name("other.db").replace(path)
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced by another file", "deleted with its folder"])
+def test_a_store_that_loses_its_file_says_so_and_keeps_what_was_written(tmp_path, how, make_runs, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    path = tmp_path / "folder" / "study.db"
+    copy = path.with_name("study.kept-1.db") if "folder" not in how else tmp_path / "temporary" / "study.kept-1.db"
+    with Store.open(path) as store:
+        study = store.insert_study("first", {}, "abc", make_runs(1))
+        first, second = store.runs(study.id)
+        for run in (first, second):
+            store.lease(run.id, "me")
+        store.record(first.id, "me", Outcome(status="done", error=1.0, seconds=1.0))
+        lose(path, how)
+        # what is being recorded just then is in the copy too; and whoever asks again is told the same
+        for _ in range(2):
+            with pytest.raises(StoreError) as caught:
+                store.record(second.id, "me", Outcome(status="done", error=2.0, seconds=1.0))
+            assert str(caught.value).startswith(f"{path}: the store was {how.removesuffix(' with its folder')} while ")
+            assert str(copy) in str(caught.value)
+        with pytest.raises(StoreError, match="while it was in use"):
+            store.runs(study.id)
+    with Store.open(copy) as kept:
+        assert [run.error for run in kept.runs(study.id)] == [1.0, 2.0]
+    assert len(list(copy.parent.glob("*kept*.db"))) == 1
+
+
+def test_who_only_reads_a_store_that_loses_its_file_leaves_no_copy(tmp_path):
+    Store.open(tmp_path / "study.db").close()
+    with Store.open(tmp_path / "study.db", create=False) as store:
+        lose(tmp_path / "study.db", "deleted")
+        with pytest.raises(StoreError, match=r"deleted while it was in use$"):
+            store.studies()
+    assert list(tmp_path.glob("*kept*")) == []
+
+
+def test_a_locked_file_is_said_to_be_unreachable_for_now(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    with Store.open(tmp_path / "study.db") as store:
+        other = sqlite3.connect(tmp_path / "study.db", isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreUnreachableError, match="another process has locked the store"):
+            store.insert_study("first", {}, "abc")
+        other.close()
+        assert store.insert_study("first", {}, "abc").name == "first"

@@ -3,9 +3,11 @@
 import logging
 import os
 import signal
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
+from threading import Timer
 
 import pytest
 
@@ -480,3 +482,35 @@ def test_a_store_that_becomes_read_only_ends_the_driver_with_one_line_and_the_sa
         connection.exec_driver_sql("UPDATE runs SET lease_until = 0 WHERE status = 'running'")
     assert run_study(record, store, Scripted(lambda job, _: finished(job))).number("done") == 10
     assert [run.attempts for run in store.runs(record.id)] == [1] * 10
+
+
+def test_a_store_deleted_while_its_study_runs_ends_the_driver_and_every_result_is_in_the_copy(store, tmp_path):
+    def answer(job: Job, _: int) -> Event:
+        if job.seed == 6:
+            (tmp_path / "runs.db").unlink()
+        return finished(job)
+
+    record, executor = plan(store), Scripted(answer, capacity=1)
+    with pytest.raises(StoreError, match=r"the store was deleted while it was in use; its results are kept in "):
+        run_study(record, store, executor)
+    assert executor.closed
+    (tmp_path / "runs.kept-1.db").rename(tmp_path / "runs.db")
+    with Store.open(tmp_path / "runs.db") as kept:
+        ended = [run.seed for run in kept.runs(record.id, status="done")]
+        assert ended[:6] == [0, 1, 2, 3, 4, 5]
+        assert run_study(record, kept, Scripted(lambda job, _: finished(job))).number("done") == 10
+
+
+def test_a_locked_store_is_waited_for_and_nothing_is_trained_twice(store, tmp_path, monkeypatch):
+    def answer(job: Job, _: int) -> Event:
+        if job.seed == 4:
+            locker = sqlite3.connect(tmp_path / "runs.db", isolation_level=None, check_same_thread=False)
+            locker.execute("BEGIN EXCLUSIVE")
+            Timer(0.5, locker.close).start()
+        return finished(job)
+
+    monkeypatch.setattr("netspace.store.database.BUSY_SECONDS", 0.05)
+    with Store.open(tmp_path / "runs.db") as impatient:
+        record, executor = plan(impatient), Scripted(answer, capacity=1)
+        assert run_study(record, impatient, executor).number("done") == 10
+    assert executor.submitted == [run.id for run in store.runs(record.id)]

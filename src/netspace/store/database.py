@@ -2,10 +2,12 @@
 
 import json
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,6 +52,9 @@ class Database:
         self.url = url
         self._engine = engine
         self._writer = engine.execution_options(writes=True)
+        self._file: tuple[int, int] | None = None
+        self._wrote = False
+        self._gone: str | None = None
 
     @classmethod
     def open(cls, target: str | Path | None, *, create: bool) -> Self:
@@ -88,23 +93,64 @@ class Database:
         engine = create_engine(
             URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS}, json_serializer=_to_json
         )
+        database = cls(str(path), str(path), engine)
+        event.listen(engine, "do_connect", lambda *_: database._check_place())
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-        return cls(str(path), str(path), engine)
+        return database
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads, and sees one state of the database on SQLite."""
+        """A transaction that only reads, and sees one state of the database on SQLite.
+
+        Raises:
+            StoreError: the database refuses, or its file is not the one any more that was opened.
+        """
+        self._check_place()
         with self._errors_told(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self, *, alone: bool = False) -> Iterator[Connection]:
-        """A transaction that writes all or nothing; with `alone`, no other such transaction runs at the same time."""
+        """A transaction that writes all or nothing; with `alone`, no other such transaction runs at the same time.
+
+        Raises:
+            StoreError: as for `read`. Where a file has gone, what was written is in the copy that the message names.
+        """
         with self._errors_told(), self._writer.begin() as connection:
             if alone and self._engine.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
             yield connection
+        self._wrote = self._file is not None  # once it is prepared
+        # only now: a file that was deleted can be written as long as it is open, and be copied with what was written
+        self._check_place()
+
+    def _check_place(self) -> None:
+        """Raise if the file is gone or another one; what this process has written is then kept in a copy beside it."""
+        if self._file is None or (self._gone is None and _identity(Path(self.where)) == self._file):
+            return
+        if self._gone is None:
+            what = "replaced by another file" if Path(self.where).exists() else "deleted"
+            self._gone = f"{self.where}: the store was {what} while it was in use"
+            if self._wrote:
+                self._gone += f"; {self._keep_copy()}"
+        raise StoreError(self._gone)
+
+    def _keep_copy(self) -> str:
+        """Copy the database that has lost its place; return in words where to."""
+        path = Path(self.where)
+        try:
+            copy = _new_file(path)
+            connection = self._engine.raw_connection()
+            try:
+                target = sqlite3.connect(copy)
+                connection.driver_connection.backup(target)  # type: ignore[union-attr]  # one of SQLite's
+                target.close()
+            finally:
+                connection.close()
+        except (OSError, sqlite3.Error, StoreError) as error:
+            return f"its results could not be kept ({first_line(error)})"
+        return f"its results are kept in {copy}: move that file to {path} and run the same command again"
 
     def close(self) -> None:
         """Close every connection."""
@@ -129,6 +175,7 @@ class Database:
         if self._engine.dialect.name == "sqlite":
             with self._errors_told():
                 self._use_write_ahead_log()
+            self._file = _identity(Path(self.where))
 
     def _check_version(self, connection: Connection | None) -> None:
         row = connection.execute(select(meta.c.schema_version, meta.c.netspace_version)).first() if connection else None
@@ -184,6 +231,26 @@ def is_sqlite(path: Path) -> bool:
         return False
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from any other, or None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _new_file(path: Path) -> Path:
+    """Return the path of a new, empty file beside `path`, or for temporary files if its folder has gone too."""
+    folder = path.parent if path.parent.is_dir() else Path(tempfile.gettempdir())
+    for number in count(1):
+        copy = folder / f"{path.stem}.kept-{number}{path.suffix}"
+        with suppress(FileExistsError):
+            copy.touch(exist_ok=False)
+            return copy
+    raise AssertionError("numbers do not end")
+
+
 def _first_bytes(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(len(_SQLITE_MAGIC))
@@ -196,9 +263,11 @@ def _shown(url: URL) -> str:
 
 
 def _is_unreachable(error: Exception) -> bool:
-    """Return whether a server did not answer or broke off, as against refusing what was asked."""
-    if not isinstance(error, OperationalError) or isinstance(error.orig, sqlite3.Error):
+    """Return whether a server did not answer or broke off, or a file is locked, as against refusing what was asked."""
+    if not isinstance(error, OperationalError):
         return False
+    if isinstance(error.orig, sqlite3.Error):
+        return "is locked" in str(error.orig)
     # https://www.postgresql.org/docs/current/errcodes-appendix.html: connection exceptions, and a server that shuts
     # down or starts; without a code the server did not even answer
     code = getattr(error.orig, "sqlstate", None)

@@ -32,7 +32,7 @@ _Asked = ParamSpec("_Asked")
 _Answer = TypeVar("_Answer")
 
 PATIENCE_SECONDS = 600.0
-"""How long a driver waits for a store's server that is away, restarted perhaps; its workers go on meanwhile."""
+"""How long a driver waits for a store that is away (a server restarted, a file locked); its workers go on meanwhile."""
 
 
 MAX_UNFIT = 3
@@ -237,7 +237,7 @@ class _Driver:
 
 
 def _patiently(ask: Callable[_Asked, _Answer], *args: _Asked.args, **kwargs: _Asked.kwargs) -> _Answer:
-    """Return the store's answer, retrying while its server is away; each of its calls may be repeated."""
+    """Return the store's answer, retrying while it is away; each of its calls may be repeated."""
     waiting = False
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
