@@ -18,6 +18,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3, help="of each way")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--workers", type=int, help="models at a time; by default what the engine finds")
+    parser.add_argument(
+        "--workers", type=int, nargs="*", default=[None], help="models at a time, each a way; by default the engine's"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     spec = DataSpec(source=options.data, train=options.steps * options.batch, validation=VALIDATION)
@@ -81,9 +84,11 @@ def main() -> None:
     low = recipe.model_copy(update={"precision": "bfloat16"})
     runs: dict[str, Callable[[], tuple[float, list[float]]]] = {
         "plain": lambda: plain(sample, data, recipe, options.device),
-        "engine, float32": lambda: engine(sample, spec, recipe, options.device, options.workers),
-        "engine, bfloat16": lambda: engine(sample, spec, low, options.device, options.workers),
     }
+    for workers in options.workers:
+        for way in (recipe, low):
+            name = f"engine, {way.precision}" + (f" x {workers}" if workers else "")
+            runs[name] = partial(engine, sample, spec, way, options.device, workers)
     results: dict[str, list[tuple[float, list[float]]]] = {name: [] for name in runs}
     for _ in range(options.repeats):
         for name, train in runs.items():
@@ -249,11 +254,11 @@ def report(ways: Sequence[Way], sample: Sequence[Entry], images: int, device: st
     print(
         f"{len(sample)} models, {images} images each; {units} x {device}, {peak / 1e9:.0f} GFLOP/s in bfloat16 together"
     )
-    print("way                 models/h  images/s    MFU   error      vs. plain  ratio  least")
+    print("way                    models/h  images/s    MFU   error      vs. plain  ratio  least")
     for row in rows:
         mean, deviation = row["difference_from_plain"]
         print(
-            f"{row['way']:18s} {row['models_per_hour']:9.0f} {row['images_per_second']:9.0f} {row['mfu']:6.1%} "
+            f"{row['way']:21s} {row['models_per_hour']:9.0f} {row['images_per_second']:9.0f} {row['mfu']:6.1%} "
             f"{row['mean_error']:6.2f}% {mean:+6.2f} ± {deviation:5.2f} {row['ratio']:6.2f} {row['least_ratio']:6.2f}"
         )
 

@@ -1,6 +1,7 @@
-"""Devices: whether one can be used, how much of its memory a training took, and whether it ran out."""
+"""Devices: whether one can be used, copies to it, the memory that a training took, and whether it ran out."""
 
 import torch
+from torch import Tensor
 
 from netspace.errors import TrainingError, first_line
 
@@ -25,13 +26,20 @@ def usable_device(device: str | torch.device) -> torch.device:
         TrainingError: there is no such device here, or its memory is full.
     """
     try:
-        found = torch.device(device)
-        torch.empty(1, device=found)
+        # the tensor's own device: 'cuda' alone names none, and is not equal to the one that it stands for
+        found = torch.empty(1, device=torch.device(device)).device
     except (RuntimeError, AssertionError) as error:
         # torch explains what a device raises in the lines after the first
         reason = f"cannot use the device '{device}' ({first_line(error)})"
         raise TrainingError(f"out of memory: {reason}" if is_out_of_memory(error) else reason) from None
     return found
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return the tensor on the device; a copy to a GPU does not wait for what the GPU still has to do."""
+    if device.type != "cuda" or tensor.device.type == "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def forget_peak_memory(device: torch.device) -> None:

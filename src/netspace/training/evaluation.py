@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
-from netspace.training.device import usable_device
+from netspace.training.device import to_device, usable_device
 from netspace.training.distributed import own_batch_norm, processes, rank, total
 from netspace.training.images.augmentation import normalise, statistics
 from netspace.training.images.data import ImageData
@@ -17,7 +17,8 @@ from netspace.training.images.streaming import Images, in_order, read_ahead
 from netspace.training.recipe import Recipe
 
 EVALUATION_BATCH = 250
-"""Images at a time; larger batches leave the cache of a core and gain nothing on a GPU at these resolutions."""
+"""Images at a time on a core; larger batches leave its cache."""
+_PIXELS_ON_GPU = 1_000_000  # at a time at least: a small network of small images would wait for Python otherwise
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,10 +88,10 @@ def evaluate(
     # one tensor to be added up over the processes: the confusion, the misses of the first five, what is not finite
     counts = torch.zeros(classes * classes + 2, dtype=torch.int64, device=device)
     started = time.perf_counter()
-    batches = list(in_order(len(labels), EVALUATION_BATCH))[rank() :: processes()]
+    batches = list(in_order(len(labels), _batch_size(data, device)))[rank() :: processes()]
     for rows, pixels in zip(batches, read_ahead(images, batches), strict=True):
-        batch = torch.from_numpy(pixels).to(device)
-        target = torch.from_numpy(labels[rows]).to(device)
+        batch = to_device(torch.from_numpy(pixels), device)
+        target = to_device(torch.from_numpy(labels[rows]), device)
         with autocast(recipe, device):
             logits = model(normalise(batch, mean, std))
         if outputs is not None:
@@ -109,6 +110,10 @@ def evaluate(
         top5_error=100.0 * missed / len(labels),
         images_per_second=len(labels) / (time.perf_counter() - started),
     )
+
+
+def _batch_size(data: ImageData, device: torch.device) -> int:
+    return EVALUATION_BATCH if device.type == "cpu" else max(EVALUATION_BATCH, _PIXELS_ON_GPU // data.resolution**2)
 
 
 def moving_average(model: nn.Module, recipe: Recipe) -> AveragedModel | None:

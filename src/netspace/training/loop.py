@@ -15,7 +15,8 @@ from netspace.errors import TrainingError
 from netspace.models.cpu_kernels import accelerated
 from netspace.training import checkpoint
 from netspace.training.checkpoint import Keeper, State
-from netspace.training.device import forget_peak_memory, is_out_of_memory, memory_share, usable_device
+from netspace.training.cuda_graph import CapturedStep, Step, is_capturable
+from netspace.training.device import forget_peak_memory, is_out_of_memory, memory_share, to_device, usable_device
 from netspace.training.distributed import (
     average_gradients,
     own_part,
@@ -119,6 +120,11 @@ def _train(
     threads: int | None,
 ) -> TrainResult:
     """Train for all the epochs that are left, each batch in `accumulate` parts or in as many as the checkpoint has."""
+    weights = _class_weights(data, recipe, device)
+
+    def step(images: Tensor, labels: Tensor) -> Tensor:
+        return _step(state, recipe, weights, images, labels)
+
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng())
         forget_peak_memory(device)
@@ -139,6 +145,7 @@ def _train(
         state.threads = threads or state.threads
         stack.enter_context(cpu_threads(state.threads))
         augmenter = Augmenter(recipe.augment, data, device)
+        advance = CapturedStep(step, state, device) if is_capturable(recipe, device) else step
         before = state.curve[-1].seconds if state.curve else 0.0
         started = time.perf_counter()
         while len(state.curve) < recipe.epochs and _finite(state.curve, recipe):
@@ -147,7 +154,7 @@ def _train(
             torch.manual_seed(int(words.generate_state(1, np.uint64)[0]))
             state.model.train()
             with frozen_body(state.model) if len(state.curve) < recipe.frozen_epochs else nullcontext():
-                train_loss, rate = _epoch(state, data, recipe, augmenter, device)
+                train_loss, rate = _epoch(state, data, recipe, augmenter, advance, device)
             judged = _validate(state, data, recipe, device) if np.isfinite(train_loss) else None
             state.curve.append(
                 Epoch(
@@ -169,37 +176,42 @@ def _train(
 
 
 def _epoch(
-    state: State, data: ImageData, recipe: Recipe, augmenter: Augmenter, device: torch.device
+    state: State, data: ImageData, recipe: Recipe, augmenter: Augmenter, advance: Step, device: torch.device
 ) -> tuple[float, float]:
     """Train for one epoch; return its mean loss and the last learning rate."""
-    parameters = list(state.model.parameters())
-    weights = _class_weights(data, recipe, device)
     steps = max(1, len(data.train_labels) // recipe.batch_size)
-    step = len(state.curve) * steps
+    first = len(state.curve) * steps
     loss_sum = torch.zeros((), device=device)
-    for images, labels in _batches(data, recipe, augmenter, state.generator, device):
+    for step, (images, labels) in enumerate(_batches(data, recipe, augmenter, state.generator, device), first):
         rate = learning_rate(recipe, step, steps)
         set_rate(state.optimizer, rate)
-        state.optimizer.zero_grad(set_to_none=True)
-        # divided into parts before processes: batch norm then sees the parts that it would in one process
-        for part, targets in zip(*(batch.tensor_split(state.accumulate) for batch in (images, labels)), strict=True):
-            with autocast(recipe, device):
-                logits = state.model(own_part(part))
-                loss = _loss(logits, own_part(targets), recipe, weights)
-            loss = loss * (len(part) / len(images))
-            state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # untyped in torch
-            loss_sum += loss.detach()
-        average_gradients(parameters)
-        if recipe.clip_norm is not None:
-            state.scaler.unscale_(state.optimizer)
-            nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
-        state.scaler.step(state.optimizer)
-        state.scaler.update()
+        loss_sum += advance(images, labels)
         if state.average is not None:
             state.average.update_parameters(state.model)
-        step += 1
     # a loss that was not finite once stays in the sum: one look per epoch, no synchronisation per step
     return float(total(loss_sum)) / (steps * processes()), rate
+
+
+def _step(state: State, recipe: Recipe, weights: Tensor | None, images: Tensor, labels: Tensor) -> Tensor:
+    """Train on one batch; return its mean loss, detached."""
+    parameters = list(state.model.parameters())
+    loss_sum = torch.zeros((), device=images.device)
+    state.optimizer.zero_grad(set_to_none=True)
+    # divided into parts before processes: batch norm then sees the parts that it would in one process
+    for part, targets in zip(*(batch.tensor_split(state.accumulate) for batch in (images, labels)), strict=True):
+        with autocast(recipe, images.device):
+            logits = state.model(own_part(part))
+            loss = _loss(logits, own_part(targets), recipe, weights)
+        loss = loss * (len(part) / len(images))
+        state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # untyped in torch
+        loss_sum += loss.detach()
+    average_gradients(parameters)
+    if recipe.clip_norm is not None:
+        state.scaler.unscale_(state.optimizer)
+        nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    return loss_sum
 
 
 def _loss(logits: Tensor, targets: Tensor, recipe: Recipe, weights: Tensor | None) -> Tensor:
@@ -230,8 +242,7 @@ def _batches(
     for rows, pixels in zip(batches, read_ahead(data.train_images, batches), strict=True):
         images = augmenter.pixels(torch.from_numpy(pixels), generator)
         labels = torch.from_numpy(data.train_labels[rows])
-        inputs, targets = augmenter.inputs(images.to(device), labels.to(device), generator)
-        yield inputs, targets
+        yield augmenter.inputs(to_device(images, device), to_device(labels, device), generator)
 
 
 def _validate(state: State, data: ImageData, recipe: Recipe, device: torch.device) -> Evaluation | None:

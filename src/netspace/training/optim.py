@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import torch
-from torch import nn, optim
+from torch import Tensor, nn, optim
 
 from netspace.errors import ConfigError, first_line
 from netspace.training.recipe import Recipe
@@ -58,7 +58,11 @@ def _groups(model: nn.Module, recipe: Recipe) -> dict[tuple[int, bool], dict[str
 def set_rate(optimizer: optim.Optimizer, rate: float) -> None:
     """Give each group of parameters its learning rate: `rate`, times its own `lr_scale` if it has one."""
     for group in optimizer.param_groups:
-        group["lr"] = rate * group.get("lr_scale", 1.0)
+        own = rate * group.get("lr_scale", 1.0)
+        if isinstance(group["lr"], Tensor):  # which a CUDA graph reads where it is
+            group["lr"].fill_(own)
+        else:
+            group["lr"] = own
 
 
 def _from_timm(name: str, groups: list[dict[str, Any]], recipe: Recipe) -> optim.Optimizer:

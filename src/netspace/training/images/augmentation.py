@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 
+from netspace.training.device import to_device
 from netspace.training.images.data import ImageData
 from netspace.training.recipe import Augment
 
@@ -29,6 +30,7 @@ class Augmenter:
 
     def __init__(self, augment: Augment, data: ImageData, device: torch.device) -> None:
         self._augment = augment
+        self._device = device
         self._classes = data.num_classes
         self._mean, self._std = statistics(data, device)
         self._colors = principal_colors(data).to(device) if augment.color_noise else None
@@ -42,11 +44,11 @@ class Augmenter:
             generator: where the randomness comes from.
 
         Returns:
-            uint8, of the same shape.
+            uint8, of the same shape; on the device already, unless torchvision has worked on each image.
         """
-        images = shift_and_flip(images, self._augment, generator)
         if not self._each:
-            return images
+            return shift_and_flip(to_device(images, self._device), self._augment, generator)
+        images = shift_and_flip(images, self._augment, generator)
         with drawn_from(generator):
             for transform in self._each:
                 images = torch.stack([transform(image.permute(2, 0, 1)).permute(1, 2, 0) for image in images])
