@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import model_validator
 
 from netspace.documents import (
     Document,
@@ -17,7 +18,7 @@ from netspace.documents import (
     read_yaml,
     whole_if_whole,
 )
-from netspace.errors import ConfigError
+from netspace.errors import ConfigError, MissingExtraError
 
 
 class Inner(Document):
@@ -73,6 +74,34 @@ def test_files_that_are_not_plain_yaml_are_refused(tmp_path, content, message):
     with pytest.raises(ConfigError, match=message) as caught:
         read_yaml(path)
     assert "\n" not in str(caught.value)
+
+
+def test_json_is_read_as_json(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text('{\n\t"recipe": {\n\t\t"weight_decay": 5e-05, "lr": 1E-1, "warm": 2e+1}, "name": "no"\n}')
+    assert read_yaml(path) == {"recipe": {"weight_decay": 5e-5, "lr": 0.1, "warm": 20.0}, "name": "no"}
+    path.write_text('{"a": 1,\n "b" 2}')
+    with pytest.raises(ConfigError, match=r"x\.json, line 2, column 6: not valid JSON"):
+        read_yaml(path)
+
+
+def test_yaml_holds_the_same_numbers_as_json(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text('{"a": 5e-05, "b": [1E5, -1e-3]}')
+    assert read_yaml(path) == {"a": 5e-5, "b": [1e5, -1e-3]}
+
+
+def test_an_error_inside_a_document_keeps_its_class():
+    class Needy(Document):
+        tracker: str
+
+        @model_validator(mode="after")
+        def _needs_an_extra(self):
+            raise MissingExtraError(self.tracker, f"the tracker '{self.tracker}'")
+
+    with pytest.raises(MissingExtraError, match=r"^study\.yaml: the tracker 'wandb' needs the extra 'wandb'") as caught:
+        parse(Needy, {"tracker": "wandb"}, "study.yaml")
+    assert caught.value.extra == "wandb"
 
 
 def test_a_missing_file_is_named(tmp_path):

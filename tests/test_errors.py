@@ -1,5 +1,6 @@
 """What messages are made of: lines of foreign errors, names, extras."""
 
+import pickle
 import time
 from pathlib import Path
 
@@ -80,4 +81,6 @@ def test_an_unknown_name_is_told_with_the_nearest_and_all_valid_ones():
 
 
 def test_a_missing_extra_says_how_to_get_it():
-    assert "uv sync --extra ray" in str(MissingExtraError("ray", "the executor 'ray'"))
+    error = MissingExtraError("ray", "the executor 'ray'")
+    assert "uv sync --extra ray" in str(error)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)

@@ -77,15 +77,19 @@ def read_yaml(path: Path | str) -> Any:
     """Return what the YAML (or JSON) file at `path` holds, as plain lists, dicts and scalars.
 
     Raises:
-        ConfigError: the file is missing, unreadable, not text or not YAML; the message names it and the line.
+        ConfigError: the file is missing, not text, or neither YAML nor JSON; the message names it and the line.
     """
     path = Path(path)
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        text = path.read_text(encoding="utf-8")
+        # YAML allows no tabs where JSON does
+        return json.loads(text) if path.suffix.lower() == ".json" else yaml.load(text, Loader=_Loader)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as text ({first_line(error)})") from None
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{path}, line {error.lineno}, column {error.colno}: not valid JSON ({error.msg})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -111,7 +115,7 @@ def parse(model: type[Model], data: Any, where: str) -> Model:
     except ValidationError as error:
         raise ConfigError(_first_problem(error, model, where)) from None
     except NetspaceError as error:
-        raise type(error)(f"{where}: {error}") from None
+        raise error.at(where) from None
 
 
 def dump_yaml(data: Any) -> str:

@@ -7,7 +7,7 @@ is a bug of ours and keeps its traceback.
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from operator import length_hint
-from typing import NoReturn
+from typing import NoReturn, Self
 
 LONGEST_LINE = 400
 """Characters of another library's error that a message of ours quotes at most."""
@@ -15,6 +15,10 @@ LONGEST_LINE = 400
 
 class NetspaceError(Exception):
     """Base of every error that a user can cause and fix."""
+
+    def at(self, where: str) -> Self:
+        """Return the same error with a place, such as a file, at the beginning of its message."""
+        return type(self)(f"{where}: {self}")
 
 
 class ConfigError(NetspaceError, ValueError):
@@ -64,7 +68,14 @@ class MissingExtraError(NetspaceError, ImportError):
         super().__init__(
             f"{what} needs the extra '{extra}': uv sync --extra {extra}, or pip install 'netspace[{extra}]'"
         )
-        self.extra = extra
+        self.extra, self.what = extra, what
+
+    def at(self, where: str) -> Self:
+        """Return the same error with a place at the beginning of its message."""
+        return type(self)(self.extra, f"{where}: {self.what}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.extra, self.what)  # so that a worker may raise it in another process
 
 
 def first_line(error: BaseException | str, otherwise: str = "no reason given") -> str:

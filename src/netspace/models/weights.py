@@ -68,7 +68,7 @@ def load_state(
     try:
         source = detect_layout(state)
     except WeightsError as error:
-        raise WeightsError(f"{where}: {error}") from None
+        raise error.at(where) from None
     if isinstance(network, str):
         network = _named_network(network, state, source)
     config = _as_published(network.config if isinstance(network, AnyNet) else network, source)

@@ -140,7 +140,7 @@ class SpaceDefinition:
                 try:
                     distribution = distribution.restricted(low=c.low, high=c.high, values=c.values)
                 except ConfigError as error:
-                    raise ConfigError(f"{self.name}: {name}: {error}") from None
+                    raise error.at(f"{self.name}: {name}") from None
         if self.kind == "regnet":
             return Once(distribution)
         orders = {c.order for c in self.constraints if isinstance(c, Ordered) and c.parameter == name}

@@ -112,7 +112,7 @@ def advise(
     try:
         return advise_population(space, runs, runs["error"].fillna(np.inf).to_numpy(), alpha=alpha)
     except StatisticsError as error:
-        raise StatisticsError(f"{space_name}: {error}") from None
+        raise error.at(space_name) from None
 
 
 def recorded_space(record: StudyRecord, store: Store, name: str) -> DesignSpace | None:
@@ -146,7 +146,7 @@ def score_columns(record: StudyRecord, store: Store, space_name: str, *, alpha: 
     try:
         return score_restrictions(candidate_restrictions(models[names]), models["score"].to_numpy(), alpha=alpha)
     except StatisticsError as error:
-        raise StatisticsError(f"{space_name}: {error}") from None
+        raise error.at(space_name) from None
 
 
 def advise_population(
