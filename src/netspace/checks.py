@@ -1,4 +1,8 @@
-"""Checking arguments: one number against its range, several values against a rule, in one form of words."""
+"""Checking arguments: one number against its range, several values against a rule, in one form of words.
+
+Functions that raise unless something holds are called `check_...`, here and elsewhere. The rules of a `Document` are
+pydantic's fields and validators, whose `ValueError` becomes a `ConfigError` that names the key.
+"""
 
 import math
 from numbers import Real

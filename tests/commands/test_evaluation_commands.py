@@ -21,7 +21,7 @@ def evaluate(netspace):
     return lambda *arguments: netspace("evaluate", *arguments, "--device", "cpu")
 
 
-def test_the_own_test_split_is_judged_and_its_error_noted_in_the_package(evaluate, own):
+def test_the_own_test_split_is_evaluated_and_its_error_noted_in_the_package(evaluate, own):
     done = evaluate(own, "--json")
     result = json.loads(done.out)
     assert (done.code, result["split"], result["images"]) == (0, "test", 36)
@@ -42,7 +42,7 @@ def test_the_own_test_split_is_judged_and_its_error_noted_in_the_package(evaluat
     assert "expected calibration error" in text
 
 
-def test_without_a_test_split_the_validation_split_is_judged_and_that_is_said(netspace, evaluate, photos, tmp_path):
+def test_without_a_test_split_the_validation_split_is_evaluated_and_that_is_said(netspace, evaluate, photos, tmp_path):
     shutil.copytree(photos / "train", tmp_path / "plain")
     (tmp_path / "net.yaml").write_text("stem: {width: 8}\nstages: {depths: [1], widths: [8], group_widths: [8]}\n")
     trained = netspace(
@@ -61,7 +61,9 @@ def test_without_a_test_split_the_validation_split_is_judged_and_that_is_said(ne
     assert "the validation split (there is no test split)" in evaluate(tmp_path / "o").out
 
 
-def test_a_folder_with_some_of_the_classes_in_another_order_is_judged_by_their_names(evaluate, own, photos, tmp_path):
+def test_a_folder_with_some_of_the_classes_in_another_order_is_evaluated_by_their_names(
+    evaluate, own, photos, tmp_path
+):
     for name in ("sky blue", "leaf green"):
         shutil.copytree(photos / "test" / name, tmp_path / "some" / name)
     whole = json.loads(evaluate(own, "--json").out)

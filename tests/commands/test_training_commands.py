@@ -147,7 +147,7 @@ def test_a_training_is_used_from_anywhere_and_without_its_own_images(work, tmp_p
     assert trained_on["class_names"] == ["dark", "light"]
     means = []
     monkeypatch.setattr(
-        "netspace.training.judging.evaluate", lambda *args: means.append(args[3].mean) or evaluate(*args)
+        "netspace.training.assessment.evaluate", lambda *args: means.append(args[3].mean) or evaluate(*args)
     )
     invoke(*arguments, "--data", tmp_path / "other")
     assert means == [pytest.approx(trained_on["mean"])]

@@ -66,7 +66,7 @@ def test_empty_and_contradictory_restrictions_are_refused():
         restrict("width")
     with pytest.raises(ConfigError, match="low <= high"):
         restrict("width", low=9, high=8)
-    with pytest.raises(ConfigError, match="must be numbers"):
+    with pytest.raises(ConfigError, match="low must be a number"):
         restrict("width", low="8")
 
 

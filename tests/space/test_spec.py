@@ -123,7 +123,7 @@ BASE = "base: AnyNetXA\n"
         (BASE + "constraints: [{tied: {1: width}}]", "unknown parameter of .* '1'; valid: bottleneck_ratio"),
         (BASE + "constraints: [{restrict: {width: {lo: 8}}}]", "must be a mapping with the keys low, high, values"),
         (BASE + "constraints: [{restrict: {width: {values: 8}}}]", "values must be a list, got 8"),
-        (BASE + "constraints: [{restrict: {width: {low: a}}}]", "must be numbers, got 'a'"),
+        (BASE + "constraints: [{restrict: {width: {low: a}}}]", "low must be a number, got 'a'"),
         (BASE + "constraints: [{restrict: {width: {values: [9]}}}]", "9 is not one of the values"),
         (BASE + "constraints: [{tied: {depth: 3}}]", "tied: must map a parameter to the name of another"),
         (BASE + "network: {blok: v}", "network: unknown key 'blok'; valid: block, stem"),

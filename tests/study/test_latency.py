@@ -65,7 +65,7 @@ def test_a_study_file_gives_the_window_alone_or_all_settings(study_file):
 @pytest.mark.parametrize(
     ("latency", "message"),
     [
-        ("5:2", r"latency\.window: LO <= HI must hold in a window, got 5:2"),
+        ("5:2", r"latency\.window: LO <= HI must hold, got LO=5.0, HI=2.0"),
         ("2M:5M", r"latency\.window: .* in milliseconds, .*got '2M:5M'"),
         # what YAML makes of an unquoted 2:05
         (125, r"latency\.window: .* with the quotes: without them YAML reads a number, here 125"),

@@ -23,7 +23,11 @@ def test_a_study_file_is_read_with_its_defaults(study_file):
         ({"n": "many"}, ConfigError, r"study\.yaml: n: .*integer.*got 'many'"),
         ({"spaces": []}, ConfigError, r"study\.yaml: spaces: .*at least 1"),
         ({"spaces": ["RegNetX", "RegNetX"]}, ConfigError, "spaces must differ, got 'RegNetX' more than once"),
-        ({"flops": "3M:1M"}, ConfigError, r"study\.yaml: flops: LO <= HI must hold in a window, got 3e[+]06:1e[+]06"),
+        (
+            {"flops": "3M:1M"},
+            ConfigError,
+            r"study\.yaml: flops: LO <= HI must hold, got LO=3000000[.]0, HI=1000000[.]0",
+        ),
         ({"flops": "a lot"}, ConfigError, r"study\.yaml: flops: "),
         ({"name": "a/b"}, ConfigError, r"study\.yaml: name: "),
         ({"data": {"sauce": "x"}}, ConfigError, r"study\.yaml: unknown key 'data\.sauce'; valid: source, train"),

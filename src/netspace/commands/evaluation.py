@@ -14,7 +14,7 @@ from netspace.commands.training import data_spec
 if TYPE_CHECKING:
     from netspace.models import AnyNet
     from netspace.models.package import Package
-    from netspace.training.judging import Judged, Labelled
+    from netspace.training.assessment import Assessment, Labelled
 
 
 def evaluate(
@@ -41,31 +41,31 @@ def evaluate(
         netspace evaluate trained
         netspace evaluate trained other-trained --data more-images/ --json
     """
-    from netspace.training.judging import images_to_judge, judge, open_package
+    from netspace.training.assessment import assess, images_to_assess, open_package
 
     names = [package] if other is None else [package, other]
     opened = [open_package(name) for name in names]
     if other is not None and opened[0][1].classes != opened[1][1].classes:
         _check_same_classes(package, other, opened[0][1], opened[1][1])
     spec = None if data is None else data_spec(data)
-    results, judgements = [], []
+    results, assessments = [], []
     for name, (model, known) in zip(names, opened, strict=True):
         # the second package sees the images of the first
-        with images_to_judge(package, known, spec) as images:
-            judged = judge(model, known, images, device_name(device))
-            result = _result(judged, known, images)
-            _keep(name, known, judged, result)
+        with images_to_assess(package, known, spec) as images:
+            assessed = assess(model, known, images, device_name(device))
+            result = _result(assessed, known, images)
+            _keep(name, known, assessed, result)
             if images.own and images.split == "test" and name == package:
                 _note_test_error(Path(package), model, known, result)
         results.append(result)
-        judgements.append(judged)
+        assessments.append(assessed)
     if other is None:
         if as_json:
             print_json(results[0])
         else:
             _print(results[0], Path(package))
         return
-    compared = _compared(*judgements)
+    compared = _compared(*assessments)
     if as_json:
         print_json({"packages": dict(zip(names, results, strict=True)), **compared})
         return
@@ -78,11 +78,11 @@ def evaluate(
     )
 
 
-def _result(judged: "Judged", package: "Package", images: "Labelled") -> dict[str, Any]:
+def _result(assessed: "Assessment", package: "Package", images: "Labelled") -> dict[str, Any]:
     from netspace.models.package import error_interval
     from netspace.training.calibration import calibration_error
 
-    confusion = judged.evaluation.confusion
+    confusion = assessed.evaluation.confusion
     counts, right = confusion.sum(axis=1).tolist(), confusion.diagonal().tolist()
     low, high = error_interval(sum(counts) - sum(right), sum(counts))
     classes = []
@@ -93,22 +93,22 @@ def _result(judged: "Judged", package: "Package", images: "Labelled") -> dict[st
         classes.append({"class": name, "images": count, "error": error, "low": ends[0], "high": ends[1]})
     return {
         "split": images.split,
-        "top1_error": judged.evaluation.top1_error,
+        "top1_error": assessed.evaluation.top1_error,
         "low": low,
         "high": high,
-        "balanced_error": judged.evaluation.balanced_error,
-        "top5_error": judged.evaluation.top5_error,
+        "balanced_error": assessed.evaluation.balanced_error,
+        "top5_error": assessed.evaluation.top5_error,
         "images": sum(counts),
-        "images_per_second": judged.evaluation.images_per_second,
+        "images_per_second": assessed.evaluation.images_per_second,
         "temperature": package.temperature,
-        "ece_before": calibration_error(judged.logits, judged.labels),
-        "ece_after": calibration_error(judged.logits, judged.labels, package.temperature),
+        "ece_before": calibration_error(assessed.logits, assessed.labels),
+        "ece_after": calibration_error(assessed.logits, assessed.labels, package.temperature),
         "classes": classes,
         "confusion": confusion.tolist(),
     }
 
 
-def _keep(name: str, package: "Package", judged: "Judged", result: dict[str, Any]) -> None:
+def _keep(name: str, package: "Package", assessed: "Assessment", result: dict[str, Any]) -> None:
     """Write an evaluation into the package's folder, if it is one."""
     from netspace.report.style import save
     from netspace.report.training_figures import confusion_figure
@@ -116,7 +116,7 @@ def _keep(name: str, package: "Package", judged: "Judged", result: dict[str, Any
     folder = Path(name)
     if folder.is_dir():
         write_text(folder / "evaluation.json", json.dumps(result, indent=2) + "\n")
-        save(confusion_figure(judged.evaluation.confusion, package.classes), folder / "confusion")
+        save(confusion_figure(assessed.evaluation.confusion, package.classes), folder / "confusion")
 
 
 def _note_test_error(folder: Path, model: "AnyNet", package: "Package", result: dict[str, Any]) -> None:
@@ -156,7 +156,7 @@ def _print(result: dict[str, Any], package: Path) -> None:
     )
 
 
-def _compared(first: "Judged", second: "Judged") -> dict[str, Any]:
+def _compared(first: "Assessment", second: "Assessment") -> dict[str, Any]:
     from statsmodels.stats.contingency_tables import mcnemar
 
     both = int((first.right & second.right).sum())

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netspace.models import AnyNet
     from netspace.models.export import Format, WithPreparation
     from netspace.models.package import Package
-    from netspace.training.judging import Labelled
+    from netspace.training.assessment import Labelled
 
 CALIBRATION = 200
 """Images that int8 quantisation is calibrated on, unless told otherwise."""
@@ -71,7 +71,7 @@ def package(
     """
     from netspace.errors import raise_unknown
     from netspace.models.export import ENDINGS, WithPreparation, check_onnx, metadata
-    from netspace.training.judging import open_package
+    from netspace.training.assessment import open_package
 
     if to not in ENDINGS:
         raise_unknown("format", to, ENDINGS)
@@ -99,8 +99,8 @@ def package(
     shown = ["network", "difference", "ms an image", *(["error (%)"] if int8 else []), "bytes"]
     keys = ["what", "difference", "milliseconds", *(["error"] if int8 else []), "bytes"]
     print_table(shown, ([row[key] for key in keys] for row in rows))
-    judged = "random images: give --data for real ones" if images is None else f"real images ({images.split})"
-    print(f"checked on {judged}; times are medians of one image at a time on one core of this machine")
+    assessed = "random images: give --data for real ones" if images is None else f"real images ({images.split})"
+    print(f"checked on {assessed}; times are medians of one image at a time on one core of this machine")
 
 
 def _default_file(package: str, to: "Format") -> Path:
@@ -116,11 +116,11 @@ def _real_images(package: str, known: "Package", spec: Any, *, needed: bool) -> 
     from contextlib import ExitStack
 
     from netspace.errors import DataError
-    from netspace.training.judging import images_to_judge
+    from netspace.training.assessment import images_to_assess
 
     with ExitStack() as stack:
         try:
-            images = stack.enter_context(images_to_judge(package, known, spec))
+            images = stack.enter_context(images_to_assess(package, known, spec))
         except DataError:
             if needed:
                 raise
@@ -180,7 +180,7 @@ def _quantised(
     from netspace.models.quantisation import quantise_onnx, spread
 
     target = path.with_suffix(f".int8{path.suffix}")
-    # calibrated on images that it is not judged on
+    # calibrated on images that it is not assessed on
     training = images.data.train_images if images.own else images.images
     held = _prepared(model, training[spread(len(training), calibration)])
     quantise_onnx(path, target, held.numpy(), about)

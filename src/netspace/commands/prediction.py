@@ -46,7 +46,7 @@ def predict(
     """
     from netspace.models.prediction import find_images
     from netspace.models.prediction import predict as predict_files
-    from netspace.training.judging import open_package
+    from netspace.training.assessment import open_package
 
     if output is not None:
         check_table_name(output)

@@ -168,7 +168,9 @@ def export_onnx(
     onnx.save(proto, str(path))
     if images is None:
         images = example_images(model, resolution, batch=3)
-    return checked(torch.from_numpy(run_onnx(path, images.cpu().numpy())), model, images, f"{path}: the ONNX network")
+    return check_outputs(
+        torch.from_numpy(run_onnx(path, images.cpu().numpy())), model, images, f"{path}: the ONNX network"
+    )
 
 
 def export_torchscript(
@@ -198,7 +200,7 @@ def export_torchscript(
                 _without_traces(scratch, Path(path))
             loaded = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
             images = example if images is None else images
-            return checked(loaded(images.cpu()), model, images, f"{path}: the TorchScript network")
+            return check_outputs(loaded(images.cpu()), model, images, f"{path}: the TorchScript network")
     finally:
         model.train(was_training)
 
@@ -224,7 +226,7 @@ def export_saved_program(
     images = example_images(model, resolution, batch=3) if images is None else images
     with torch.no_grad():
         outputs = torch.export.load(str(path)).module()(images)
-    return checked(outputs, model, images, f"{path}: the exported program")
+    return check_outputs(outputs, model, images, f"{path}: the exported program")
 
 
 def check_onnx() -> None:
@@ -255,8 +257,8 @@ def run_onnx(path: Path | str, images: NDArray[Any], batch_size: int = 250) -> N
     return np.concatenate([session.run(None, {name: images[i : i + batch_size]})[0] for i in starts])
 
 
-def checked(outputs: Tensor, model: nn.Module, images: Tensor, what: str) -> float:
-    """Return the largest difference of outputs from the network's, relative to the largest of those.
+def check_outputs(outputs: Tensor, model: nn.Module, images: Tensor, what: str) -> float:
+    """Return the largest difference of outputs from the network's, relative to the largest of those, if it is small.
 
     Raises:
         WeightsError: it is more than `TOLERANCE`.

@@ -15,13 +15,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netspace.arch import MEASURES
-from netspace.checks import check_rule, is_number
+from netspace.checks import check_number, check_rule
 from netspace.errors import ConfigError, raise_unknown, short
 from netspace.space.distributions import Number
 from netspace.space.expressions import Expression
@@ -87,13 +87,13 @@ class Restrict:
     def __post_init__(self) -> None:
         if self.low is None and self.high is None and self.values is None:
             raise ConfigError(f"restrict '{self.parameter}': give low, high or values")
-        for value in (self.low, self.high, *(self.values or ())):
-            if value is not None and not is_number(value):
-                raise ConfigError(
-                    f"restrict '{self.parameter}': low, high and values must be numbers, got {short(value)}"
-                )
+        where = f"restrict '{self.parameter}': "
+        for value in self.values or ():
+            check_number(value, "each of values", where=where)
+        for name, end in (("low", self.low), ("high", self.high)):
+            if end is not None:
+                check_number(end, name, where=where)
         if self.low is not None and self.high is not None:
-            where = f"restrict '{self.parameter}': "
             check_rule(self.low <= self.high, "low <= high", where=where, low=self.low, high=self.high)
 
     def spec(self) -> dict[str, Any]:
@@ -216,9 +216,9 @@ def window(measure: str, bounds: Bounds) -> Window:
     if measure not in MEASURES:
         raise_unknown("complexity measure", measure, MEASURES)
     try:
-        low, high = parse_window(bounds) if isinstance(bounds, str) else _checked(bounds)
+        low, high = parse_window(bounds) if isinstance(bounds, str) else _ends(bounds)
     except ConfigError as error:
-        raise ConfigError(f"{measure}: {error}") from None
+        raise error.at(measure) from None
     return Window(measure, low, high)
 
 
@@ -247,7 +247,7 @@ def parse_window(text: str) -> tuple[float, float]:
     low, colon, high = text.partition(":") if isinstance(text, str) else ("", "", "")
     if not colon or not (low.strip() or high.strip()):
         raise ConfigError(f"a window is written LO:HI, such as 360M:400M, 0.4G: or :1e6, got {short(text)}")
-    return _checked((_parse_count(low, text), _parse_count(high, text)))
+    return _ends((_parse_count(low, text), _parse_count(high, text)))
 
 
 def format_count(value: float) -> str:
@@ -274,15 +274,14 @@ def _parse_count(part: str, text: str) -> float | None:
     return value
 
 
-def _checked(bounds: tuple[Number | None, Number | None]) -> tuple[float, float]:
-    """Return the bounds as numbers, an open side as 0 or infinity."""
+def _ends(bounds: tuple[Number | None, Number | None]) -> tuple[float, float]:
+    """Return the ends of a window as numbers, an open side as 0 or infinity."""
     if not isinstance(bounds, tuple | list) or len(bounds) != 2:
         raise ConfigError(f"a window is (LO, HI) or a text such as 360M:400M, got {short(bounds)}")
     for bound in bounds:
-        if bound is not None and not is_number(bound) and bound not in (math.inf, -math.inf):
-            raise ConfigError(f"a window's bounds must be numbers or None, got {short(bound)}")
-    low, high = cast(tuple[Number | None, Number | None], tuple(bounds))
+        if bound not in (None, math.inf, -math.inf):
+            check_number(bound, "each bound of a window")
+    low, high = bounds
     least, most = 0.0 if low is None else float(low), math.inf if high is None else float(high)
-    if not least <= most:
-        raise ConfigError(f"LO <= HI must hold in a window, got {least:g}:{most:g}")
+    check_rule(least <= most, "LO <= HI", LO=least, HI=most)
     return least, most

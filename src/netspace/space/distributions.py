@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from netspace.checks import check_rule, is_number
+from netspace.checks import check_number, check_rule, is_number
 from netspace.errors import ConfigError, raise_unknown, short
 
 Number = int | float
@@ -109,8 +109,7 @@ def log_uniform(low: Number, high: Number, step: Number = 1) -> Distribution:
     Raises:
         ConfigError: not 0 < low <= high, step <= 0, or an end is not a multiple of `step`.
     """
-    if not low > 0:
-        raise ConfigError(f"log_uniform: low must be > 0, got low={low}")
+    check_number(low, "low", above=0, where="log_uniform: ")
     values = _grid("log_uniform", low, high, step)
     before = np.concatenate([[low - min(step, low / 2)], values[:-1]])
     return _law(values, np.log(values / before), {"log_uniform": [low, high], **_step(step)})
@@ -132,7 +131,9 @@ def power_of_two(low: Number, high: Number) -> Distribution:
     Raises:
         ConfigError: not 0 < low <= high, or an end is not a power of two.
     """
-    check_rule(0 < low <= high, "0 < low <= high", where="power_of_two: ", low=low, high=high)
+    for name, end in (("low", low), ("high", high)):
+        check_number(end, name, above=0, where="power_of_two: ")
+    check_rule(low <= high, "low <= high", where="power_of_two: ", low=low, high=high)
     first, last = math.log2(low), math.log2(high)
     if not (first.is_integer() and last.is_integer()):
         raise ConfigError(f"power_of_two: low and high must be powers of two, got low={low}, high={high}")
@@ -189,8 +190,7 @@ def fixed(value: Number) -> Distribution:
     Raises:
         ConfigError: `value` is not a number.
     """
-    if not is_number(value):
-        raise ConfigError(f"fixed: the value must be a number, got {short(value)}")
+    check_number(value, "value", where="fixed: ")
     return _law(_whole_if_whole([value]), np.ones(1), {"fixed": value})
 
 
@@ -238,10 +238,10 @@ def _law(values: Values, weights: FloatArray, spec: Mapping[str, Any]) -> Distri
 
 
 def _grid(kind: str, low: Number, high: Number, step: Number) -> Values:
-    numbers = is_number(low) and is_number(high)
-    check_rule(numbers and low <= high, "low <= high", where=f"{kind}: ", low=low, high=high)
-    if not (is_number(step) and step > 0):
-        raise ConfigError(f"{kind}: step must be a number > 0, got {short(step)}")
+    for name, end in (("low", low), ("high", high)):
+        check_number(end, name, where=f"{kind}: ")
+    check_rule(low <= high, "low <= high", where=f"{kind}: ", low=low, high=high)
+    check_number(step, "step", above=0, where=f"{kind}: ")
     first, last = round(low / step), round(high / step)
     for end, multiple in ((low, first), (high, last)):
         if not math.isclose(multiple * step, end, rel_tol=1e-9, abs_tol=1e-12):

@@ -23,7 +23,7 @@ from netspace.study.seeds import seed_of
 from netspace.study.spec import StudySpec
 from netspace.training.images.data import DataSpec, ImageData, as_recorded, completed, load_data
 from netspace.training.latency import LATENCY, Latency, Timings, sample_timed
-from netspace.training.preconditions import check_batches, network_must_fit
+from netspace.training.preconditions import check_batches, check_network_fits
 from netspace.training.recipe import Recipe
 
 _UNDECISIVE = {"storage"}
@@ -53,7 +53,7 @@ class Study:
         try:
             _ = study.claims
         except UnknownNameError as error:
-            raise UnknownNameError(f"{path}: {error}") from None
+            raise error.at(str(path)) from None
         return study
 
     @property
@@ -197,7 +197,7 @@ class Study:
         for name, population in populations.items():
             for index, config in enumerate(population.configs()):
                 try:
-                    network_must_fit(config, self.data)
+                    check_network_fits(config, self.data)
                 except TrainingError as error:
                     raise StudyError(f"study '{self.spec.name}': {name} {index} cannot be trained: {error}") from None
 

@@ -1,4 +1,4 @@
-"""Packages judged on labelled images: a split of their own, or any others of the same classes."""
+"""Packages assessed on labelled images: a split of their own, or any others of the same classes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ from netspace.training.training_folder import TrainedOn, TrainingFolder
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """Images to judge a network on.
+    """Images to assess a network on.
 
     Attributes:
         images: uint8 (n, resolution, resolution, channels).
@@ -46,7 +46,7 @@ class Labelled:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Judged:
+class Assessment:
     """What a network made of images.
 
     Attributes:
@@ -90,8 +90,8 @@ def open_package(source: Path | str) -> tuple[AnyNet, Package]:
 
 
 @contextmanager
-def images_to_judge(source: Path | str, package: Package, spec: DataSpec | None) -> Iterator[Labelled]:
-    """Give images to judge a package on: those held out of its training, or any of `spec`, of its classes.
+def images_to_assess(source: Path | str, package: Package, spec: DataSpec | None) -> Iterator[Labelled]:
+    """Give images to assess a package on: those held out of its training, or any of `spec`, of its classes.
 
     Of the package's own images those are the test split, or the validation split if there is none; of others the test
     split, the validation split or, if they are in no splits, all of them.
@@ -126,7 +126,7 @@ def images_to_judge(source: Path | str, package: Package, spec: DataSpec | None)
                 data=shown,
             )
         return
-    with scratch_folder(cache_folder() / "judged") as folder:
+    with scratch_folder(cache_folder() / "assessed") as folder:
         found = read_source(
             located(spec.source),
             folder,
@@ -160,7 +160,7 @@ def images_to_judge(source: Path | str, package: Package, spec: DataSpec | None)
         )
 
 
-def judge(model: AnyNet, package: Package, images: Labelled, device: str | torch.device = "cpu") -> Judged:
+def assess(model: AnyNet, package: Package, images: Labelled, device: str | torch.device = "cpu") -> Assessment:
     """Return what a network of a package makes of images.
 
     Raises:
@@ -172,7 +172,7 @@ def judge(model: AnyNet, package: Package, images: Labelled, device: str | torch
     found = evaluate(model, images.images, images.labels, images.data, recipe, device, batches)
     if found is None:
         raise TrainingError(f"the outputs of '{package.name}' are not finite")
-    return Judged(evaluation=found, logits=np.concatenate(batches), labels=images.labels)
+    return Assessment(evaluation=found, logits=np.concatenate(batches), labels=images.labels)
 
 
 def _channels(package: Package) -> int | None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, field_validator
 
 from netspace.arch import MEASURES, AnyNetConfig, Complexity
+from netspace.checks import check_rule
 from netspace.documents import Document
 from netspace.errors import ConfigError, WindowError, short
 from netspace.space import DesignSpace, Population
@@ -87,8 +88,8 @@ class Latency(Document):
     @classmethod
     def _window_is_ordered(cls, window: tuple[float | None, float | None]) -> tuple[float | None, float | None]:
         low, high = window
-        if low is not None and high is not None and low > high:
-            raise ValueError(f"LO <= HI must hold in a window, got {low:g}:{high:g}")
+        if low is not None and high is not None:
+            check_rule(low <= high, "LO <= HI", LO=low, HI=high)
         return window
 
     def contains(self, milliseconds: float) -> bool:

@@ -155,13 +155,13 @@ def _train(
             state.model.train()
             with frozen_body(state.model) if len(state.curve) < recipe.frozen_epochs else nullcontext():
                 train_loss, rate = _epoch(state, data, recipe, augmenter, advance, device)
-            judged = _validate(state, data, recipe, device) if np.isfinite(train_loss) else None
+            evaluated = _validate(state, data, recipe, device) if np.isfinite(train_loss) else None
             state.curve.append(
                 Epoch(
                     epoch=len(state.curve) + 1,
                     train_loss=train_loss,
-                    val_error=None if judged is None else judged.top1_error,
-                    balanced_error=None if judged is None else judged.balanced_error,
+                    val_error=None if evaluated is None else evaluated.top1_error,
+                    balanced_error=None if evaluated is None else evaluated.balanced_error,
                     lr=rate,
                     seconds=before + time.perf_counter() - started,
                 )

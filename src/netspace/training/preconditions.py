@@ -20,10 +20,10 @@ def check_fit(model: nn.Module, data: ImageData) -> None:
     """
     config = getattr(model, "config", None)
     if config is not None:
-        network_must_fit(config, data)
+        check_network_fits(config, data)
 
 
-def network_must_fit(config: AnyNetConfig, data: ImageData) -> None:
+def check_network_fits(config: AnyNetConfig, data: ImageData) -> None:
     """Raise unless a network takes these images: known of its description, before it is built.
 
     Raises:

@@ -158,7 +158,7 @@ class TrainingFolder:
         """Write the trained network, the curve and the result.
 
         Args:
-            model: with the weights that were judged.
+            model: with the weights that were evaluated.
             result: what the training gave.
             calibration: of its probabilities; None if it diverged.
         """
