@@ -1,5 +1,7 @@
 """Figures hold the numbers of their tables, whatever the names; pictures were looked at by eye."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,8 +28,10 @@ from netspace.report import (
     study_tables,
     trends_figure,
 )
-from netspace.report.axes import plain_number, visible_errors
+from netspace.report.axes import log_ticks, plain_number, visible_errors
 from netspace.report.style import colours, shown
+from netspace.report.text import percent
+from netspace.results.figure_tables import ComplexityFit
 
 
 @pytest.fixture
@@ -122,3 +126,46 @@ def test_names_are_one_short_line_of_signs_the_font_has(hostile):
 @pytest.mark.parametrize(("value", "text"), [(0.03125, "0.0312"), (128, "128"), (16384, "16.4k"), (2.5e6, "2.5M")])
 def test_ticks_have_no_exponents(value, text):
     assert plain_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "powers_of_two", "expected"),
+    [
+        (8, 256, True, [16, 64, 256]),
+        (1, 16, True, [1, 2, 4, 8, 16]),
+        (0.0078, 0.6, False, [0.01, 0.03, 0.1, 0.3]),
+        (0.016, 0.25, False, [0.02, 0.05, 0.1, 0.2]),
+        (300, 9e5, False, [1e3, 1e4, 1e5]),
+        (16, 24, True, [16, 18, 20, 22, 24]),
+    ],
+)
+def test_logarithmic_axes_have_numbers_that_readers_count_in(low, high, powers_of_two, expected):
+    assert log_ticks(low, high, 5, powers_of_two=powers_of_two) == pytest.approx(expected)
+
+
+def test_bands_that_overlap_do_not_blend(tables):
+    bands = edf_figure(tables.edf, tables.summary).axes[0].collections
+    assert len(bands) == 2
+    assert all(band.get_facecolor().size == 0 or not band.get_facecolor()[:, 3].any() for band in bands)
+    assert len({band.get_hatch() for band in bands}) == 2
+
+
+def test_a_falling_law_is_written_with_a_minus(tables):
+    fit = ComplexityFit(measure="params", law="a + b f", a=52200, b=-0.00291, r_squared=0.5)
+    title = complexity_figure(tables.runs, [fit]).axes[0].get_title(loc="left")
+    assert title == "params (M); best quarter: 0.0522 - 0.00291 MF, R² = 0.50"
+
+
+def test_one_epoch_is_no_curve_and_epochs_begin_at_zero(tables):
+    curves = pd.DataFrame({"space": "a", "role": "best", "run_id": 1, "epoch": [1], "val_error": [50.0]})
+    ticks = curves_figure(curves).axes[0].get_xticks()
+    assert set(ticks) <= {0, 1, 2}
+    last = tables.curves.groupby("run_id").tail(1)
+    names = {name for name, _, _ in figures(replace(tables, curves=last))}
+    assert "curves" not in names
+    assert "curves" in {name for name, _, _ in figures(tables)}
+
+
+@pytest.mark.parametrize(("value", "text"), [(81.625, "81.62"), (81.62499999999999, "81.62"), (81.635, "81.64")])
+def test_a_tie_is_rounded_alike_however_its_sum_was_added(value, text):
+    assert percent(value) == text

@@ -17,6 +17,8 @@ import yaml
 from netspace import space as spaces
 from netspace.arch import AnyNetConfig
 from netspace.report import study_tables, write_report
+from netspace.report.page import page
+from netspace.report.text import percent
 from netspace.space.expressions import Expression
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -323,3 +325,22 @@ def test_hostile_names_show_as_text(make_study, show, hostile):
     assert browser.evaluate("document.querySelector('#legend label span:last-child').textContent") == hostile
     assert browser.evaluate("document.scripts.length") == 2
     assert hostile in browser.evaluate("document.getElementById('failures').textContent")
+
+
+def test_the_page_rounds_a_tie_as_the_tables_do(make_study, browser, tmp_path):
+    tables = study_tables(make_study(n=9), "small")
+    tables.summary["mean"] = [81.625, 81.635]  # a tie in binary too, and none
+    (tmp_path / "page.html").write_text(page(tables), encoding="utf-8")
+    browser.open(tmp_path / "page.html")
+    shown = browser.evaluate(
+        "[...document.querySelectorAll('#legend tbody tr')].map((row) => row.cells[4].textContent)"
+    )
+    assert shown == [percent(81.625), percent(81.635)] == ["81.62", "81.64"]
+
+
+def test_a_narrow_window_has_the_best_networks_as_cards_with_nothing_cut_off(make_study, show):
+    browser = show(make_study(n=9), width=420)
+    wide = "Math.max(...[...document.querySelectorAll('.cards td > *')].map((e) => e.getBoundingClientRect().right))"
+    assert browser.evaluate(wide) <= 420
+    head = "getComputedStyle(document.querySelector('.cards td:nth-child(2)'), '::before').content"
+    assert browser.evaluate(head) == '"error %"'

@@ -5,8 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from netspace.report.axes import legend_below, legend_height, visible_errors
-from netspace.report.style import ALARM, COLUMN_WIDTH, MUTED, colours, dashes, shown, styled
+from netspace.report.axes import draw_band, legend_below, legend_height, visible_errors
+from netspace.report.style import ALARM, COLUMN_WIDTH, MUTED, colours, dashes, markers, shown, styled
 
 
 def assisted_edf_figure(assisted: pd.DataFrame, edf: pd.DataFrame, *, width: float = COLUMN_WIDTH) -> Figure:
@@ -22,12 +22,11 @@ def assisted_edf_figure(assisted: pd.DataFrame, edf: pd.DataFrame, *, width: flo
     with styled():
         figure, axes = _single(width, 0.7 * width, spaces)
         low, high, _ = visible_errors(edf["error"].to_numpy(np.float64))
-        alpha = 0.16 if len(spaces) <= 2 else 0.08
-        for space in spaces:
+        for place, space in enumerate(spaces):
             part, steps = assisted[assisted["space"] == space], edf[edf["space"] == space]
-            axes.step(steps["error"], steps["share"], where="post", color=colour[space], lw=0.5, alpha=0.7)
+            axes.step(steps["error"], steps["share"], where="post", color=colour[space], lw=0.8, alpha=0.8)
             x, lower, upper = (part[name].to_numpy(np.float64) for name in ("error", "lower", "upper"))
-            axes.fill_between(x, lower, upper, step="post", color=colour[space], alpha=alpha, lw=0)
+            draw_band(axes, x, lower, upper, colour=colour[space], place=place, step="post")
             axes.step(part["error"], part["share"], where="post", color=colour[space], ls=dash[space], lw=1.4)
         axes.set(xlim=(low, high), ylim=(0, 1.005), xlabel="error e (%)", ylabel="share of networks with error < e")
         legend_below(figure, {shown(space): {"color": colour[space], "ls": dash[space]} for space in spaces}, 2)
@@ -46,20 +45,25 @@ def prediction_figure(predictions: pd.DataFrame, r2: float, *, width: float = CO
         width: of the figure, in inches.
     """
     spaces = list(dict.fromkeys(predictions["space"]))
-    colour, dash = colours(spaces), dashes(spaces)
+    colour, dash, mark = colours(spaces), dashes(spaces), markers(spaces)
     with styled():
         figure, axes = _single(width, 0.7 * width, spaces)
         low, high, _ = visible_errors(predictions["error"].to_numpy(np.float64))
         for space in spaces:
             part = predictions[predictions["space"] == space].sort_values("expected")
-            axes.plot(part["expected"], part["error"].clip(upper=high), ".", ms=3, color=colour[space], alpha=0.5)
+            points = part["error"].clip(upper=high)
+            axes.plot(part["expected"], points, mark[space], ms=2.5, mew=0, color=colour[space], alpha=0.6)
             trained = part[np.isfinite(part["error"])]
             window = max(5, len(trained) // 5)
             smooth = trained[["expected", "error"]].rolling(window, center=True).mean().dropna()
             axes.plot(smooth["expected"], smooth["error"], color=colour[space], ls=dash[space], lw=1.2)
         axes.set(ylim=(low, high), xlabel="models expected to be better (%)", ylabel="error observed (%)")
         axes.set_title(f"R² {r2:.2f} on held-out networks", fontsize="medium", loc="left")
-        legend_below(figure, {shown(space): {"color": colour[space], "ls": dash[space]} for space in spaces}, 2)
+        looks = {
+            shown(space): {"color": colour[space], "ls": dash[space], "marker": mark[space], "ms": 2.5, "mew": 0}
+            for space in spaces
+        }
+        legend_below(figure, looks, 2)
     return figure
 
 

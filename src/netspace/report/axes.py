@@ -1,22 +1,25 @@
 """What the figures' axes share: scales with few plain numbers, ends that outliers do not move, legends below."""
 
 from collections.abc import Mapping, Sized
-from math import ceil
-from typing import Any
+from math import ceil, floor
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-from numpy.typing import NDArray
+from matplotlib.ticker import FuncFormatter, Locator, MaxNLocator, NullLocator
+from numpy.typing import ArrayLike, NDArray
 
 from netspace.report.style import shown
-from netspace.results.properties import is_logarithmic
+from netspace.results.properties import is_logarithmic, unit
 
 _FENCE = 3.0
 """Errors above the third quartile by more than this many interquartile ranges are far out (Tukey 1977)."""
+HATCHES = ("////", "\\\\\\\\", "||||", "----", "....", "xxxx")
+"""A direction for the band of each space."""
 LEGEND_ROW = 0.14
 """Height of a legend's row, in inches."""
 
@@ -26,21 +29,63 @@ def scale_axis(axes: Axes, name: str, values: NDArray[np.float64], *, vertical: 
     axis = axes.yaxis if vertical else axes.xaxis
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
     if is_logarithmic(name) and low > 0 and high / low > 3:
-        logarithmic(axes, vertical=vertical)
+        logarithmic(axes, vertical=vertical, powers_of_two=unit(name) == 1 and low >= 1)
     else:
-        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+        axis.set_major_locator(evenly(4))
 
 
-def logarithmic(axes: Axes, *, vertical: bool = False, ticks: int = 6) -> None:
-    """Make an axis logarithmic to base 2, with about so many plain numbers on it."""
+def logarithmic(axes: Axes, *, vertical: bool = False, ticks: int = 5, powers_of_two: bool = True) -> None:
+    """Make an axis logarithmic, with at most so many plain numbers on it: see `log_ticks`."""
     axis = axes.yaxis if vertical else axes.xaxis
     if vertical:
         axes.set_yscale("log", base=2)
     else:
         axes.set_xscale("log", base=2)
-    axis.set_major_locator(LogLocator(base=2, numticks=ticks))
+    axis.set_major_locator(_PlainLogLocator(ticks, powers_of_two=powers_of_two))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
+
+
+def log_ticks(low: float, high: float, count: int, *, powers_of_two: bool) -> list[float]:
+    """Return at most `count` numbers of few digits between `low` and `high` (positive) for a logarithmic axis.
+
+    Powers of two where asked for, else 1, 2, 5, 10, 20; every other, third, ... of them, or the powers of ten alone,
+    where there would be more. A range that holds fewer than two of them has evenly spaced numbers.
+    """
+    ladders: list[list[float]] = []
+    if powers_of_two:
+        first, last = ceil(np.log2(low) - 1e-9), floor(np.log2(high) + 1e-9)
+        ladders += [[2.0**k for k in range(first, last + 1) if k % step == 0] for step in range(1, max(last, 2))]
+    decades = range(floor(np.log10(low)), ceil(np.log10(high)) + 1)
+    for digits, step in (((1, 2, 5), 1), ((1, 3), 1), *(((1,), step) for step in range(1, len(decades)))):
+        ladders.append([float(f"{digit}e{k}") for k in decades if k % step == 0 for digit in digits])
+    for ladder in ladders:
+        inside = [value for value in ladder if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
+        if 2 <= len(inside) <= count:
+            return inside
+    even = evenly(max(count - 1, 1)).tick_values(low, high)
+    return [float(value) for value in even if low <= value <= high]
+
+
+class _PlainLogLocator(Locator):
+    """Ticks of `log_ticks` between the ends that an axis shows."""
+
+    def __init__(self, count: int, *, powers_of_two: bool) -> None:
+        self._count = count
+        self._powers_of_two = powers_of_two
+
+    def __call__(self) -> list[float]:
+        assert self.axis is not None
+        low, high = sorted(self.axis.get_view_interval())
+        return self.tick_values(low, high)
+
+    def tick_values(self, vmin: float, vmax: float) -> list[float]:
+        return log_ticks(vmin, vmax, self._count, powers_of_two=self._powers_of_two)
+
+
+def evenly(count: int, *, whole: bool = False, prune: Literal["upper"] | None = None) -> MaxNLocator:
+    """Return a locator of about `count` ticks that readers count in: steps of 1, 2 or 5; `whole` numbers if need be."""
+    return MaxNLocator(count, steps=[1, 2, 5, 10], integer=whole, prune=prune)
 
 
 def plain_number(value: float) -> str:
@@ -48,6 +93,31 @@ def plain_number(value: float) -> str:
     if abs(value) >= 10_000:
         return f"{value / 1000:.3g}k" if abs(value) < 1e6 else f"{value / 1e6:.3g}M"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def draw_band(
+    axes: Axes,
+    x: ArrayLike,
+    low: ArrayLike,
+    high: ArrayLike,
+    *,
+    colour: str,
+    place: int,
+    step: Literal["pre", "post", "mid"] | None = None,
+) -> None:
+    """Draw what lies between two curves hatched and framed, so that bands that overlap do not blend into a new colour.
+
+    Args:
+        axes: where.
+        x, low, high: (n,) each.
+        colour: of the space.
+        place: of the space among those drawn, which decides how its band is hatched.
+        step: how values hold between points, see `Axes.fill_between`; None for straight lines.
+    """
+    edge = to_rgba(colour, 0.55)
+    axes.fill_between(
+        x, low, high, step=step, facecolor="none", edgecolor=edge, hatch=HATCHES[place % len(HATCHES)], lw=0.3, zorder=1
+    )
 
 
 def visible_errors(errors: NDArray[np.float64]) -> tuple[float, float, int]:
@@ -105,7 +175,9 @@ def legend_below(figure: Figure, entries: Mapping[str, Mapping[str, Any]], colum
     for place, (name, look) in enumerate(entries.items()):
         left = 0.02 + place % columns / columns
         y = (legend_height(entries, columns) - 0.09 - LEGEND_ROW * (place // columns)) / height
-        figure.add_artist(Line2D([left, left + 0.06 / columns**0.5], [y, y], **look))
+        right = left + 0.06 / columns**0.5
+        x = [(left + right) / 2] if look.get("ls") == "none" else [left, (left + right) / 2, right]
+        figure.add_artist(Line2D(x, [y] * len(x), markevery=[len(x) // 2], **look))
         figure.text(left + 0.08 / columns**0.5, y, name, ha="left", va="center", fontsize=6.5)
 
 

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from netspace.arch import MEASURES
 from netspace.errors import StatisticsError
-from netspace.report.axes import heading, legend_below, legend_height, panels, scale_axis, visible_errors
-from netspace.report.style import COLOURS, INK, MUTED, PAGE_WIDTH, SHADE, colours, shown, styled
+from netspace.report.axes import evenly, heading, legend_below, legend_height, panels, scale_axis, visible_errors
+from netspace.report.style import COLOURS, INK, MUTED, PAGE_WIDTH, SHADE, colours, markers, shown, styled
 from netspace.results.figure_tables import ComplexityFit
 from netspace.results.properties import label, unit
 
@@ -52,7 +51,7 @@ def trends_figure(trends: pd.DataFrame, *, title: str = "", columns: int = 4, wi
             axes.plot(flops, median, "o-", ms=3, color=COLOURS[0])
             axes.set_title(label(name), loc="left", pad=3)
             scale_axis(axes, "flops", flops)
-            axes.yaxis.set_major_locator(MaxNLocator(4))
+            axes.yaxis.set_major_locator(evenly(4))
             if place + columns >= len(names):
                 axes.set_xlabel(label("flops"))
     return figure
@@ -89,9 +88,9 @@ def complexity_figure(runs: pd.DataFrame, fits: Sequence[ComplexityFit], *, widt
                 axes.plot(line / unit("flops"), fit(line) / unit(measure), color=COLOURS[1], lw=1.2)
                 title += f"; best quarter: {_law(fit)}"
             axes.set_title(title, loc="left")
-            axes.set_xlabel(label("flops") + "; dark: low error")
-            axes.xaxis.set_major_locator(MaxNLocator(5))
-            axes.yaxis.set_major_locator(MaxNLocator(5))
+            axes.set_xlabel(label("flops") + "; blue: low error, yellow: high")
+            axes.xaxis.set_major_locator(evenly(5))
+            axes.yaxis.set_major_locator(evenly(5))
             axes.set_ylim(0, None)
     return figure
 
@@ -100,7 +99,8 @@ def _law(fit: ComplexityFit) -> str:
     if fit.measure == "activations":
         return f"{fit.b * np.sqrt(unit('flops')) / unit(fit.measure):.3g} sqrt(MF), R² = {fit.r_squared:.2f}"
     slope = fit.b * unit("flops") / unit(fit.measure)
-    return f"{fit.a / unit(fit.measure):.3g} + {slope:.3g} MF, R² = {fit.r_squared:.2f}"
+    sign = "-" if slope < 0 else "+"
+    return f"{fit.a / unit(fit.measure):.3g} {sign} {abs(slope):.3g} MF, R² = {fit.r_squared:.2f}"
 
 
 def front_figure(
@@ -126,11 +126,14 @@ def front_figure(
     if front.empty and published.empty:
         raise StatisticsError("no network has an error, so there is no front to draw")
     order = list(dict.fromkeys(front["space"])) if spaces is None else list(spaces)
-    colour = colours(order)
+    colour, mark = colours(order), markers(order)
+    size = 2.8 if len(front) <= 1000 else 1.6
     marks = dict(zip(dict.fromkeys(published["family"]), "sD^v<>p*", strict=False))
-    entries: dict[str, dict[str, Any]] = {shown(space): {"color": colour[space]} for space in order}
+    entries: dict[str, dict[str, Any]] = {
+        shown(space): {"color": colour[space], "marker": mark[space], "ms": 2.8, "ls": "none"} for space in order
+    }
     entries["best at its cost"] = {"color": INK, "marker": "o", "ms": 3, "mfc": "none", "lw": 0.9}
-    entries |= {f"{shown(name)} (published)": _published_look(mark) for name, mark in marks.items()}
+    entries |= {f"{shown(name)} (published)": _published_look(sign) for name, sign in marks.items()}
     columns = 4
     below = legend_height(entries, columns)
     height = 2.45 + below
@@ -143,19 +146,18 @@ def front_figure(
             part = front[(front["measure"] == measure) & (front["error"] <= high)]
             for space in order:
                 ours = part[part["space"] == space]
-                axes.plot(
-                    ours["value"] / unit(measure), ours["error"], ".", ms=3, mew=0, alpha=0.5, color=colour[space]
-                )
+                x = ours["value"] / unit(measure)
+                axes.plot(x, ours["error"], mark[space], ms=size, mew=0, alpha=0.6, color=colour[space])
             best = part[part["on_front"]]
             x = best["value"] / unit(measure)
             axes.plot(x, best["error"], "o-", ms=3, lw=0.9, color=INK, mfc="none", mew=0.8, drawstyle="steps-post")
-            for family, mark in marks.items():
+            for family, sign in marks.items():
                 theirs = published[published["family"] == family].sort_values(measure)
-                axes.plot(theirs[measure] / unit(measure), theirs["error"], **_published_look(mark))
+                axes.plot(theirs[measure] / unit(measure), theirs["error"], **_published_look(sign))
             values = np.concatenate([part["value"], published[measure] if marks else []])
             scale_axis(axes, measure, values.astype(np.float64) / unit(measure))
             axes.set(ylim=(low, high), xlabel=label(measure))
-            axes.yaxis.set_major_locator(MaxNLocator(5))
+            axes.yaxis.set_major_locator(evenly(5))
             axes.tick_params(labelleft=place == 0)
             if place == 0:
                 axes.set_ylabel("error (%)")
@@ -194,7 +196,7 @@ def published_figure(networks: pd.DataFrame, *, width: float = PAGE_WIDTH) -> Fi
                 axes.plot(members[measure] / unit(measure), members["error"], **looks[family])
             scale_axis(axes, measure, networks[measure].dropna().to_numpy(np.float64) / unit(measure))
             axes.set_xlabel(label(measure))
-            axes.yaxis.set_major_locator(MaxNLocator(6))
+            axes.yaxis.set_major_locator(evenly(6))
             axes.tick_params(labelleft=place == 0)
             if place == 0:
                 axes.set_ylabel("published top-1 error (%)")

@@ -8,11 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from netspace.errors import StatisticsError
-from netspace.report.axes import heading, panels, scale_axis, visible_errors
+from netspace.report.axes import draw_band, evenly, heading, panels, scale_axis, visible_errors
 from netspace.report.style import (
     ALARM,
     COLOURS,
@@ -25,6 +24,7 @@ from netspace.report.style import (
     shown,
     styled,
 )
+from netspace.report.text import percent
 from netspace.results.properties import label, unit
 
 
@@ -39,7 +39,7 @@ def edf_figure(edf: pd.DataFrame, summary: pd.DataFrame, *, bands: bool = True, 
     """
     spaces = list(summary.index)
     colour, dash = colours(spaces), dashes(spaces)
-    plot_height, row_height, foot = 0.62 * width, 0.135, 0.36
+    plot_height, row_height, foot = 0.62 * width, 0.135, 0.5
     height = plot_height + foot + row_height * (len(spaces) + 1) + 0.08
     with styled():
         figure = Figure(figsize=(width, height))
@@ -47,20 +47,19 @@ def edf_figure(edf: pd.DataFrame, summary: pd.DataFrame, *, bands: bool = True, 
         bottom = (height - plot_height) / height
         axes = figure.add_axes((left, bottom, right - left, 1 - bottom - 0.06 / height))
         low, high, beyond = visible_errors(edf["error"].to_numpy(np.float64))
-        alpha = 0.16 if len(spaces) <= 2 else 0.08
-        for space in spaces:
+        for place, space in enumerate(spaces):
             part = edf[edf["space"] == space]
             if part.empty:
                 continue
             x = np.concatenate([[low], part["error"], [high]])
             if bands:
                 lower, upper = (_to_ends(part[column].to_numpy(np.float64)) for column in ("lower", "upper"))
-                axes.fill_between(x, lower, upper, step="post", color=colour[space], alpha=alpha, linewidth=0)
+                draw_band(axes, x, lower, upper, colour=colour[space], place=place, step="post")
             share = _to_ends(part["share"].to_numpy(np.float64))
             axes.plot(x, share, drawstyle="steps-post", color=colour[space], linestyle=dash[space])
         axes.set(xlim=(low, high), ylim=(0, 1.005), ylabel="share of models with error < e")
         axes.set_xlabel(f"error e (%){f'; {beyond} models beyond the right edge' if beyond else ''}")
-        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.xaxis.set_major_locator(evenly(6))
         _legend(figure, summary, bottom - foot / height, row_height / height, colour, dash)
     return figure
 
@@ -79,7 +78,7 @@ def _legend(
     dash: dict[str, object],
 ) -> None:
     """Write the legend as a table: one line a space, numbers in columns."""
-    columns = {"n": 0.66, "failed": 0.77, "min": 0.88, "mean": 0.99}
+    columns = {"n": 0.6, "failed": 0.72, "min %": 0.85, "mean %": 0.99}
     for name, x in columns.items():
         figure.text(x, top, name, ha="right", va="center", color=MUTED, fontsize=6)
     for number, (space, values) in enumerate(summary.iterrows(), start=1):
@@ -90,8 +89,8 @@ def _legend(
         cells = {
             "n": f"{values['n']:.0f}",
             "failed": f"{values['failures']:.0f}",
-            "min": number_text(values["min"]),
-            "mean": number_text(values["mean"]),
+            "min %": percent(values["min"]),
+            "mean %": percent(values["mean"]),
         }
         for column, text in cells.items():
             bad = column == "failed" and values["failures"] > 0
@@ -159,7 +158,7 @@ def _property_panel(axes: Axes, runs: pd.DataFrame, name: str, limits: tuple[flo
     axes.plot(x[far], np.full(far.sum(), high), "^", markersize=2.5, color=MUTED, mew=0, clip_on=False)
     axes.plot(x[failed], np.full(failed.sum(), high), "x", markersize=3, color=ALARM, mew=0.7, clip_on=False)
     axes.set_ylim(low, high)
-    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_locator(evenly(4))
     axes.set_title(label(name), loc="left", pad=3)
     scale_axis(axes, name, x)
 
@@ -170,8 +169,3 @@ def _shade_range(axes: Axes, found: "pd.Series[Any]", name: str) -> None:
     axes.axvline(median, color=COLOURS[0], linewidth=0.8, linestyle="--")
     text = f"{low:.3g} to {high:.3g}, p = {found['width_p_value']:.2g}"
     axes.set_xlabel(text, color=MUTED, fontsize=6, labelpad=1)
-
-
-def number_text(value: float) -> str:
-    """Return an error as legends print it; a dash if every model failed."""
-    return f"{value:.2f}" if np.isfinite(value) else "-"

@@ -267,18 +267,19 @@ def _best(tables: StudyTables) -> str:
         errors = [_Figure(percent(row["error"])), _Figure(likely_text(row))]
         rows.append([place, *errors, row["space"], *cost, *shown])
     head = [
-        "",
+        "place",
         "error %",
         "likely error %",
         "space",
         "MF",
         "M params",
         "M activations",
-        "structure, YAML and the command that trains it, in the report's folder",
+        "structure",
         "",
     ]
     note = f'<p class="note">{_text(tables.likely_note)}</p>' if tables.likely_note else ""
-    return note + _table(head, rows)
+    lead = "Open a structure to see the network's YAML and the command that trains it, in the report's folder."
+    return f'{note}<p class="lead">{lead}</p>{_table(head, rows, cards=True)}'
 
 
 def _ranges(tables: StudyTables) -> str:
@@ -340,22 +341,29 @@ class _Figure(str):
     __slots__ = ()
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def _table(head: Sequence[str], rows: Sequence[Sequence[Any]], *, cards: bool = False) -> str:
+    """Return a table; as `cards`, a narrow window has each row below the other, its cells with their heads."""
     numeric = [all(isinstance(row[place], int | float | _Figure) for row in rows) for place in range(len(head))]
-    tags = ['<th class="number">' if number else "<th>" for number in numeric]
-    titles = "".join(f"{tag}{_text(title)}</th>" for tag, title in zip(tags, head, strict=True))
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
+    tags = ['<th class="number" role="columnheader"' if number else '<th role="columnheader"' for number in numeric]
+    titles = "".join(f"{tag}>{_text(title)}</th>" for tag, title in zip(tags, head, strict=True))
+    body = "".join(f'<tr role="row">{"".join(map(_cell, row, head))}</tr>' for row in rows)
+    # a browser forgets that it is a table where its style makes blocks of the rows; the roles remind it
+    looks = ' class="cards"' if cards else ""
+    return (
+        f'<div class="scroll"><table role="table"{looks}><thead role="rowgroup"><tr role="row">{titles}</tr></thead>'
+        f'<tbody role="rowgroup">{body}</tbody></table></div>'
+    )
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, title: str) -> str:
+    start = f'<td role="cell" data-title="{_text(title)}"'
     if isinstance(value, _Markup):
-        return f"<td>{value}</td>"
+        return f"{start}>{value}</td>"
     if isinstance(value, int | float):
         value = _Figure(figure_text(value))
     if isinstance(value, _Figure):
-        return f'<td class="number">{_text(value)}</td>'
-    return f'<td class="name">{_text(value)}</td>'
+        return f'{start} class="number">{_text(value)}</td>'
+    return f'{start} class="name">{_text(value)}</td>'
 
 
 def _details(summary: str, content: str) -> str:

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from netspace.errors import StatisticsError
-from netspace.report.axes import legend_below, legend_height, logarithmic
-from netspace.report.style import ALARM, COLUMN_WIDTH, MUTED, colours, dashes, shown, styled
+from netspace.report.axes import draw_band, evenly, legend_below, legend_height, logarithmic
+from netspace.report.style import ALARM, COLUMN_WIDTH, MUTED, colours, dashes, markers, shown, styled
 
 FEW = 2
 """Comparisons whose classical intervals are drawn too."""
@@ -29,17 +28,24 @@ def efficiency_figure(efficiency: pd.DataFrame, *, width: float = COLUMN_WIDTH) 
     if efficiency.empty:
         raise StatisticsError("no network ended, so there is no best of m to draw")
     spaces = list(dict.fromkeys(efficiency["space"]))
-    colour, dash = colours(spaces), dashes(spaces)
+    colour, dash, mark = colours(spaces), dashes(spaces), markers(spaces)
     with styled():
         figure, axes = _single(width, spaces)
-        for space in spaces:
+        for place, space in enumerate(spaces):
             part = efficiency[efficiency["space"] == space]
-            axes.plot(part["m"], part["median"], ls=dash[space], marker="o", ms=2.5, color=colour[space])
+            axes.plot(part["m"], part["median"], ls=dash[space], marker=mark[space], ms=2.5, color=colour[space])
             known = part.dropna(subset=["low"])
-            axes.fill_between(known["m"], known["low"], known["high"], color=colour[space], alpha=0.13, lw=0)
+            draw_band(axes, known["m"], known["low"], known["high"], colour=colour[space], place=place)
         logarithmic(axes, ticks=10)
         axes.set(xlabel="networks drawn at random, m", ylabel="best error of m (%): median")
-        legend_below(figure, {shown(space): {"color": colour[space], "ls": dash[space]} for space in spaces}, 2)
+        legend_below(
+            figure,
+            {
+                shown(space): {"color": colour[space], "ls": dash[space], "marker": mark[space], "ms": 2.5}
+                for space in spaces
+            },
+            2,
+        )
     return figure
 
 
@@ -72,7 +78,8 @@ def curves_figure(curves: pd.DataFrame, *, width: float = COLUMN_WIDTH) -> Figur
                     ms=2.5,
                     color=colour[space],
                 )
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(0, float(curves["epoch"].max()) * 1.03)
+        axes.xaxis.set_major_locator(evenly(8, whole=True))
         axes.set(xlabel="epoch (thick: best, thin: median, dotted: worst network)", ylabel="validation error (%)")
         legend_below(figure, {shown(space): {"color": colour[space]} for space in spaces}, 2)
     return figure
@@ -119,7 +126,7 @@ def e_process_figure(evidence: pd.DataFrame, thresholds: Mapping[str, float], *,
         ends = {sign: min(max(evidence[side].max(), 1.35 * largest), 4 * largest) for sign, side in _SIDES.items()}
         axes.set_ylim(-ends[-1], ends[1])
         axes.set(xlabel="pairs of networks, in launch order", ylabel="log10 E: better (up), worse (down)")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(evenly(8, whole=True))
         legend_below(figure, {name: {"color": colour[name], "ls": dash[name]} for name in names})
     return figure
 
@@ -144,10 +151,10 @@ def narrowing_figure(narrowing: pd.DataFrame, *, width: float = COLUMN_WIDTH) ->
     with styled():
         figure, axes = _single(width, names, 1)
         axes.axhline(0.5, color=MUTED, lw=0.6)
-        for name, (first, second) in zip(names, pairs, strict=True):
+        for place, (name, (first, second)) in enumerate(zip(names, pairs, strict=True)):
             part = narrowing[(narrowing["against"] == first) & (narrowing["space"] == second)]
             axes.plot(part["n"], part["theta"], color=colour[name], ls=dash[name], lw=1.2)
-            axes.fill_between(part["n"], part["low"], part["high"], color=colour[name], alpha=0.15, lw=0)
+            draw_band(axes, part["n"], part["low"], part["high"], colour=colour[name], place=place)
             for side in ("classical_low", "classical_high") if len(pairs) <= FEW else ():
                 axes.plot(part["n"], part[side], color=colour[name], ls=":", lw=0.8)
         logarithmic(axes)
@@ -162,4 +169,4 @@ def _single(width: float, names: Sequence[str], columns: int = 2) -> tuple[Figur
     height = 0.68 * width + below
     figure = Figure(figsize=(width, height))
     bottom = (0.36 + below) / height
-    return figure, figure.add_axes((0.44 / width, bottom, 1 - 0.52 / width, 1 - bottom - 0.08 / height))
+    return figure, figure.add_axes((0.5 / width, bottom, 1 - 0.58 / width, 1 - bottom - 0.08 / height))

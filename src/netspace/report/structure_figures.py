@@ -7,18 +7,30 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from netspace.arch.regnet import quantized_linear
 from netspace.errors import StatisticsError
-from netspace.report.axes import heading, legend_below, legend_height, logarithmic, panels, scale_axis, visible_errors
-from netspace.report.style import ALARM, COLOURS, INK, PAGE_WIDTH, colours, shown, styled
+from netspace.report.axes import (
+    evenly,
+    heading,
+    legend_below,
+    legend_height,
+    logarithmic,
+    panels,
+    scale_axis,
+    visible_errors,
+)
+from netspace.report.style import ALARM, COLOURS, COLUMN_WIDTH, INK, PAGE_WIDTH, colours, markers, shown, styled
+from netspace.report.text import percent
 from netspace.results.figure_tables import block_widths
 from netspace.results.properties import label, unit
 
 RANKS = "cividis"
 """Colours of error ranks: readable for colour-blind readers and in grey; the best are dark."""
+RULE = (0, (3, 2))
+"""The dashes of a fitted rule."""
 
 
 def networks_figure(
@@ -59,9 +71,9 @@ def networks_figure(
                 widths = block_widths(config)
                 axes.fill_between(np.arange(len(widths) + 1), [*widths, widths[-1]], step="post", color=colour, lw=0)
                 axes.set(xlim=(0, deepest), ylim=(0, widest * 1.02))
-                axes.set_title(f"{group} {place + 1}: {error:.2f} %", loc="left", pad=2, fontsize=6)
-                axes.xaxis.set_major_locator(MaxNLocator(3, integer=True, prune="upper"))
-                axes.yaxis.set_major_locator(MaxNLocator(2))
+                axes.set_title(f"{group} {place + 1}: {percent(error)} %", loc="left", pad=2, fontsize=6)
+                axes.xaxis.set_major_locator(evenly(3, whole=True, prune="upper"))
+                axes.yaxis.set_major_locator(evenly(2))
                 last = row == sum(rows) - 1
                 axes.tick_params(labelleft=column == 0, labelbottom=last)
                 if column == 0:
@@ -80,7 +92,7 @@ def e_fit_figure(
     Args:
         fits: see `e_fit_table`.
         configs: networks by run id.
-        lines: networks in the left panel.
+        lines: networks on the left, a small panel each: lines of several would hide each other.
         width: of the figure, in inches.
 
     Raises:
@@ -89,39 +101,65 @@ def e_fit_figure(
     if fits.empty:
         raise StatisticsError("no network has an error, so there is no e_fit to draw")
     spaces = list(dict.fromkeys(fits["space"]))
-    colour = colours(spaces)
-    columns = 2
-    below = legend_height(spaces, columns)
-    height = 2.35 + below
-    bottom, tall = (0.36 + below) / height, 1.8 / height
+    colour, mark = colours(spaces), markers(spaces)
+    columns = 2 if width > COLUMN_WIDTH else 1
+    best = fits.sort_values("error").head(lines)
+    widths = [block_widths(configs[run_id]) for run_id in best["run_id"]]
+    entries: dict[str, dict[str, Any]] = {}
+    for space in spaces:
+        part = fits[fits["space"] == space]
+        look = {"color": colour[space], "marker": mark[space], "ms": 2.8, "mew": 0}
+        entries[f"{shown(space)}: mean e_fit {part['e_fit'].mean():.3f} of {len(part)} networks"] = look
+    entries["quantized linear rule fitted to the widths"] = {"color": INK, "ls": RULE, "lw": 0.9}
+    below = legend_height(entries, columns)
+    height = 2.5 + below if columns == 2 else 4.6 + below
+    tall = 1.86 / height
+    bottom = (0.4 + below) / height
     with styled():
         figure = Figure(figsize=(width, height))
-        left = figure.add_axes((0.42 / width, bottom, 0.42, tall))
-        best = fits.sort_values("error").head(lines)
-        for row in best.to_dict("records"):
-            widths = block_widths(configs[row["run_id"]])
-            blocks = np.arange(len(widths))
-            fitted, _ = quantized_linear(len(widths), row["w_0"], row["w_a"], row["w_m"], quantum=1)
-            left.plot(blocks, widths, color=colour[row["space"]], alpha=0.6, lw=1, drawstyle="steps-mid")
-            left.plot(blocks, fitted[0], color=INK, alpha=0.5, lw=0.7, ls=(0, (3, 2)), drawstyle="steps-mid")
-        logarithmic(left, vertical=True, ticks=8)
-        left.xaxis.set_major_locator(MaxNLocator(integer=True))
-        left.set(xlabel="block", ylabel="width")
-        left.set_title(f"best {len(best)} networks, quantized linear fits dashed", loc="left")
-        right = figure.add_axes((0.5 + 0.42 / width, bottom, 0.5 - 0.5 / width, tall))
+        half = 0.5 if columns == 2 else 1.0
+        grid = figure.add_gridspec(
+            2,
+            3,
+            left=0.4 / width,
+            right=half - 0.12 / width,
+            bottom=bottom if columns == 2 else bottom + 2.35 / height,
+            top=bottom + tall if columns == 2 else 1 - 0.3 / height,
+            wspace=0.12,
+            hspace=0.42,
+        )
+        low, high = min(map(min, widths)) / 1.2, max(map(max, widths)) * 1.2
+        for place, (row, blocks) in enumerate(zip(best.to_dict("records"), widths, strict=True)):
+            axes = figure.add_subplot(grid[place // 3, place % 3])
+            fitted, _ = quantized_linear(len(blocks), row["w_0"], row["w_a"], row["w_m"], quantum=1)
+            _block_steps(axes, blocks, color=colour[row["space"]], lw=1.4)
+            _block_steps(axes, fitted[0].tolist(), color=INK, lw=0.9, ls=RULE)
+            logarithmic(axes, vertical=True, ticks=5)
+            axes.xaxis.set_major_locator(evenly(3, whole=True, prune="upper"))
+            axes.set(xlim=(0, max(map(len, widths))), ylim=(low, high))
+            axes.set_title(f"{percent(row['error'])} %: e_fit {row['e_fit']:.2f}", loc="left", pad=2, fontsize=6)
+            axes.tick_params(labelleft=place % 3 == 0, labelbottom=place + 3 >= len(best))
+            if place % 3 == 0:
+                axes.set_ylabel("width")
+            if place + 3 >= len(best):
+                axes.set_xlabel("block", labelpad=1)
+        figure.text(0.4 / width, 1 - 0.09 / height, f"the best {len(best)} networks", va="center")
+        left = 0.5 if columns == 2 else 0.0
+        right = figure.add_axes((left + 0.42 / width, bottom, half - 0.5 / width, tall))
         low, high, _ = visible_errors(fits["error"].to_numpy(np.float64))
-        entries = {}
         for space in spaces:
-            part = fits[fits["space"] == space]
-            near = part[part["error"] <= high]
-            right.plot(near["error"], near["e_fit"], "o", ms=2.8, mew=0, alpha=0.7, color=colour[space])
-            entries[f"{shown(space)}: mean e_fit {part['e_fit'].mean():.3f} of {len(part)} networks"] = {
-                "color": colour[space]
-            }
+            near = fits[(fits["space"] == space) & (fits["error"] <= high)]
+            right.plot(near["error"], near["e_fit"], mark[space], ms=2.8, mew=0, alpha=0.7, color=colour[space])
         right.set(xlabel="error (%)", ylabel="e_fit", xlim=(low, high), ylim=(0, None))
+        right.xaxis.set_major_locator(evenly(5))
         right.set_title("distance from the quantized linear rule", loc="left")
         legend_below(figure, entries, columns)
     return figure
+
+
+def _block_steps(axes: Axes, widths: Sequence[float], **look: Any) -> None:
+    """Draw the width of each block as a step from one block's edge to the next."""
+    axes.step(np.arange(len(widths) + 1), [*widths, widths[-1]], where="post", **look)
 
 
 def pairwise_figure(

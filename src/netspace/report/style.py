@@ -25,6 +25,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#4
 """Okabe & Ito's palette for colour-blind readers; its yellow, too pale for lines, is left out."""
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)), (0, (3, 1)))
 """A second way to distinguish curves, for readers of grey prints."""
+MARKERS = "os^Dv<>p"
+"""Another one for points."""
 INK, MUTED, GRID, SHADE, ALARM = "#1a1a1a", "#666666", "#dddddd", "#56B4E9", "#D55E00"
 
 _RC: dict[str, Any] = {
@@ -56,6 +58,7 @@ _RC: dict[str, Any] = {
     "grid.linewidth": 0.4,
     "lines.linewidth": 1.2,
     "lines.solid_capstyle": "butt",
+    "hatch.linewidth": 0.35,
     "text.parse_math": False,
     "axes.formatter.use_mathtext": False,
     "svg.fonttype": "none",
@@ -81,6 +84,11 @@ def colours(names: Sequence[str]) -> dict[str, str]:
 def dashes(names: Sequence[str]) -> dict[str, Any]:
     """Return each space's line style."""
     return dict(zip(names, islice(cycle(DASHES), len(names)), strict=True))
+
+
+def markers(names: Sequence[str]) -> dict[str, str]:
+    """Return each space's marker, the same in every figure of a study."""
+    return dict(zip(names, cycle(MARKERS), strict=False))
 
 
 def shown(name: str, limit: int = 28) -> str:
@@ -121,9 +129,9 @@ def save(figure: Figure, path_without_suffix: Path | str, formats: Sequence[str]
     return paths
 
 
-def png(figure: Figure, dpi: int = 130) -> bytes:
-    """Return a figure as PNG, for a page."""
+def png(figure: Figure, dpi: int = 160) -> bytes:
+    """Return a figure as PNG without a ground, for a page that is light or dark."""
     target = BytesIO()
     with styled():
-        figure.savefig(target, format="png", dpi=dpi)
+        figure.savefig(target, format="png", dpi=dpi, transparent=True)
     return target.getvalue()

@@ -15,8 +15,11 @@ from netspace.results.study_tables import StudyTables
 
 
 def percent(value: float) -> str:
-    """Return an error in % with two decimals; a dash if there is none."""
-    return f"{value:.2f}" if math.isfinite(value) else "-"
+    """Return an error in % with two decimals, a tie rounded to the even one, as the page does; a dash if there is none.
+
+    The order in which errors were added must not decide a tie, so what is beyond nine decimals is dropped first.
+    """
+    return f"{round(value, 9):.2f}" if math.isfinite(value) else "-"
 
 
 def figure_text(value: float) -> str:
@@ -77,7 +80,11 @@ def importance_rows(tables: StudyTables) -> list[list[str]]:
 
 def likely_text(row: Mapping[Any, Any]) -> str:
     """Return the shrunken error and its interval of a row of `StudyTables.best`; empty if it was refused."""
-    return "" if math.isnan(row["likely"]) else f"{row['likely']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+    return (
+        ""
+        if math.isnan(row["likely"])
+        else (f"{percent(row['likely'])} ({percent(row['low'])} to {percent(row['high'])})")
+    )
 
 
 def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:

@@ -99,12 +99,9 @@ def _write(tables: StudyTables, folder: Path, formats: Sequence[str], root: Path
     pictures: list[Path] = []
     shown: list[Picture] = []
     for name, caption, figure in figures(tables):
-        saved = save(figure, folder / name, images)
-        pictures += saved
+        pictures += save(figure, folder / name, images)
         if "html" in formats and not name.startswith(PROPERTIES):
-            ready = next((path for path in saved if path.suffix == ".png"), None)
-            image = png(figure) if ready is None else ready.read_bytes()
-            shown.append(Picture(caption, image, wide=figure.get_figwidth() > COLUMN_WIDTH))
+            shown.append(Picture(caption, png(figure), wide=figure.get_figwidth() > COLUMN_WIDTH))
     texts = []
     if "html" in formats:
         texts.append(_text(folder / "index.html", page(tables, shown)))
@@ -155,7 +152,8 @@ def figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
         if chain is not None and chain.method != "sign":
             caption += f" What decided this study was another: {METHODS[chain.method]}."
         yield "evidence", caption, e_process_figure(evidence, limits)
-    if len(curves := chosen_curves(runs, tables.curves)):
+    curves = chosen_curves(runs, tables.curves)
+    if curves["epoch"].nunique() > 1:  # a single point is no curve
         yield "curves", "Training curves of each space's best, median and worst network.", curves_figure(curves)
     if len(front := front_table(runs)):
         caption = "Error against cost; highlighted networks are not beaten by any other in both."

@@ -18,7 +18,11 @@
     made.append(...children);
     return made;
   };
-  const number = (value, digits = 2) => (Number.isFinite(value) ? value.toFixed(digits) : "–");
+  // ties go to the even digit, as in the tables that Python wrote, and the order of a sum does not decide them
+  const rounded = (digits) => new Intl.NumberFormat("en-US", {
+    minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false, roundingMode: "halfEven" });
+  const formats = { 0: rounded(0), 2: rounded(2), 3: rounded(3) };
+  const number = (value, digits = 2) => (Number.isFinite(value) ? formats[digits].format(Number(value.toFixed(9))) : "–");
   const significant = (value) => Number(value.toPrecision(4));
 
   function readColours() {
@@ -101,6 +105,22 @@
     const found = [];
     for (let t = Math.ceil(low / step) * step; t <= high + step * 1e-9; t += step) found.push(Number(t.toPrecision(12)));
     return found;
+  }
+
+  // few plain numbers: powers of two, or 1, 2, 5, 10, 20; fewer of them or evenly spaced ones where they do not fit
+  function logTicks(low, high, count, powersOfTwo) {
+    const ladders = [];
+    const first = Math.ceil(Math.log2(low) - 1e-9), last = Math.floor(Math.log2(high) + 1e-9);
+    const exponents = (a, b, step) => Array.from({ length: Math.max(b - a + 1, 0) }, (_, k) => a + k).filter((k) => k % step === 0);
+    for (let step = 1; powersOfTwo && step < Math.max(last, 2); step++) ladders.push(exponents(first, last, step).map((k) => 2 ** k));
+    const a = Math.floor(Math.log10(low)), b = Math.ceil(Math.log10(high));
+    for (const digits of [[1, 2, 5], [1, 3]]) ladders.push(exponents(a, b, 1).flatMap((k) => digits.map((d) => Number(`${d}e${k}`))));
+    for (let step = 1; step <= b - a; step++) ladders.push(exponents(a, b, step).map((k) => Number(`1e${k}`)));
+    for (const ladder of ladders) {
+      const inside = ladder.filter((t) => t >= low * (1 - 1e-9) && t <= high * (1 + 1e-9));
+      if (inside.length >= 2 && inside.length <= count) return inside;
+    }
+    return ticks(low, high, count - 1);
   }
 
   const errors = Array.from(score).filter(Number.isFinite).sort((a, b) => a - b);
@@ -193,7 +213,7 @@
       const { pen, width, height } = prepare(this.canvas);
       if (this.placed === `${width} ${height}`) return;
       this.placed = `${width} ${height}`;
-      const left = 30, right = width - 6, top = 8, bottom = height - 18;
+      const left = 38, right = width - 6, top = 8, bottom = height - 18;
       Object.assign(this, { pen, left, right, top, bottom });
       const f = this.log ? Math.log2 : (x) => x;
       const a = f(this.low), b = f(this.high), pad = 0.04 * (b - a) || 0.5;
@@ -223,10 +243,10 @@
       }
       pen.lineWidth = 1; pen.strokeStyle = colours.line; pen.fillStyle = colours.muted;
       pen.textAlign = "right"; pen.textBaseline = "middle";
-      for (const e of ticks(errorLow, errorHigh, 3)) {
+      for (const e of ticks(errorLow, errorHigh, 5)) {
         const y = bottom - ((e - errorLow) / (errorHigh - errorLow)) * (bottom - top);
         pen.beginPath(); pen.moveTo(left, y); pen.lineTo(right, y); pen.stroke();
-        pen.fillText(String(e), left - 4, y);
+        pen.fillText(`${e} %`, left - 4, y);
       }
       pen.textAlign = "center"; pen.textBaseline = "top";
       let last = -Infinity;
@@ -264,10 +284,7 @@
     ticks() {
       const unit = this.property.unit;
       if (!this.log) return ticks(this.low / unit, this.high / unit, 4).map((t) => t * unit);
-      const found = [], a = Math.ceil(Math.log2(this.low / unit)), b = Math.floor(Math.log2(this.high / unit));
-      const step = Math.max(1, Math.ceil((b - a) / 4));
-      for (let k = a; k <= b; k += step) found.push(2 ** k * unit);
-      return found;
+      return logTicks(this.low / unit, this.high / unit, 5, unit === 1 && this.low >= 1).map((t) => t * unit);
     }
 
     listen() {
