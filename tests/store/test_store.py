@@ -159,7 +159,6 @@ def test_a_recorded_run_is_read_back_as_it_was_given(store, study):
         {
             "epoch": [1, 2],
             "train_loss": [2.0, 1.0],
-            "train_error": [np.nan, np.nan],
             "val_error": [90.0, 45.0],
             "lr": [0.1, 0.1],
             "seconds": [1.5, 3.0],
@@ -395,7 +394,7 @@ def test_an_empty_frame_has_the_columns_and_types_of_a_full_one(store, study):
     full, empty = store.frame(study.id), store.frame(study.id + 1)
     assert empty.empty
     pd.testing.assert_series_equal(empty.dtypes, full.dtypes[empty.columns])
-    assert store.curve(1).columns.tolist() == ["epoch", "train_loss", "train_error", "val_error", "lr", "seconds"]
+    assert store.curve(1).columns.tolist() == ["epoch", "train_loss", "val_error", "lr", "seconds"]
 
 
 def test_the_curves_of_a_study_come_in_launch_order(store, study):

@@ -30,7 +30,6 @@ _CURVE_TYPES = {
     "run_id": "int64",
     "epoch": "int64",
     "train_loss": "float64",
-    "train_error": "float64",
     "val_error": "float64",
     "lr": "float64",
     "seconds": "float64",

@@ -73,6 +73,22 @@ class Epoch:
     balanced_error: float | None = None
 
 
+def curve_rows(run_id: int, curve: Sequence[Epoch]) -> list[dict[str, Any]]:
+    """Return the rows that the store keeps of a curve: each holds the time of its own epoch."""
+    starts = [0.0, *(epoch.seconds for epoch in curve)]
+    return [
+        {
+            "run_id": run_id,
+            "epoch": epoch.epoch,
+            "train_loss": epoch.train_loss,
+            "val_error": epoch.val_error,
+            "lr": epoch.lr,
+            "seconds": epoch.seconds - start,
+        }
+        for epoch, start in zip(curve, starts, strict=False)
+    ]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """How a run ended, here or in another tool: see `Status` for what each status means.

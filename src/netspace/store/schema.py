@@ -93,7 +93,7 @@ curves: Table = Table(
     Column("run_id", ForeignKey("runs.id"), primary_key=True),
     Column("epoch", Integer, primary_key=True, autoincrement=False),
     Column("train_loss", Double),
-    Column("train_error", Double),  # never written
+    Column("train_error", Double),  # never written nor read; earlier versions select it
     Column("val_error", Double),
     Column("lr", Double, nullable=False),
     Column("seconds", Double, nullable=False),  # of this epoch alone
@@ -126,3 +126,8 @@ def _now_sqlite(_element: Now, _compiler: SQLCompiler, **_options: Any) -> str:
 @compiles(Now, "postgresql")
 def _now_postgresql(_element: Now, _compiler: SQLCompiler, **_options: Any) -> str:
     return "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
+
+
+def text(message: str | None) -> str | None:
+    """Return `message` without what a database cannot hold: NUL and lone surrogates (undecodable file names)."""
+    return None if message is None else message.encode(errors="replace").decode().replace("\0", "")

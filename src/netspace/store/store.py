@@ -13,23 +13,22 @@ Every method is one transaction; on a database error it raises `StoreError` and 
 """
 
 import math
-import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from sqlalchemy import Connection, Row, Update, and_, case, func, insert, literal, null, or_, select, update
+from sqlalchemy import Connection, Update, and_, case, func, insert, literal, null, or_, select, update
 
 from netspace.errors import StoreError, StudyError
+from netspace.store import pools
 from netspace.store.database import Database
 from netspace.store.records import (
     FAILED,
     FINAL,
     STATUSES,
     TRAINED,
-    Epoch,
     Outcome,
     PlannedRun,
     RunRecord,
@@ -37,8 +36,9 @@ from netspace.store.records import (
     Status,
     StoredPool,
     StudyRecord,
+    curve_rows,
 )
-from netspace.store.schema import Now, curves, pools, runs, studies
+from netspace.store.schema import Now, curves, runs, studies, text
 from netspace.store.worker import Worker
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class Store:
             for planned, outcome in ended:
                 row = asdict(planned) | _recorded(outcome) | {"study_id": study.id, "attempts": 1}
                 run_id = connection.execute(insert(runs).values(row).returning(runs.c.id)).scalar_one()
-                points = _points(run_id, outcome.curve)
+                points = curve_rows(run_id, outcome.curve)
                 if points and outcome.status in TRAINED:  # as of our own runs
                     connection.execute(insert(curves), points)
         return study
@@ -177,22 +177,17 @@ class Store:
     def keep_pools(self, study_id: int, kept: Iterable[StoredPool]) -> None:
         """Keep the pools of a study's spaces; those of spaces that have one already are left as they are."""
         with self._database.write(alone=True) as connection:
-            query = select(pools.c.space).where(pools.c.study_id == study_id)
-            known = set(connection.execute(query).scalars())
-            rows = [_packed(pool) | {"study_id": study_id} for pool in kept if pool.space not in known]
-            if rows:
-                connection.execute(insert(pools), rows)
+            pools.keep(connection, study_id, kept)
 
     def pooled(self, study_id: int) -> set[str]:
         """Return the spaces of a study that have a pool, or the reason why there is none."""
         with self._database.read() as connection:
-            return set(connection.execute(select(pools.c.space).where(pools.c.study_id == study_id)).scalars())
+            return pools.kept_of(connection, study_id)
 
     def pools(self, study_id: int) -> dict[str, StoredPool]:
         """Return the pools that are kept of a study's spaces, by space."""
         with self._database.read() as connection:
-            rows = connection.execute(select(pools).where(pools.c.study_id == study_id)).all()
-        return {row.space: _unpacked(row) for row in rows}
+            return pools.pools_of(connection, study_id)
 
     def lease(self, run_id: int, worker: str, *, lease_seconds: float = LEASE_SECONDS) -> bool:
         """Take a planned run for `worker`; False if it is not planned (any more). Starting counts as an attempt."""
@@ -266,7 +261,7 @@ class Store:
             "started": func.coalesce(runs.c.started, Now() - outcome.seconds),
         }
         change = update(runs).where(runs.c.id == run_id, or_(held, taken_back)).values(again | _recorded(outcome))
-        points = _points(run_id, outcome.curve)
+        points = curve_rows(run_id, outcome.curve)
         with self._database.write() as connection:
             if connection.execute(change).rowcount != 1:
                 return False
@@ -423,10 +418,7 @@ class Store:
             return frames.runs_frame(connection, study_id)
 
     def curve(self, run_id: int) -> "pd.DataFrame":
-        """Return one row per epoch of a run: `epoch`, `train_loss`, `train_error`, `val_error` (%), `lr`, `seconds`.
-
-        As in `Epoch`; `train_error` is always missing.
-        """
+        """Return one row per epoch of a run: `epoch`, `train_loss`, `val_error` (%), `lr`, `seconds`, as in `Epoch`."""
         from netspace.store import frames
 
         with self._database.read() as connection:
@@ -456,57 +448,18 @@ def _counts(connection: Connection, study_id: int) -> dict[str, dict[Status, int
 _PLANNED_AGAIN: dict[str, Any] = {"status": "planned", "worker": None, "lease_until": None, "started": None}
 
 
-def _points(run_id: int, curve: Sequence[Epoch]) -> list[dict[str, Any]]:
-    """Return the rows of a curve: each holds the time of its own epoch."""
-    starts = [0.0, *(epoch.seconds for epoch in curve)]
-    return [
-        {
-            "run_id": run_id,
-            "epoch": epoch.epoch,
-            "train_loss": epoch.train_loss,
-            "val_error": epoch.val_error,
-            "lr": epoch.lr,
-            "seconds": epoch.seconds - start,
-        }
-        for epoch, start in zip(curve, starts, strict=False)
-    ]
-
-
 def _recorded(outcome: Outcome) -> dict[str, Any]:
     """Return the values of a run that ended with an outcome."""
     return {
         "status": outcome.status,
         "error": outcome.error,
         "seconds": outcome.seconds if outcome.status in TRAINED else None,
-        "message": _text(outcome.message),
+        "message": text(outcome.message),
         "environment": dict(outcome.environment),
         "details": dict(outcome.details),
         "lease_until": None,
         "finished": Now(),
     }
-
-
-def _packed(pool: StoredPool) -> dict[str, Any]:
-    """Return a pool as values of its row: one feature after the other, each of which repeats and so packs well."""
-    import numpy as np
-
-    values = np.empty((0, 0)) if pool.values is None else pool.values
-    return {
-        "space": pool.space,
-        "names": list(pool.names),
-        "networks": len(values),
-        "packed": zlib.compress(np.ascontiguousarray(values.T, dtype="<f8").tobytes(), 1),
-        "refused": _text(pool.refused),
-    }
-
-
-def _unpacked(row: Row[Any]) -> StoredPool:
-    import numpy as np
-
-    if row.refused is not None:
-        return StoredPool(space=row.space, refused=row.refused)
-    values = np.frombuffer(zlib.decompress(row.packed), dtype="<f8").reshape(len(row.names), row.networks).T
-    return StoredPool(space=row.space, names=tuple(row.names), values=values)
 
 
 def _leased(worker: str, lease_seconds: float) -> Update:
@@ -535,10 +488,5 @@ def _attempt_over(status: Status, max_attempts: int, message: str) -> dict[str, 
         "status": case((last, literal(status)), else_=literal("planned")),
         "finished": case((last, Now()), else_=null()),
         "lease_until": None,
-        "message": _text(message),
+        "message": text(message),
     }
-
-
-def _text(message: str | None) -> str | None:
-    """Return `message` without what a database cannot hold: NUL and lone surrogates (undecodable file names)."""
-    return None if message is None else message.encode(errors="replace").decode().replace("\0", "")
