@@ -341,9 +341,10 @@ def compare(
         from netspace.study.pools import ensure_pools
 
         ensure_pools(record, opened)
-        _print_verdicts(study_verdicts(opened, record.name, spaces or None), as_json)
+        now = standing(record, opened)
+        _print_verdicts(study_verdicts(opened, record.name, spaces or None, now=now), as_json)
         if not as_json:
-            print_stopping(standing(record, opened))
+            print_stopping(now)
 
 
 def _print_verdicts(verdicts: "Sequence[Verdict]", as_json: bool) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from netspace.arch.complexity import MEASURES
 from netspace.errors import StatisticsError, StudyError, raise_unknown
 from netspace.results.assistance import study_assistance
-from netspace.results.standing import standing
+from netspace.results.standing import Standing, standing
 from netspace.stats.arguments import Floats, at_chance
 from netspace.stats.assistance import Assistance
 from netspace.stats.chain import INDICATIVE, SequentialChain
@@ -160,6 +160,7 @@ def study_verdicts(
     study_name: str,
     spaces: Sequence[str] | None = None,
     *,
+    now: Standing | None = None,
     alpha: float = 0.05,
     delta: float = 0.1,
 ) -> list[Verdict]:
@@ -169,6 +170,7 @@ def study_verdicts(
         store: where the study lies.
         study_name: its name there.
         spaces: which ones, in the order of the chain; None takes all, in the order of the study.
+        now: where the study stands, if that is known already; early stopping is then not replayed.
         alpha: familywise level.
         delta: theta within 1/2 +- delta counts as equivalent; fix it before looking.
 
@@ -185,7 +187,7 @@ def study_verdicts(
         {space: found.get(space, Models(errors=np.empty(0))) for space in chosen},
         chance=store.chance_error(study.id),
         complete=all(run.status in FINAL for run in runs if run.space in chosen),
-        chain=standing(study, store).chain,
+        chain=(now or standing(study, store)).chain,
         assistance=study_assistance(study, runs, store),
         alpha=alpha,
         delta=delta,
