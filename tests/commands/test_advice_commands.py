@@ -1,6 +1,7 @@
 """`netspace plan`, `refine`, `claims`, early stopping in `run`, and tables of other tools in `compare`."""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -95,11 +96,7 @@ def test_refine_advises_and_writes_the_next_study(netspace, finished, tmp_path):
     assert (again.code, again.err) == (2, f"error: {target}: the file exists already; name a new one\n")
 
 
-def test_refine_says_which_features_matter(netspace, finished, tmp_path):
-    bare = netspace("refine", finished, "RegNetX")
-    assert "Which features matter is not known: its store keeps no pool of untrained networks." in bare.out
-    with Store.open(tmp_path / "small.db") as store:
-        ensure_pools(store.studies()[0], store)
+def test_refine_says_which_features_matter(netspace, finished):
     found = json.loads(netspace("refine", finished, "RegNetX", "--json").out)
     assert found["not_assisted"] is None
     assert found["r2"] > 0.5
@@ -110,6 +107,37 @@ def test_refine_says_which_features_matter(netspace, finished, tmp_path):
     shown = netspace("refine", finished, "RegNetX").out
     assert "Features that the predictor of errors needs most" in shown
     assert first["feature"] in shown
+
+
+def test_refine_scores_restrictions_with_assistance_and_says_what_it_changes(netspace, finished):
+    found = json.loads(netspace("refine", finished, "AnyNetXA", "--json").out)
+    assert found["scores_assisted"]
+    assert found["scores_not_assisted"] is None
+    assert found["scores_r2"] > 0.5
+    for row in found["restrictions"]:
+        assert row["low"] <= row["theta"] <= row["high"]
+    assert {row["plain_theta"] for row in found["restrictions"]} != {row["theta"] for row in found["restrictions"]}
+    shown = netspace("refine", finished, "AnyNetXA").out
+    assert "Assisted: a predictor explains" in shown
+    assert "Without it, " in shown
+
+
+def test_refine_goes_on_without_assistance_on_a_pool_of_an_earlier_version(netspace, finished, tmp_path):
+    with Store.open(tmp_path / "new.db") as new, Store.open(tmp_path / "small.db") as store:
+        record = Study.from_yaml(finished).open(new)
+        ensure_pools(record, new)
+        kept = new.pools(record.id).values()
+        store.keep_pools(store.studies()[0].id, [replace(pool, parameters=(), drawn=None) for pool in kept])
+    earlier = json.loads(netspace("refine", finished, "AnyNetXA", "--json").out)
+    assert not earlier["scores_assisted"]
+    assert "drawn by an earlier version" in earlier["scores_not_assisted"]
+    assert earlier["not_assisted"] is None
+    for row in earlier["restrictions"]:
+        assert (row["theta"], row["p_value"]) == (row["plain_theta"], row["plain_p_value"])
+    assert (
+        "Scores are not assisted: its pool was drawn by an earlier version"
+        in netspace("refine", finished, "AnyNetXA").out
+    )
 
 
 def test_claims_are_judged_with_their_evidence(netspace, finished):

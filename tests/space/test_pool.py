@@ -1,5 +1,7 @@
 """Pools: the law of many samples put together, and what networks are made of as numbers."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -52,7 +54,7 @@ def test_a_pool_has_the_law_of_many_samples_where_networks_repeat():
             group_width=choice([16]),
         )
     )
-    pool = pool_of(space, 6, 0, samples=300)
+    pool = pool_of(space, 6, 0, samples=300).features
     assert len(pool) == 1800
     samples = np.concatenate([features_of(space.sample(6, seed=100 + s)).values for s in range(300)])
     error = np.sqrt(samples.var(axis=0) / 900 + 1e-12)
@@ -62,20 +64,36 @@ def test_a_pool_has_the_law_of_many_samples_where_networks_repeat():
     assert (np.abs(alone.mean(axis=0) - samples.mean(axis=0)) > 4 * error).any()
 
 
+@pytest.mark.parametrize("name", ["AnyNetXA", "AnyNetXC", "RegNetX"])
+def test_a_pool_tells_what_the_space_drew_of_each_of_its_networks(name):
+    space = load(name)
+    pool = pool_of(space, 10, 0, windows=WINDOW, samples=3)
+    drawn = dict(zip(pool.parameters.names, pool.parameters.values.T, strict=True))
+    assert set(drawn) <= set(space.sample(1, seed=0).frame().columns)
+    assert set(space.laws) == {re.sub(r"_[1-4]$", "", column) for column in drawn}
+    features = dict(zip(pool.features.names, pool.features.values.T, strict=True))
+    assert drawn["depth"] == pytest.approx(features["depth"])
+    for column, values in drawn.items():
+        if f"log_{column}" in features:
+            assert np.log(values) == pytest.approx(features[f"log_{column}"])
+    if name == "RegNetX":  # the first block's width is w_0, rounded to what group widths allow
+        assert np.corrcoef(np.log(drawn["w_0"]), features["log_width_1"])[0, 1] > 0.9
+
+
 def test_each_sample_in_a_pool_holds_no_network_twice():
     space = load("AnyNetXE").with_parameters(
         depth=choice([1, 2]), width=choice([64, 128]), bottleneck_ratio=choice([1]), group_width=choice([16])
     )
-    pool = pool_of(space, 12, 3, samples=20)
+    pool = pool_of(space, 12, 3, samples=20).features
     for sample in np.split(pool.values, 20):
         assert len(np.unique(sample, axis=0)) == 12
 
 
 def test_a_pool_depends_on_space_n_and_seed_and_meets_windows_and_conditions():
     space = load("RegNetX").refine(where("w_m >= 2.2"))
-    first = pool_of(space, 10, 5, windows=WINDOW, samples=4)
-    again = pool_of(space, 10, 5, windows=WINDOW, samples=4)
-    other = pool_of(space, 10, 6, windows=WINDOW, samples=4)
+    first = pool_of(space, 10, 5, windows=WINDOW, samples=4).features
+    again = pool_of(space, 10, 5, windows=WINDOW, samples=4).features
+    other = pool_of(space, 10, 6, windows=WINDOW, samples=4).features
     assert (first.values == again.values).all()
     assert (first.values != other.values).any()
     flops = np.exp(first.values[:, first.names.index("log_flops")])
@@ -88,7 +106,7 @@ def test_a_pool_depends_on_space_n_and_seed_and_meets_windows_and_conditions():
 def test_a_pool_shares_no_stream_with_a_sample_of_its_seed():
     space = load("AnyNetXA")
     sample = features_of(space.sample(50, seed=5)).values
-    pool = pool_of(space, 50, 5, samples=1).values
+    pool = pool_of(space, 50, 5, samples=1).features.values
     assert not (pool[:, None] == sample[None]).all(axis=2).any()
 
 

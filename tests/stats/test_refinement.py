@@ -5,7 +5,8 @@ from scipy.stats import mannwhitneyu, norm
 
 from netspace.errors import StatisticsError
 from netspace.stats import Restriction, candidate_restrictions, max_t, refine
-from netspace.stats.refinement import eligible, gain, kept_theta
+from netspace.stats.refinement import eligible, gain
+from netspace.stats.superiority import superiority
 
 
 def anynet(n: int, seed: int) -> pd.DataFrame:
@@ -26,7 +27,7 @@ def test_the_inline_example_matches_the_specification() -> None:
     keep = np.array([1, 1, 0, 1, 1, 0, 0, 0], dtype=bool)
     z, _ = max_t(keep[:, None], np.arange(1, 9))
     assert z[0] == pytest.approx(1.73205081, abs=5e-9)
-    assert kept_theta(keep, np.arange(1.0, 9)) == 0.875
+    assert superiority(np.arange(1.0, 9)[~keep], np.arange(1.0, 9)[keep]).theta == 0.875
 
 
 def test_z_is_the_tie_corrected_mann_whitney_statistic() -> None:
@@ -74,7 +75,7 @@ def test_gain_compares_with_the_whole_space() -> None:
     errors = np.arange(10.0)
     keep = errors < 4
     whole = (errors[keep, None] < errors).mean() + (errors[keep, None] == errors).mean() / 2
-    assert gain(kept_theta(keep, errors), keep.mean()) == pytest.approx(whole)
+    assert gain(superiority(errors[~keep], errors[keep]).theta, keep.mean()) == pytest.approx(whole)
 
 
 @pytest.mark.parametrize(

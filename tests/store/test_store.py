@@ -519,7 +519,14 @@ def test_several_drivers_may_create_the_store_at_once(store, url):
 
 def test_pools_are_kept_once_and_come_back_as_they_were(store, study):
     values = np.random.default_rng(0).normal(size=(300, 3))
-    first = StoredPool(space="AnyNetXA", names=("depth", "log_depth", "log_flops"), values=values)
+    drawn = np.arange(600, dtype=np.float64).reshape(300, 2)
+    first = StoredPool(
+        space="AnyNetXA",
+        names=("depth", "log_depth", "log_flops"),
+        values=values,
+        parameters=("w_m", "depth"),
+        drawn=drawn,
+    )
     second = StoredPool(space="RegNetX", refused="the networks were chosen by their latency")
     store.keep_pools(study.id, [first, second])
     store.keep_pools(study.id, [replace(first, values=values + 1)])
@@ -527,12 +534,23 @@ def test_pools_are_kept_once_and_come_back_as_they_were(store, study):
     assert store.pooled(study.id) == {"AnyNetXA", "RegNetX"}
     assert kept["AnyNetXA"].names == first.names
     assert (kept["AnyNetXA"].values == values).all()
+    assert kept["AnyNetXA"].parameters == ("w_m", "depth")
+    assert (kept["AnyNetXA"].drawn == drawn).all()
     assert kept["RegNetX"].values is None
     assert kept["RegNetX"].refused == "the networks were chosen by their latency"
     assert store.pools(study.id + 1) == {}
 
 
-@pytest.mark.parametrize("wrong", [{}, {"values": np.ones((2, 1)), "refused": "both"}, {"values": np.ones((2, 3))}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"values": np.ones((2, 1)), "refused": "both"},
+        {"values": np.ones((2, 3))},
+        {"values": np.ones((2, 1)), "parameters": ("w_m",)},
+        {"values": np.ones((2, 1)), "parameters": ("w_m",), "drawn": np.ones((3, 1))},
+    ],
+)
 def test_a_pool_holds_networks_or_a_reason(wrong):
     with pytest.raises(StoreError, match="pool of AnyNetXA"):
         StoredPool(space="AnyNetXA", names=("depth",), **wrong)

@@ -45,7 +45,7 @@ def test_a_pool_is_drawn_as_the_sample_was_and_kept(study, tmp_path):
             windows=(window("flops", "0.3M:0.6M"),),
             resolution=study.data.resolution,
         )
-        assert (again.values == pool).all()
+        assert (again.features.values == pool).all()
         before = {name: pool.values for name, pool in kept.items()}
         ensure_pools(record, store)
         assert all((store.pools(record.id)[name].values == values).all() for name, values in before.items())

@@ -14,8 +14,8 @@ class FeatureTable:
     """Features of n networks.
 
     Attributes:
-        names: of the 4 S + 5 features of networks with S stages.
-        values: float64 (n, 4 S + 5).
+        names: of the p features; `features` gives 4 S + 5 of networks with S stages.
+        values: float64 (n, p).
     """
 
     names: tuple[str, ...]

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from netspace.study.advice import Proposal, SpaceAdvice
     from netspace.study.planning import Plan, Speed
 
+LEVEL = 0.05
+"""Corrected p-value up to which a restriction is advised."""
 SHOWN = 5
 """Number of restrictions shown besides the advised ones."""
 LEAST_MODELS = 8
@@ -87,10 +89,10 @@ def refine(
 ) -> None:
     """Advise how to restrict a space of a finished study.
 
-    Prints the candidate restrictions with their scores, corrected for the search and without assistance, and the
-    spaces that the advised ones give, and which features of networks the predictor of errors needs; of a table, or
-    results that came from one, the restrictions of its numbers alone. With -o it also writes the study that tests the
-    advice on fresh samples.
+    Prints the candidate restrictions with their scores, assisted by what the networks are made of and corrected for the
+    search, the spaces that the advised ones give, and which features of networks the predictor of errors needs; of a
+    table, or results that came from one, the restrictions of its numbers alone. With -o it also writes the study that
+    tests the advice on fresh samples.
 
     Examples:
         netspace refine study.yaml RegNetX
@@ -99,6 +101,7 @@ def refine(
     from netspace.results.assistance import study_assistance
     from netspace.study import Study
     from netspace.study.advice import advise, next_study, recorded_space, score_columns
+    from netspace.study.pools import ensure_pools
 
     if output is not None and output.exists():
         raise StudyError(f"{output}: the file exists already; name a new one")
@@ -110,6 +113,7 @@ def refine(
         if loaded is None and recorded_space(record, opened, space) is None:
             _show_scores(space, score_columns(record, opened, space), as_json)
             return
+        ensure_pools(record, opened)
         found = advise(loaded, record, opened, space)
         assistance = study_assistance(record, opened.states(record.id), opened)
         study_name = record.name
@@ -274,6 +278,9 @@ def _advice_values(study: str, found: "SpaceAdvice", written: Path | None) -> di
         "models": found.advice.n,
         "failures": found.advice.failures,
         "held_out": found.advice.held_out,
+        "scores_assisted": found.advice.assisted,
+        "scores_not_assisted": found.advice.not_assisted or None,
+        "scores_r2": found.advice.r2,
         "restrictions": advice_rows(found.scored),
         "fresh": [
             {"restriction": one.restriction.name, "space": one.space.name, "yaml": one.space.to_yaml()}
@@ -314,15 +321,25 @@ def _print_advice(found: "SpaceAdvice") -> None:
     shown = [*found.advised, *rest[:SHOWN]]
     if shown:
         print_table(
-            ["restriction", "kept", "theta", "gain", "corrected p", "advised"],
+            ["restriction", "kept", "theta", "from", "to", "gain", "corrected p", "advised"],
             (_score_row(one) for one in shown),
         )
+    if advice.r2 is not None:
+        print(
+            f"Assisted: a predictor explains {advice.r2:.2f} of the variance of errors on models that it did not see."
+        )
+        plain = [one.restriction.name for one in advice.scores if one.plain_p_value <= LEVEL and one.plain_theta > 0.5]
+        print(f"Without it, {_counted(plain)} would be advised.")
+    elif advice.not_assisted:
+        print(f"Scores are not assisted: {advice.not_assisted}.")
     if len(rest) > SHOWN:
         print(f"{len(rest) - SHOWN} more are not advised; --json lists them.")
     if not found.advised:
         print("Nothing is advised: after the correction for the search, no restriction is better than chance.")
     elif not advice.held_out:
         print("Fewer than 300 models: theta was computed on the models that were searched, so it is optimistic.")
+    if shown:
+        print("From and to: the 95 % interval of theta, of each restriction by itself.")
     _print_spaces("Spaces that the advised restrictions give:", (one for one in found.next if one.score is not None))
     if found.fresh:
         names = "; ".join(one.restriction.name for one in found.fresh)
@@ -335,7 +352,12 @@ def _score_row(one: "Proposal") -> list[Any]:
     if score is None:
         raise AssertionError(f"'{one.restriction.name}' has no score")
     advised = "yes" if score.advised else "no"
-    return [one.restriction.name, score.fraction, score.theta, score.gain, score.p_value, advised]
+    interval = [score.low, score.high]
+    return [one.restriction.name, score.fraction, score.theta, *interval, score.gain, score.p_value, advised]
+
+
+def _counted(names: list[str]) -> str:
+    return {0: "nothing", 1: f"only '{''.join(names)}'"}.get(len(names), f"{len(names)} restrictions")
 
 
 def _importance_values(space: str, assistance: "Assistance") -> dict[str, Any]:

@@ -11,7 +11,8 @@ from netspace.arch.features import FeatureTable, features
 from netspace.documents import parse
 from netspace.errors import ConfigError, StatisticsError, raise_unknown
 from netspace.stats.assistance import Assistance
-from netspace.stats.pool_check import LEAST_MODELS, too_few
+from netspace.stats.assisted_restrictions import SampledSpace
+from netspace.stats.pool_check import LEAST_MODELS, RefusedError, too_few
 from netspace.store import FINAL, RunRecord, RunState, Store, StudyRecord
 
 if TYPE_CHECKING:
@@ -65,6 +66,49 @@ def study_assistance(study: StudyRecord, runs: Sequence[RunState], store: Store)
                 refused[space] = f"its networks cannot be read ({error})"
             pooled[space] = _frame(FeatureTable(names=tuple(pool.names), values=pool.values))
     return Assistance.of(errors, sampled, pooled, refused=refused, without_pool=NO_POOL, notes=notes)
+
+
+def sampled_space(
+    study: StudyRecord, runs: Sequence[RunState], store: Store, space: str
+) -> tuple[SampledSpace, list[int]]:
+    """Return what assists the search for restrictions of one space of a study, and which runs it holds.
+
+    Besides the features of every network, what the space sampled is a feature here.
+
+    Args:
+        study, runs, store: see `study_assistance`.
+        space: one of the study's.
+
+    Returns:
+        With it, the ids of the runs that it holds, in launch order.
+
+    Raises:
+        RefusedError: the space is not assisted, or its pool was kept by a version that did not keep what it sampled.
+    """
+    import pandas as pd
+
+    of_space = [run for run in runs if run.space == space]
+    known = study_assistance(study, of_space, store)
+    if space in known.refusals:
+        raise RefusedError(known.refusals[space])
+    pool = store.pools(study.id)[space]
+    if pool.drawn is None:
+        raise RefusedError("its pool was drawn by an earlier version, which did not keep what the space sampled")
+    ids = [run.id for run in ended_prefix(of_space)]
+    networks = {run.id: run for run in store.runs(study.id, space=space)}
+    features, names = known.features[space], list(pool.parameters)
+    try:
+        sampled = np.array([[float(networks[run].parameters[name]) for name in names] for run in ids])
+    except (KeyError, TypeError, ValueError):
+        raise RefusedError("what the space sampled is not recorded of every run") from None
+    assistance = Assistance.of(
+        {space: known.errors[space]},
+        {space: np.hstack([features.sample, sampled])},
+        {space: np.hstack([features.pool, pool.drawn])},
+    )
+    if space in assistance.refusals:
+        raise RefusedError(assistance.refusals[space])
+    return SampledSpace(assistance, space, pd.DataFrame(pool.drawn, columns=names)), ids
 
 
 def planned_assistance(study: StudyRecord, runs: Sequence[RunState], store: Store) -> Assistance:

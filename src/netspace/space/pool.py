@@ -7,21 +7,53 @@ list of them all, the rare ones as often as the frequent ones.
 
 import itertools
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
+from netspace.arch.config import STAGE_PROPERTIES
 from netspace.arch.features import FeatureTable, features
 from netspace.checks import check_number
 from netspace.errors import WindowError
 from netspace.space.constraints import Window
 from netspace.space.design_space import DesignSpace
-from netspace.space.population import Population
+from netspace.space.laws import Once
+from netspace.space.population import Population, columns
 from netspace.space.sampling import CHUNK, PATIENCE, Candidates, accepted, draw
 
 SAMPLES = 100
 """Samples of the study's size in a pool."""
 _POOL = 0x706F6F6C
 """Sets the streams of pools apart from those of samples, whatever their seeds."""
+
+
+class Pool(NamedTuple):
+    """What the networks of a pool are made of.
+
+    Attributes:
+        features: as of any network, see `netspace.arch.features`.
+        parameters: what the space draws, see `parameter_columns`, of the same networks.
+    """
+
+    features: FeatureTable
+    parameters: FeatureTable
+
+
+def parameter_columns(space: DesignSpace) -> tuple[str, ...]:
+    """Return the columns of `Population.frame()` with what a space draws, once for a network or for each stage.
+
+    The total depth is among them; values of stages are the final ones, which the compatibility rule may have changed.
+    """
+    if space.kind == "regnet":
+        return tuple(space.laws)
+    once = [name for name, law in space.laws.items() if isinstance(law, Once) and name != "depth"]
+    stages = [
+        f"{name}_{stage}"
+        for name in STAGE_PROPERTIES.values()
+        if name in space.laws and name not in once
+        for stage in range(1, space.stages + 1)
+    ]
+    return ("depth", *once, *stages)
 
 
 def features_of(population: Population) -> FeatureTable:
@@ -38,8 +70,8 @@ def pool_of(
     resolution: int = 224,
     samples: int = SAMPLES,
     patience: int = PATIENCE,
-) -> FeatureTable:
-    """Draw a pool for samples of n networks: the features of `samples` independent samples of that size.
+) -> Pool:
+    """Draw a pool for samples of n networks: `samples` independent samples of that size.
 
     The samples are cut one after the other from a single stream of candidates; each holds no network twice, as
     `DesignSpace.sample` does, and is independent of every sample of the space whatever its seed.
@@ -54,7 +86,7 @@ def pool_of(
         patience: give up after this many candidates in a row without a new network.
 
     Returns:
-        The features of n * `samples` networks.
+        Features and parameters of n * `samples` networks.
 
     Raises:
         ConfigError: a number is out of range.
@@ -62,7 +94,8 @@ def pool_of(
     """
     for what, value, least in (("n", n, 1), ("seed", seed, 0), ("samples", samples, 1)):
         check_number(value, what, least=least, whole=True)
-    parts: list[FeatureTable] = []
+    parts: list[Pool] = []
+    names = parameter_columns(space)
     seen: set[bytes] = set()
     complete, fruitless = 0, 0
     for candidates in _stream(space, int(seed), resolution):
@@ -80,9 +113,11 @@ def pool_of(
                     break
         taken = met.take(np.array(chosen, dtype=np.int64))
         if len(taken):
-            parts.append(features(taken.networks, taken.complexity))
+            known = columns(taken.networks, taken.parameters, taken.complexity)
+            drawn = np.column_stack([known[name] for name in names]).astype(np.float64)
+            parts.append(Pool(features(taken.networks, taken.complexity), FeatureTable(names=names, values=drawn)))
         if complete == samples:
-            return FeatureTable(names=parts[0].names, values=np.concatenate([part.values for part in parts]))
+            return Pool(*map(_together, zip(*parts, strict=True)))
         fruitless = 0 if len(taken) else fruitless + CHUNK
         if fruitless >= patience:
             raise WindowError(
@@ -90,6 +125,10 @@ def pool_of(
                 f"{fruitless:,} candidates of sample {complete + 1}, which holds {len(seen)}"
             )
     raise AssertionError("the stream of candidates does not end")
+
+
+def _together(parts: tuple[FeatureTable, ...]) -> FeatureTable:
+    return FeatureTable(names=parts[0].names, values=np.concatenate([part.values for part in parts]))
 
 
 def _stream(space: DesignSpace, seed: int, resolution: int) -> Iterator[Candidates]:

@@ -6,7 +6,7 @@ and is taken off. See `predictor`, `assisted_theta`, `assisted_edf` and `assiste
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -105,6 +105,23 @@ class Assistance:
             refusals |= dict.fromkeys(found, "all features are constant")
             found.clear()
         return cls(errors=errors, features=found, refusals=refusals, warnings=warnings, checks=checks)
+
+    def of_models(self, space: str, which: np.ndarray, networks: int | None = None) -> Self:
+        """Return what assists some models of one space: its predictor is fitted on them, and on no other space.
+
+        Args:
+            space: an assisted space.
+            which: bool (n,) in launch order, at least 2 of them.
+            networks: of the pool to keep, the first ones; None keeps all.
+
+        Raises:
+            RefusedError: it is not assisted.
+            UnknownNameError: no such space.
+        """
+        self._require(space)
+        found = self.features[space]
+        part = Features(found.names, found.sample[which], found.pool[:networks])
+        return replace(self, errors={space: self.errors[space][which]}, features={space: part})
 
     @property
     def spaces(self) -> tuple[str, ...]:

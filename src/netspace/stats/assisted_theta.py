@@ -60,10 +60,15 @@ class Controlled(NamedTuple):
 
 
 class AssistedTheta(NamedTuple):
-    """An assisted estimate of theta, with the weights of the control variates of A and B."""
+    """An assisted estimate of theta, with the placements of A and B freed of their control variates."""
 
     superiority: Superiority
-    weights: tuple[float, float]
+    freed: tuple[Controlled, Controlled]
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        """Of the control variates of A and B."""
+        return self.freed[0].weight, self.freed[1].weight
 
 
 def predict(fit: CrossFit, space: int, features: Floats, pool: Floats, folds: np.ndarray | None = None) -> Predicted:
@@ -100,7 +105,7 @@ def assisted_theta(
     freed_a = control(placed_a, control_a, spread_a, predicted_a.pool.shape[1])
     freed_b = control(placed_b, control_b, spread_b, predicted_b.pool.shape[1])
     theta = placed_a.mean() - freed_a.weight * control_a.mean() - freed_b.weight * control_b.mean()
-    return AssistedTheta(_superiority(float(theta), freed_a, freed_b), (freed_a.weight, freed_b.weight))
+    return AssistedTheta(_superiority(float(theta), freed_a, freed_b), (freed_a, freed_b))
 
 
 def placements(a: Floats, b: Floats) -> tuple[Floats, Floats]:

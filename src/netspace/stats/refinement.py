@@ -9,7 +9,9 @@ from scipy.stats import rankdata
 
 from netspace.errors import StatisticsError
 from netspace.stats.arguments import Floats, as_errors, check_probability, check_variety, permuted
+from netspace.stats.assisted_restrictions import SampledSpace, assisted_max_t
 from netspace.stats.restrictions import Restriction
+from netspace.stats.superiority import superiority
 
 MIN_SIDE = 30
 """Models that a restriction must keep, and drop, to be scored."""
@@ -26,12 +28,15 @@ class Score:
     Attributes:
         restriction: what is scored.
         z: standardised Mann-Whitney statistic of kept against dropped; positive means that the kept are better.
-        p_value: share of permutations whose best candidate, over all of them, reaches z (Westfall & Young 1993).
+        p_value: share of permutations whose best candidate, over all of them, reaches z (Westfall & Young 1993); with
+            assistance, of draws of random signs.
         kept: models that meet it, of those the effect is reported from.
         fraction: their share f.
         theta: P(a kept model beats a dropped one), ties half.
+        low, high: its 95 % interval, not corrected for the search.
         gain: P(a kept model beats one of the whole space) = 1/2 + (1 - f)(theta - 1/2).
         advised: whether p_value is at most alpha and the held-out half, if there is one, agrees (theta > 1/2).
+        plain_p_value, plain_theta: the same without assistance.
     """
 
     restriction: Restriction
@@ -40,8 +45,12 @@ class Score:
     kept: int
     fraction: float
     theta: float
+    low: float
+    high: float
     gain: float
     advised: bool
+    plain_p_value: float
+    plain_theta: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +65,9 @@ class Advice:
             ones flatter themselves.
         n: models.
         failures: of those, failed ones (ranked last).
+        r2: the share of the variance of ranked errors that the predictor explains on held-out networks of the space;
+            None without assistance.
+        not_assisted: why there is none; empty if it was not asked for.
     """
 
     scores: tuple[Score, ...]
@@ -63,6 +75,13 @@ class Advice:
     held_out: bool
     n: int
     failures: int
+    r2: float | None = None
+    not_assisted: str = ""
+
+    @property
+    def assisted(self) -> bool:
+        """Whether a predictor assists the scores."""
+        return self.r2 is not None
 
     @property
     def advised(self) -> tuple[Score, ...]:
@@ -78,6 +97,7 @@ def refine(
     permutations: int = 1999,
     hold_out: bool | None = None,
     seed: int | np.random.Generator = 0,
+    sampled: SampledSpace | None = None,
 ) -> Advice:
     """Score candidate restrictions of one population.
 
@@ -86,9 +106,11 @@ def refine(
         errors: (n,), in %; +inf is a failed model.
         alpha: probability of advising anything at all when no parameter matters; about half of it with a held-out
             half, which must agree.
-        permutations: of the errors.
+        permutations: of the errors, or draws of random signs with assistance.
         hold_out: report effects from a random half kept out of the search; None does so from 300 models on.
         seed: of the halves and the permutations.
+        sampled: of these models in this order: scores are assisted, those of either half by a predictor that the other
+            half has no part in.
 
     Raises:
         StatisticsError: fewer than 60 models (120 with a held-out half), errors that are all equal, or a mask of
@@ -116,10 +138,19 @@ def refine(
     scores: list[Score] = []
     if judged:
         masks = np.stack([one.keep[search] for one in judged], axis=1)
-        z, p_values = max_t(masks, values[search], permutations=permutations, seed=rng)
-        for one, its_z, its_p in zip(judged, z.tolist(), p_values.tolist(), strict=True):
+        z, plain_p_values = max_t(masks, values[search], permutations=permutations, seed=rng)
+        p_values, helper = plain_p_values, None
+        if sampled is not None:
+            z, p_values = assisted_max_t(judged, masks, sampled.of_models(search), draws=permutations, seed=rng)
+            helper = sampled.of_models(effect)
+        for one, its_z, its_p, its_plain_p in zip(
+            judged, z.tolist(), p_values.tolist(), plain_p_values.tolist(), strict=True
+        ):
             keep = one.keep[effect]
-            theta, fraction = kept_theta(keep, values[effect]), float(keep.mean())
+            plain = superiority(values[effect][~keep], values[effect][keep])
+            found = plain if helper is None else helper.estimate(one, keep)[0]
+            low, high = found.interval()
+            fraction = float(keep.mean())
             scores.append(
                 Score(
                     restriction=one,
@@ -127,9 +158,13 @@ def refine(
                     p_value=its_p,
                     kept=int(keep.sum()),
                     fraction=fraction,
-                    theta=theta,
-                    gain=gain(theta, fraction),
-                    advised=its_p <= alpha and theta > 0.5,
+                    theta=found.theta,
+                    low=low,
+                    high=high,
+                    gain=gain(found.theta, fraction),
+                    advised=its_p <= alpha and found.theta > 0.5,
+                    plain_p_value=its_plain_p,
+                    plain_theta=plain.theta,
                 )
             )
     return Advice(
@@ -138,6 +173,7 @@ def refine(
         held_out=held_out,
         n=values.size,
         failures=int(np.isposinf(values).sum()),
+        r2=None if sampled is None else sampled.assistance.r2,
     )
 
 
@@ -172,14 +208,6 @@ def max_t(
     # a permutation that reaches z exactly must not miss it by rounding
     reached = permutations - np.searchsorted(np.sort(largest), z - 1e-9, side="left")
     return np.asarray(z), (1 + reached) / (1 + permutations)
-
-
-def kept_theta(keep: NDArray[np.bool_], errors: Floats) -> float:
-    """Return P(a kept model's error is below a dropped one's), ties half."""
-    ranks = rankdata(errors)
-    kept = int(keep.sum())
-    dropped = keep.size - kept
-    return float((kept * dropped + kept * (kept + 1) / 2 - ranks[keep].sum()) / (kept * dropped))
 
 
 def gain(theta: float, fraction: float) -> float:

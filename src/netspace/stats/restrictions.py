@@ -35,6 +35,21 @@ class Restriction:
     low: float | None = None
     high: float | None = None
 
+    def met_by(self, parameters: pd.DataFrame) -> NDArray[np.bool_]:
+        """Return which networks of another table meet it, bool (N,).
+
+        Args:
+            parameters: the columns that the candidates were made from, one row for each network.
+        """
+        name = self.parameter
+        columns = [name] if name in parameters else _stage_columns(list(parameters.columns))[name]
+        values = parameters[columns].to_numpy(dtype=np.float64)
+        if self.kind == "shared":
+            return _shared(values)
+        if self.kind == "non-decreasing":
+            return _rising(values)
+        return _inside(values, self.low, self.high)
+
 
 def candidate_restrictions(parameters: pd.DataFrame) -> list[Restriction]:
     """List the restrictions worth scoring for a population.
@@ -58,14 +73,13 @@ def candidate_restrictions(parameters: pd.DataFrame) -> list[Restriction]:
     for parameter, columns in stages.items():
         values = parameters[columns].to_numpy(dtype=np.float64)
         if len(columns) > 1:
-            shared = np.asarray((values == values[:, :1]).all(axis=1))
-            candidates.append(
-                Restriction(name=f"{parameter} shared by all stages", kind="shared", parameter=parameter, keep=shared)
-            )
+            name = f"{parameter} shared by all stages"
+            candidates.append(Restriction(name=name, kind="shared", parameter=parameter, keep=_shared(values)))
             if parameter in ORDERED:
-                rising = np.asarray((np.diff(values, axis=1) >= 0).all(axis=1))
                 name = f"{parameter} non-decreasing over the stages"
-                candidates.append(Restriction(name=name, kind="non-decreasing", parameter=parameter, keep=rising))
+                candidates.append(
+                    Restriction(name=name, kind="non-decreasing", parameter=parameter, keep=_rising(values))
+                )
         if parameter == "bottleneck_ratio":
             candidates.append(_range(parameter, values, low=1.0, high=1.0))
     if "w_m" in parameters:
@@ -94,12 +108,25 @@ def _range(
         name = f"{parameter} = {low:g}"
     else:
         name = f"{parameter} >= {low:g}" if high is None else f"{parameter} <= {high:g}"
+    keep = _inside(values, low, high)
+    return Restriction(name=name, kind="range", parameter=parameter, keep=keep, low=low, high=high)
+
+
+def _shared(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray((values == values[:, :1]).all(axis=1))
+
+
+def _rising(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray((np.diff(values, axis=1) >= 0).all(axis=1))
+
+
+def _inside(values: NDArray[np.float64], low: float | None, high: float | None) -> NDArray[np.bool_]:
     keep = np.ones(len(values), dtype=np.bool_)
     if low is not None:
         keep &= (values >= low).all(axis=1)
     if high is not None:
         keep &= (values <= high).all(axis=1)
-    return Restriction(name=name, kind="range", parameter=parameter, keep=keep, low=low, high=high)
+    return keep
 
 
 def _distinct(candidates: list[Restriction]) -> list[Restriction]:

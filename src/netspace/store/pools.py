@@ -9,6 +9,9 @@ from sqlalchemy import Connection, Row, insert, select
 from netspace.store.records import StoredPool
 from netspace.store.schema import pools, text
 
+_DRAWN = "drawn: "
+"""Before the names of a pool's sampled parameters, which stand behind those of its features."""
+
 
 def keep(connection: Connection, study_id: int, kept: Iterable[StoredPool]) -> None:
     """Insert the pools of a study's spaces; those of spaces that have one already are left as they are."""
@@ -30,13 +33,15 @@ def pools_of(connection: Connection, study_id: int) -> dict[str, StoredPool]:
 
 
 def _packed(pool: StoredPool) -> dict[str, Any]:
-    """Return a pool as values of its row: one feature after the other, each of which repeats and so packs well."""
+    """Return a pool as values of its row: one column after the other, each of which repeats and so packs well."""
     import numpy as np  # which a store without pools need not load
 
     values = np.empty((0, 0)) if pool.values is None else pool.values
+    if pool.drawn is not None:
+        values = np.hstack([values, pool.drawn])
     return {
         "space": pool.space,
-        "names": list(pool.names),
+        "names": [*pool.names, *(f"{_DRAWN}{name}" for name in pool.parameters)],
         "networks": len(values),
         "packed": zlib.compress(np.ascontiguousarray(values.T, dtype="<f8").tobytes(), 1),
         "refused": text(pool.refused),
@@ -49,4 +54,12 @@ def _unpacked(row: Row[Any]) -> StoredPool:
     import numpy as np
 
     values = np.frombuffer(zlib.decompress(row.packed), dtype="<f8").reshape(len(row.names), row.networks).T
-    return StoredPool(space=row.space, names=tuple(row.names), values=values)
+    parameters = tuple(name.removeprefix(_DRAWN) for name in row.names if name.startswith(_DRAWN))
+    features = len(row.names) - len(parameters)
+    return StoredPool(
+        space=row.space,
+        names=tuple(row.names[:features]),
+        values=values[:, :features],
+        parameters=parameters,
+        drawn=values[:, features:] if parameters else None,
+    )

@@ -122,20 +122,28 @@ class Outcome:
 class StoredPool:
     """What very many untrained networks of a study's space are made of, or why there is no such pool.
 
+    Pools that were kept by earlier versions have no sampled parameters.
+
     Raises:
-        StoreError: another number of names than of columns, or not exactly one of networks and reason.
+        StoreError: another number of names than of columns or of parameters than of networks, or not exactly one of
+            networks and reason.
     """
 
     space: str
     names: tuple[str, ...] = ()  # of the features
     values: "NDArray[np.float64] | None" = None  # (networks, features)
     refused: str | None = None  # why there are no networks
+    parameters: tuple[str, ...] = ()  # names of what the space draws
+    drawn: "NDArray[np.float64] | None" = None  # (networks, parameters)
 
     def __post_init__(self) -> None:
         if (self.refused is None) == (self.values is None):
             raise StoreError(f"pool of {self.space}: either networks or the reason why there are none")
         if self.values is not None and (self.values.ndim != 2 or self.values.shape[1] != len(self.names)):
             raise StoreError(f"pool of {self.space}: {len(self.names)} names for values of shape {self.values.shape}")
+        shape = None if self.drawn is None or self.values is None else (len(self.values), len(self.parameters))
+        if (self.drawn is None and self.parameters) or (self.drawn is not None and self.drawn.shape != shape):
+            raise StoreError(f"pool of {self.space}: {len(self.parameters)} parameters of other networks")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,19 @@ import numpy as np
 import pandas as pd
 
 from netspace.arch import MEASURES
-from netspace.arch.config import STAGE_PROPERTIES
 from netspace.documents import dump_yaml, parse, read_yaml, whole_if_whole
 from netspace.errors import StatisticsError, StudyError, raise_unknown
+from netspace.results.assistance import sampled_space
 from netspace.results.runs import number_columns, properties_of, runs_table
 from netspace.space import DesignSpace, fix, ordered, restrict, shared, where
 from netspace.space.constraints import Constraint
-from netspace.space.laws import Once
+from netspace.space.pool import parameter_columns
 from netspace.space.spec import space_from_dict
 from netspace.stats import Advice, Restriction, Score, candidate_restrictions
 from netspace.stats import refine as score_restrictions
-from netspace.stats.refinement import MIN_KEPT
+from netspace.stats.assisted_restrictions import SampledSpace
+from netspace.stats.pool_check import RefusedError
+from netspace.stats.refinement import MIN_KEPT, MIN_SIDE
 from netspace.store import FINAL, Store, StudyRecord
 from netspace.study.spec import StudySpec
 from netspace.study.study import Study
@@ -109,8 +111,24 @@ def advise(
         space = recorded
     runs = store.frame(record.id)
     runs = runs[(runs["space"] == space_name) & runs["status"].isin(FINAL)]
+    sampled, reason = None, ""
     try:
-        return advise_population(space, runs, runs["error"].fillna(np.inf).to_numpy(), alpha=alpha)
+        found, ids = sampled_space(record, store.states(record.id), store, space_name)
+        if len(ids) < 2 * MIN_SIDE <= len(runs):
+            reason = f"of {len(runs)} runs that ended, only the first {len(ids)} in launch order are a fair sample"
+        else:
+            runs, sampled = runs.loc[ids], found
+    except RefusedError as refusal:
+        reason = str(refusal)
+    try:
+        return advise_population(
+            space,
+            runs,
+            runs["error"].fillna(np.inf).to_numpy(),
+            alpha=alpha,
+            sampled=sampled,
+            not_assisted=reason,
+        )
     except StatisticsError as error:
         raise error.at(space_name) from None
 
@@ -150,7 +168,14 @@ def score_columns(record: StudyRecord, store: Store, space_name: str, *, alpha: 
 
 
 def advise_population(
-    space: DesignSpace, parameters: pd.DataFrame, errors: Any, *, alpha: float = 0.05, seed: int = 0
+    space: DesignSpace,
+    parameters: pd.DataFrame,
+    errors: Any,
+    *,
+    alpha: float = 0.05,
+    seed: int = 0,
+    sampled: SampledSpace | None = None,
+    not_assisted: str = "",
 ) -> SpaceAdvice:
     """Score the restrictions of a space by a population of it.
 
@@ -160,12 +185,17 @@ def advise_population(
         errors: (n,), in %; +inf is a failed model.
         alpha: see `advise`.
         seed: of the halves and permutations.
+        sampled: what assists the scores, for these models in this order, with the columns of `parameter_columns`.
+        not_assisted: why nothing does.
 
     Raises:
         StatisticsError: fewer than 60 models, or errors that are all equal.
     """
+    if sampled is not None:
+        sampled = sampled._replace(parameters=_own_parameters(space, sampled.parameters))
     candidates = candidate_restrictions(_own_parameters(space, parameters)) if len(parameters) else []
-    advice = score_restrictions(candidates, errors, alpha=alpha, seed=seed)
+    advice = score_restrictions(candidates, errors, alpha=alpha, seed=seed, sampled=sampled)
+    advice = replace(advice, not_assisted=not_assisted)
     scored = tuple(_proposal(space, score.restriction, score) for score in advice.scores)
     fresh = tuple(_proposal(space, one, None) for one in advice.unsettled if _needs_fresh_samples(one))
     return SpaceAdvice(space=space, advice=advice, scored=scored, fresh=fresh)
@@ -222,16 +252,8 @@ def _based_on(name: str, proposal: Proposal) -> dict[str, Any]:
 
 def _own_parameters(space: DesignSpace, models: pd.DataFrame) -> pd.DataFrame:
     """Return the columns on which restrictions are sought: what the space draws, once or for each stage."""
-    if space.kind == "regnet":
-        return models[list(space.laws)]
-    once = [name for name, law in space.laws.items() if isinstance(law, Once) and name != "depth"]
-    stages = [
-        f"{name}_{stage}"
-        for name in STAGE_PROPERTIES.values()
-        if name in space.laws and name not in once
-        for stage in range(1, space.stages + 1)
-    ]
-    return models[["depth", *once, *stages]].rename(columns={"depth": TOTAL_DEPTH})
+    own = models[list(parameter_columns(space))]
+    return own if space.kind == "regnet" else own.rename(columns={"depth": TOTAL_DEPTH})
 
 
 def _needs_fresh_samples(restriction: Restriction) -> bool:
@@ -285,10 +307,14 @@ def advice_rows(proposals: Sequence[Proposal]) -> list[dict[str, Any]]:
             "restriction": one.restriction.name,
             "kept": one.score.fraction,
             "theta": one.score.theta,
+            "low": one.score.low,
+            "high": one.score.high,
             "gain": one.score.gain,
             "z": one.score.z,
             "p_value": one.score.p_value,
             "advised": one.score.advised,
+            "plain_theta": one.score.plain_theta,
+            "plain_p_value": one.score.plain_p_value,
             "space": one.space.name,
             "yaml": one.space.to_yaml(),
         }

@@ -53,7 +53,13 @@ def _pool(name: str, entry: Mapping[str, Any], spec: Mapping[str, Any]) -> Store
         )
     except (ConfigError, UnknownNameError, WindowError) as error:
         return StoredPool(space=name, refused=f"its space cannot be sampled again ({error})")
-    return StoredPool(space=name, names=drawn.names, values=drawn.values)
+    return StoredPool(
+        space=name,
+        names=drawn.features.names,
+        values=drawn.features.values,
+        parameters=drawn.parameters.names,
+        drawn=drawn.parameters.values,
+    )
 
 
 def _windows(spec: Mapping[str, Any]) -> tuple[Window, ...]:
