@@ -59,7 +59,7 @@ def test_swapping_the_spaces_mirrors_everything() -> None:
 def test_similar_spaces_are_equivalent_within_delta() -> None:
     found = compare(normal(50, 500, 0), normal(50, 500, 1))
     assert found.verdict == "equivalent within 0.1"
-    low, high = found.equivalence_interval
+    low, high = found.superiority.raw_interval(2 * found.alpha)
     assert 0.4 < low < high < 0.6
     assert compare(normal(50, 500, 0), normal(50, 500, 1), delta=0.01).verdict == "no difference detected"
 
@@ -72,7 +72,7 @@ def test_equivalence_is_claimed_exactly_when_the_interval_lies_inside() -> None:
     a, b = normal(50, 200, 0), normal(49.8, 200, 1)
     for delta in np.linspace(0.01, 0.2, 20):
         found = compare(a, b, delta=float(delta), resamples=20)
-        low, high = found.equivalence_interval
+        low, high = found.superiority.raw_interval(2 * found.alpha)
         assert found.equivalent == (0.5 - delta <= low and high <= 0.5 + delta)
 
 

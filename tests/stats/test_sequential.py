@@ -14,7 +14,6 @@ from netspace.stats import (
     equivalence_e_value,
     operating_characteristics,
 )
-from netspace.stats.sequential import wins_needed
 
 ONE_SIDED = StoppingRule(sides=1, delta=None)
 TWO_SIDED = StoppingRule(delta=None)
@@ -55,7 +54,9 @@ def test_the_e_value_is_a_martingale_on_the_boundary_of_the_null() -> None:
 
 @pytest.mark.parametrize(("pairs", "wins"), [(50, 36), (100, 66), (200, 123), (500, 288), (9, 9), (8, None)])
 def test_the_boundary_matches_the_specification(pairs: int, wins: int | None) -> None:
-    assert wins_needed(pairs) == wins
+    each = np.arange(pairs + 1)
+    better = np.flatnonzero(StoppingRule().decide(each, pairs - each)[0])
+    assert (better[0] if better.size else None) == wins
 
 
 def test_thresholds_match_the_specification() -> None:

@@ -47,7 +47,6 @@ class Complexity:
 
 
 MEASURES = ("flops", "params", "activations")
-FREE = Complexity(0, 0, 0)
 
 
 def complexity(network: AnyNetConfig | RegNetConfig | AnyNetBatch, resolution: int = 224) -> Complexity:

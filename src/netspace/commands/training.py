@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from netspace.arch import AnyNetConfig
     from netspace.training import DataSpec, Epoch, ImageData, Recipe
 
-TrainingDir = Annotated[Path, typer.Argument(metavar="DIR", help="Output folder of `netspace train`.")]
 Images = Annotated[
     str,
     typer.Option(

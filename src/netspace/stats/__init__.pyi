@@ -17,7 +17,6 @@ from .fit import fit_widths as fit_widths
 from .normalized import NormalizedComparison as NormalizedComparison
 from .normalized import compare_normalized as compare_normalized
 from .normalized import effective_sample_size as effective_sample_size
-from .normalized import equal_width_edges as equal_width_edges
 from .normalized import normalization_weights as normalization_weights
 from .normalized import normalized_band as normalized_band
 from .normalized import van_elteren as van_elteren

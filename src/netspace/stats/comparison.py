@@ -151,13 +151,8 @@ class Comparison:
         return self.superiority.tost_p_value(self.delta)
 
     @property
-    def equivalence_interval(self) -> Interval:
-        """Raw 1 - 2 alpha interval of theta; equivalent when it lies inside 1/2 +- delta."""
-        return self.superiority.raw_interval(2 * self.alpha)
-
-    @property
     def equivalent(self) -> bool:
-        """Whether the spaces are shown to be within delta of each other."""
+        """Whether the spaces are shown to be within delta of each other: the raw 1 - 2 alpha interval lies inside."""
         return self.tost_p_value <= self.alpha
 
     @property

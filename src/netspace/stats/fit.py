@@ -7,7 +7,6 @@ from math import log
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from netspace.checks import check_number
 from netspace.errors import StatisticsError, short
 from netspace.stats.arguments import Floats, as_numbers
 
@@ -66,28 +65,6 @@ def fit_widths(widths: ArrayLike) -> WidthFit:
     return WidthFit(
         error=float(errors[slope, step]), w_0=w_0, w_a=float(SLOPES[slope]) * w_0, w_m=float(np.exp(steps[step]))
     )
-
-
-def width_error(widths: ArrayLike, *, w_0: float, w_a: float, w_m: float, multiple: int | None = None) -> float:
-    """Return the mean absolute log-ratio of a network's widths and one quantized linear rule.
-
-    Args:
-        widths: (d,), width in channels of each block.
-        w_0, w_a, w_m: the rule, w_0 > 0, w_a >= 0, w_m > 1.
-        multiple: round the predicted widths to it; None leaves them as they are.
-
-    Raises:
-        StatisticsError: a value outside its range.
-    """
-    observed = _positive(widths)
-    check_number(w_0, "w_0", above=0, error=StatisticsError)
-    check_number(w_a, "w_a", least=0, error=StatisticsError)
-    check_number(w_m, "w_m", above=1, error=StatisticsError)
-    levels = np.rint(_exponents(np.array([w_a / w_0]), np.log([w_m]), observed.size))[0, 0]
-    predicted = w_0 * w_m**levels
-    if multiple is not None:
-        predicted = np.rint(predicted / multiple) * multiple
-    return float(np.abs(np.log(predicted / observed)).mean())
 
 
 def _exponents(slopes: Floats, steps: Floats, blocks: int) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
-from netspace.checks import check_number, check_rule
+from netspace.checks import check_number
 from netspace.errors import StatisticsError
 from netspace.stats.arguments import Floats, as_errors, as_finite, check_probability, midranks
 from netspace.stats.edf import EDF, Band
@@ -16,13 +16,6 @@ MIN_EFFECTIVE = 30.0
 MIN_EFFECTIVE_SHARE = 0.3
 """Effective share of the sampled models below which it is refused."""
 MAX_BINS = 10
-
-
-def equal_width_edges(low: float, high: float, bins: int) -> Floats:
-    """Return the edges of `bins` bins of equal width on [low, high], as published: float64 (bins + 1,)."""
-    check_rule(low < high, "low < high", error=StatisticsError, low=low, high=high)
-    check_number(bins, "bins", least=1, error=StatisticsError)
-    return np.linspace(low, high, bins + 1)
 
 
 def normalization_weights(complexity: ArrayLike, edges: ArrayLike) -> Floats:

@@ -93,7 +93,10 @@ def candidate_restrictions(parameters: pd.DataFrame) -> list[Restriction]:
 
 
 def _stage_columns(columns: list[str]) -> dict[str, list[str]]:
-    """Group the columns name_1, name_2, ... under their name; scalars (w_0 among them) stand alone."""
+    """Group the columns name_1, name_2, ... under their name; scalars (w_0 among them) stand alone.
+
+    By their names alone: this package knows no networks, and a table of another tool may have stages of its own kind.
+    """
     groups: dict[str, list[str]] = {}
     for column in columns:
         match = re.fullmatch(r"(.+)_([1-9]\d*)", str(column))

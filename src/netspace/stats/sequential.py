@@ -339,13 +339,6 @@ def operating_characteristics(
     return OperatingCharacteristics(better, worse, equivalent, float(spent))
 
 
-def wins_needed(pairs: int, rule: StoppingRule | None = None) -> int | None:
-    """Return the least wins among `pairs` untied pairs that decide "better"; None when not even all of them do."""
-    wins = np.arange(pairs + 1)
-    reached = np.flatnonzero((rule or StoppingRule()).decide(wins, pairs - wins)[0])
-    return int(reached[0]) if reached.size else None
-
-
 def _counts(wins: ArrayLike, losses: ArrayLike) -> tuple[Floats, Floats]:
     won, lost = np.asarray(wins, dtype=np.float64), np.asarray(losses, dtype=np.float64)
     if not (np.all(won >= 0) and np.all(lost >= 0)):
