@@ -264,6 +264,23 @@ def test_a_pool_assists_the_verdicts_on_a_table(netspace, tmp_path):
     assert "unknown column of the pool 'design'" in refused.err
 
 
+def test_a_table_is_compared_at_equal_flops_of_the_column_that_is_named(netspace, tmp_path):
+    generator = np.random.default_rng(0)
+    size = np.append(generator.uniform(2, 6, 80), generator.uniform(3, 9, 80))
+    frame = pd.DataFrame({"space": ["small"] * 80 + ["large"] * 80, "error": 60 - 3 * size, "MF": size})
+    frame["error"] += generator.normal(0, 1, 160)
+    frame.to_csv(tmp_path / "sizes.csv", index=False)
+    plain = netspace("compare", tmp_path / "sizes.csv", "--json")
+    assert (
+        json.loads(plain.out)[0]["at_equal_flops"] == "not compared at equal flops: they are not known of every model"
+    )
+    named = netspace("compare", tmp_path / "sizes.csv", "--map", "flops=MF")
+    assert "large is better than small" in named.out
+    assert "At equal flops no difference detected between large and small" in named.out
+    wrong = netspace("compare", tmp_path / "sizes.csv", "--map", "flops=FLOPs")
+    assert (wrong.code, "unknown column 'FLOPs'" in wrong.err) == (2, True)
+
+
 def test_a_pool_is_of_no_use_to_a_store(results, netspace, tmp_path):
     refused = netspace("compare", results, "--pool", tmp_path / "pool.csv")
     assert refused.code == 2

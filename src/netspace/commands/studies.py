@@ -324,7 +324,12 @@ def compare(
         pairs = [f"{field}={column}" for field, column in columns.items() if column is not None]
         meaning = meaning_of([*pairs, *(mapping or ())], maximize=maximize, unit=unit, outcomes=outcome)
         verdicts, notes = table_verdicts(
-            Path(study), spaces or None, meaning.reading, chance=100.0 if chance is None else chance, pool=pool
+            Path(study),
+            spaces or None,
+            meaning.reading,
+            chance=100.0 if chance is None else chance,
+            pool=pool,
+            columns=meaning.columns,
         )
         _print_verdicts(verdicts, as_json)
         print_notes(notes)
