@@ -24,13 +24,15 @@ def export(
 ) -> None:
     """Write a study's runs or training curves as a table.
 
-    Failed runs are included. Prints the file and its number of rows.
+    Failed runs are included. A .parquet file of runs also holds what the study was started from, and `import` makes
+    the study of it again. Prints the file and its number of rows.
 
     Examples:
-        netspace export study.yaml -o runs.csv
+        netspace export study.yaml -o runs.parquet
         netspace export results.db --study first --curves -o curves.parquet
     """
     check_table_name(output)
+    from netspace.results.portable import with_study
     from netspace.results.public import without_folders
     from netspace.store.frames import NETWORK
 
@@ -42,7 +44,7 @@ def export(
             networks = {run.id: json.dumps(run.config) if run.config else None for run in opened.runs(record.id)}
             frame[NETWORK] = frame.index.map(networks)
             frame["message"] = frame["message"].map(without_folders, na_action="ignore")
-            frame = frame.reset_index()
+            frame = with_study(frame.reset_index(), record)
     write_table(frame, output)
     if as_json:
         print_json({"file": str(output), "rows": len(frame)})
@@ -55,10 +57,16 @@ def import_(
         list[str],
         typer.Argument(
             metavar="FILE...",
-            help="Results of another tool: a table, a file for each space, an Optuna storage's URL, a Ray Tune folder.",
+            help="Results of another tool: a table, a file for each space, an Optuna storage's URL, a Ray Tune folder. "
+            "Or an exported study: its .parquet file, and that of its curves.",
         ),
     ],
-    name: Annotated[str, typer.Option("--study", "--name", metavar="NAME", help="Name of the study to create.")],
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--study", "--name", metavar="NAME", help="Name of the study to create. Default: that of an exported study."
+        ),
+    ] = None,
     layout: Annotated[
         str,
         typer.Option(
@@ -79,17 +87,18 @@ def import_(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Import results of another tool into a store.
+    """Import results of another tool, or an exported study, into a store.
 
     `compare`, `report` and `export` then take the store. Prints how many models of each space were imported, and the
     command that compares them.
 
     Examples:
         netspace import sweep.csv --study theirs --map error=top1 --map space=design
+        netspace import runs.parquet curves.parquet --store study.db
         netspace import sqlite:///search.db --study search
     """
     from netspace.results.imported import read_results
-    from netspace.store import Store
+    from netspace.store import FAILED, Store
 
     if layout in ("pycls", "nds"):
         refuse_useless(
@@ -98,17 +107,18 @@ def import_(
         )
     meaning = meaning_of(mapping, maximize=maximize, unit=unit, outcomes=outcome)
     found = read_results(name, files, layout, meaning, least_error=least_error)  # before a store is made
-    with Store.open(store or f"{name}.db") as opened:
+    with Store.open(store or f"{found.name}.db") as opened:
         record = found.add_to(opened)
         counts = opened.counts(record.id)
-        arguments, target = arguments_of(opened, name), opened.where
-    about = record.spec["imported"]
+        arguments, target = arguments_of(opened, found.name), opened.where
+    about = record.spec.get("imported", {"left_out": 0, "notes": []})
     if as_json:
-        print_json({"store": target, "study": name, "counts": counts, **about})
+        print_json({"store": target, "study": found.name, "counts": counts, **about})
         return
     for space, numbers in counts.items():
-        failed = sum(number for status, number in numbers.items() if status != "done")
-        print(f"{space}: {numbers['done']} models, {failed} failed")
+        failed = sum(numbers[status] for status in FAILED)
+        left = sum(numbers.values()) - numbers["done"] - failed
+        print(f"{space}: {numbers['done']} models, {failed} failed" + (f", {left} not trained yet" if left else ""))
     if about["left_out"]:
         print(f"left out: {about['left_out']} models that have not ended")
     if least_error:

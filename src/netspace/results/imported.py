@@ -1,22 +1,24 @@
 """Results of other tools as studies of our store, so that every table, test and picture works on them.
 
 Read are any table (`tables.py`, `table_rows.py`; what `netspace export` writes is one), sweeps of pycls and NDS
-(`sweeps.py`), and trials of Optuna and Ray Tune (`trials.py`).
+(`sweeps.py`), and trials of Optuna and Ray Tune (`trials.py`). An exported Parquet file is a whole study
+(`portable.py`).
 
 The error is that of the last epoch, as in our own studies. pycls and NDS report the lowest one of all epochs instead,
 which is optimistic: `least_error` takes it, and the study says so.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from netspace.documents import digest
 from netspace.errors import DataError, StudyError, raise_unknown
 from netspace.results.imported_model import GIVEN, LAST, LEAST, ImportedModel
+from netspace.results.imported_study import ImportedStudy
+from netspace.results.portable import is_study, study_of
 from netspace.results.sweeps import read_json, read_nds, read_pycls
 from netspace.results.table_rows import Meaning, results_of_table
 from netspace.results.tables import read_table
@@ -42,32 +44,9 @@ LAYOUTS = ("auto", "table", *SWEEPS, "optuna", "ray")
 """What may be imported; `auto` looks at what is there. `csv` is an older name of `table`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImportedStudy:
-    """A study of another tool, as `Store.add_study` takes it.
-
-    Attributes:
-        name: of the study.
-        spec: where it comes from, and what was understood.
-        ended: each model with how its training ended.
-    """
-
-    name: str
-    spec: dict[str, Any]
-    ended: list[tuple[PlannedRun, Outcome]]
-
-    def add_to(self, store: Store) -> StudyRecord:
-        """Put the study into `store`, in one transaction.
-
-        Raises:
-            StudyError: the store holds a study of this name already.
-        """
-        return store.add_study(self.name, self.spec, digest(self.spec), self.ended)
-
-
 def import_results(
     store: Store,
-    name: str,
+    name: str | None,
     files: Sequence[Path | str],
     layout: str = "auto",
     meaning: Meaning | None = None,
@@ -87,7 +66,7 @@ def import_results(
 
 
 def read_results(
-    name: str,
+    name: str | None,
     files: Sequence[Path | str],
     layout: str = "auto",
     meaning: Meaning | None = None,
@@ -97,22 +76,28 @@ def read_results(
     """Read the results of other tools as the study `name`.
 
     Args:
-        name: of the new study.
+        name: of the new study; None for that of an exported study.
         files: each of one space, unless a table says otherwise; an Optuna storage is named by its URL.
         layout: one of `LAYOUTS`.
         meaning: of the columns of a table or of trials.
         least_error: take the lowest error of all epochs instead of the last's, of a sweep.
 
     Raises:
-        StudyError: `least_error` for a layout without curves.
+        StudyError: `least_error` for a layout without curves, or no name for results of another tool.
         UnknownNameError: no such layout or column.
         DataError: a file is missing or not of this layout, or holds an error outside [0, 100] %.
     """
     if layout not in (*LAYOUTS, "csv"):
         raise_unknown("format", layout, LAYOUTS)
+    layouts = [detect_layout(str(file)) if layout == "auto" else layout.replace("csv", "table") for file in files]
+    if set(layouts) == {"table"} and not least_error and meaning in (None, Meaning.of()):
+        tables = {shown_url(str(file)): read_table(Path(file)) for file in files if Path(file).suffix == ".parquet"}
+        if len(tables) == len(files) and any(map(is_study, tables.values())):
+            return study_of(tables, name)
+    if name is None:
+        raise StudyError("results of another tool need a name: --study NAME")
     found: list[ImportedModel] = []
     notes: list[str] = []
-    layouts = [detect_layout(str(file)) if layout == "auto" else layout.replace("csv", "table") for file in files]
     for file, kind in zip(files, layouts, strict=True):
         if least_error and kind not in SWEEPS:
             raise StudyError(

@@ -34,6 +34,8 @@ _CURVE_TYPES = {
     "lr": "float64",
     "seconds": "float64",
 }
+CURVE_COLUMNS = tuple(_CURVE_TYPES)
+"""What a table of curves says of every epoch."""
 
 
 def runs_frame(connection: Connection, study_id: int) -> pd.DataFrame:

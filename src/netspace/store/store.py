@@ -139,7 +139,12 @@ class Store:
             connection.execute(insert(runs), missing)
 
     def add_study(
-        self, name: str, spec: dict[str, Any], digest: str, ended: Iterable[tuple[PlannedRun, Outcome]]
+        self,
+        name: str,
+        spec: dict[str, Any],
+        digest: str,
+        ended: Iterable[tuple[PlannedRun, Outcome]],
+        planned: Iterable[PlannedRun] = (),
     ) -> StudyRecord:
         """Store a study whose runs ended elsewhere, all or nothing.
 
@@ -148,6 +153,7 @@ class Store:
             spec: where it comes from, as plain data.
             digest: identity of `spec`.
             ended: its runs, each with its outcome.
+            planned: runs that have not ended.
 
         Raises:
             StudyError: there is a study of this name.
@@ -157,12 +163,13 @@ class Store:
                 raise StudyError(f"{self.where}: it already holds a study '{name}'; choose another name")
             values = {"name": name, "spec": spec, "digest": digest, "created": Now()}
             study = StudyRecord(**connection.execute(insert(studies).values(values).returning(studies)).one()._mapping)
-            for planned, outcome in ended:
-                row = asdict(planned) | _recorded(outcome) | {"study_id": study.id, "attempts": 1}
+            for run, outcome in ended:
+                row = asdict(run) | _recorded(outcome) | {"study_id": study.id, "attempts": 1}
                 run_id = connection.execute(insert(runs).values(row).returning(runs.c.id)).scalar_one()
                 points = curve_rows(run_id, outcome.curve)
                 if points and outcome.status in TRAINED:  # as of our own runs
                     connection.execute(insert(curves), points)
+            self._insert_missing(connection, study, planned)
         return study
 
     def find_study(self, name: str) -> StudyRecord | None:
