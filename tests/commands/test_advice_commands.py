@@ -9,8 +9,12 @@ import pandas as pd
 import pytest
 import yaml
 
+from netspace.results.study_tables import study_tables
+from netspace.stats import operating_characteristics
+from netspace.stats.sequential import StoppingRule
 from netspace.store import Outcome, Store
 from netspace.study import Study, planning
+from netspace.study.planning import Speed
 from netspace.study.pools import ensure_pools
 
 SMALL = {
@@ -76,6 +80,25 @@ def test_plan_takes_the_times_of_finished_runs(netspace, finished):
     assert "140 models: 70 from each of 2 spaces; 140 have ended." in done.out
     assert "2 s per model, from the times of 140 finished runs" in done.out
     assert "Left: 0 core-hours" in done.out
+
+
+@pytest.mark.parametrize("method", ["betting", "sign"])
+def test_a_plan_of_bets_tells_what_they_cost_at_most(netspace, write, monkeypatch, method):
+    def in_a_second(study, planned, *, device):  # noqa: ARG001 (measured ones have them)
+        return Speed(source="here", seconds=np.ones(len(planned)))
+
+    monkeypatch.setattr(planning, "measure_speed", in_a_second)
+    path = write(stop={"alpha": 0.05, "delta": 0.1, "method": method})
+    plan = json.loads(netspace("plan", path, "--json").out)
+    assert plan["stopping_method"] == method
+    exact = operating_characteristics(0.7, StoppingRule(alpha=0.05, delta=0.1), horizon=70)
+    row = next(row for row in plan["stopping"] if row["theta"] == 0.7)
+    assert {name: row[name] for name in exact._fields} == pytest.approx(exact._asdict())
+    shown = netspace("plan", path).out
+    assert "mean pairs, and how often each decision falls" in shown
+    assert ("without a predictor, when bets are the sign process. With one they need fewer" in shown) == (
+        method == "betting"
+    )
 
 
 def test_refine_advises_and_writes_the_next_study(netspace, finished, tmp_path):
@@ -147,6 +170,20 @@ def test_claims_are_judged_with_their_evidence(netspace, finished):
     assert [one["judgement"] for one in judged] == ["confirmed", "confirmed", "confirmed"]
     assert "early stopping" in judged[0]["evidence"]
     assert "RegNetX better than AnyNetXA: confirmed." in netspace("claims", finished).out
+
+
+def test_status_shows_what_is_likely_beside_the_best_of_many_errors(netspace, finished, tmp_path):
+    assert json.loads(netspace("status", finished, "--json").out)["best"]["likely"] is None  # no pools yet
+    with Store.open(tmp_path / "small.db") as store:
+        ensure_pools(store.studies()[0], store)
+        tables = study_tables(store, "small")
+    best = json.loads(netspace("status", finished, "--json").out)["best"]
+    row = tables.best.iloc[0]
+    assert [best[name] for name in ("error", "likely", "low", "high")] == pytest.approx(
+        row[["error", "likely", "low", "high"]].tolist()
+    )
+    assert best["low"] < best["likely"] < best["high"]
+    assert f"likely {best['likely']:.2f} % ({best['low']:.2f} to" in netspace("status", finished).out
 
 
 def test_status_and_compare_tell_what_early_stopping_decided(netspace, finished):

@@ -72,7 +72,10 @@ def test_a_store_alone_tells_what_the_study_file_tells(study, halfway, netspace)
         "AnyNetXA": (1, 0, 1),
         "RegNetX": (0, 1, 1),
     }
-    assert told["best"] == {"space": "AnyNetXA", "index": 0, "error": 12.5}
+    assert told["best"] == {
+        **{"space": "AnyNetXA", "index": 0, "error": 12.5},
+        **{"likely": None, "low": None, "high": None},
+    }
     assert [pair["decision"] for pair in told["stopping"]] == ["undecided"]
     assert told["failures"][0]["message"].startswith("out of memory on cpu")
 

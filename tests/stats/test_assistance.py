@@ -234,3 +234,13 @@ def test_misuse_is_an_error():
         compare_chain(errors, features={**features, "wide": features["wide"][:39]}, pools=pools)
     with pytest.raises(UnknownNameError, match="unknown space 'narrow'"):
         Assistance.of(errors, features, pools).edf("narrow")
+
+
+@pytest.mark.parametrize(("n", "gain", "said"), [(24, 2.2, True), (24, 0.0, False), (60, 2.2, False)])
+def test_an_interval_near_0_or_1_of_few_models_is_called_optimistic(n, gain, said):
+    errors, features, pools = study(seed=3, n=n, gain=gain)
+    a, b = "small", "wide"
+    found = compare(errors[a], errors[b], features=(features[a], features[b]), pools=(pools[a], pools[b]))
+    assert found.assisted
+    assert (found.theta > 0.8) == (gain > 0)
+    assert any("the assisted interval is optimistic" in note for note in found.notes) == said

@@ -266,6 +266,14 @@ def _print_plan(plan: "Plan") -> None:
         print("Early stopping, if the true P(a model of one space beats one of the other) is theta:")
         if "pairs" in plan.stopping[0]:
             print(f"(pairs after which half of all studies are decided; -: not with n = {plan.n})")
+        elif plan.stopping_method == "betting":
+            print(
+                "(mean pairs, and how often each decision falls, without a predictor, when bets are the sign process. "
+                "With one they need fewer; how many fewer has no formula. Simulated with R2 0.8: 115 in place of 167 "
+                "at theta 0.6, 38 in place of 53 at 0.7, 149 in place of 233 to call equal spaces equivalent)"
+            )
+        else:
+            print("(mean pairs, and how often each decision falls)")
         print_records(plan.stopping, False)
 
 

@@ -12,6 +12,7 @@ from netspace.commands.studies import print_failures
 from netspace.commands.study_argument import Results, StudyName, results_of
 
 if TYPE_CHECKING:
+    from netspace.results.assisted_tables import Likely
     from netspace.results.standing import Standing
 
 SHOWN = 5
@@ -29,7 +30,8 @@ def status(
 ) -> None:
     """Show where a study stands, running or not.
 
-    Prints the number of runs by space and state, the rate, the time left, the best error, and the last failures.
+    Prints the number of runs by space and state, the rate, the time left, the best error, and the last failures. The
+    best of many errors is partly luck: the likely error beside it is what that network would show on average.
 
     Examples:
         netspace status study.yaml
@@ -37,32 +39,42 @@ def status(
     """
     from rich.console import Console
 
+    from netspace.results.assisted_tables import likely_error
     from netspace.results.standing import standing
 
     if not watch:
         refuse_useless({"--interval": interval}, "without --watch")
 
     with results_of(study, store, name) as (opened, record, _):
+        now = standing(record, opened)
+        likely = None if now.best is None else likely_error(record, opened, now.best)
         if not watch:
-            _show(standing(record, opened), as_json)
+            _show(now, likely, as_json)
             return
         console = Console()
         with suppress(KeyboardInterrupt):
             while True:
-                now = standing(record, opened)
                 if console.is_terminal:
                     console.clear()
-                _show(now, as_json)
+                _show(now, likely, as_json)
                 if now.complete:
                     return
                 time.sleep(2.0 if interval is None else interval)
+                before, now = now, standing(record, opened, now)
+                # what has not ended changes nothing, and the predictor takes a second
+                if now.best is not None and now.ended > before.ended:
+                    likely = likely_error(record, opened, now.best)
 
 
-def _show(now: "Standing", as_json: bool) -> None:
+def _show(now: "Standing", likely: "Likely | None", as_json: bool) -> None:
     from netspace.commands.progress import duration
 
     if as_json:
-        print_json(now.as_dict())
+        found = now.as_dict()
+        if found["best"] is not None:
+            ends = (None, None, None) if likely is None else likely
+            found["best"] |= dict(zip(("likely", "low", "high"), ends, strict=True))
+        print_json(found)
         return
     states = list(next(iter(now.counts.values())))
     print_table(["space", *states], ([space, *numbers.values()] for space, numbers in now.counts.items()))
@@ -75,7 +87,8 @@ def _show(now: "Standing", as_json: bool) -> None:
         facts.append("none is running")
     print(" · ".join(facts))
     if now.best is not None:
-        print(f"best so far: {now.best.error:.2f} % ({now.best.space} {now.best.index})")
+        shrunken = "" if likely is None else f", likely {likely.error:.2f} % ({likely.low:.2f} to {likely.high:.2f} %)"
+        print(f"best so far: {now.best.error:.2f} % ({now.best.space} {now.best.index}){shrunken}")
     if now.chain is not None:
         print_records(now.chain.table(), False)
     for run in now.troubled[-SHOWN:]:

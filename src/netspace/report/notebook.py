@@ -18,7 +18,7 @@ from netspace.errors import NetspaceError
 from netspace.report.axes import scale_axis
 from netspace.report.figures import edf_figure
 from netspace.report.style import COLOURS, PAGE_WIDTH, png, styled
-from netspace.report.text import figure_text
+from netspace.report.text import figure_text, likely_text
 from netspace.results.properties import label, unit
 from netspace.results.runs import properties_of, structure
 from netspace.results.study_tables import StudyTables, edf_table, study_tables
@@ -114,12 +114,17 @@ def edf_html(edf: EDF) -> str:
 def tables_html(tables: StudyTables) -> str:
     """Return a study: its state, the verdicts, the error distributions and the best networks."""
     verdicts = "".join(f"<li>{html.escape(verdict.sentence)}</li>" for verdict in tables.verdicts)
+    likely = tables.best.apply(likely_text, axis=1) if tables.likely_note else None
     best = tables.best[["error", "space", "structure", "flops", "params", "activations"]]
+    if likely is not None:
+        best.insert(1, "likely error", likely)
+    note = f"<p>{html.escape(tables.likely_note)}</p>" if tables.likely_note else ""
     return (
         _heading(tables.study.name)
         + f"<p>{html.escape(tables.standing.state)}</p><ul>{verdicts}</ul>"
         + figure_html(edf_figure(tables.edf, tables.summary))
         + table_html(best)
+        + note
     )
 
 

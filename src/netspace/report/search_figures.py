@@ -131,6 +131,50 @@ def e_process_figure(evidence: pd.DataFrame, thresholds: Mapping[str, float], *,
     return figure
 
 
+def sequence_figure(sequence: pd.DataFrame, margin: float | None = None, *, width: float = COLUMN_WIDTH) -> Figure:
+    """Draw the confidence sequence of theta of each comparison at its looks; the last one has a dot and bars.
+
+    Args:
+        sequence: see `sequence_table`.
+        margin: theta within 1/2 +- margin counts as equivalent; None if that was not asked.
+        width: of the figure, in inches.
+
+    Raises:
+        StatisticsError: nothing was looked at yet.
+    """
+    if sequence.empty:
+        raise StatisticsError("the confidence sequence was not looked at yet, so there is none to draw")
+    with styled():
+        figure, axes = _thetas(sequence, width)
+        for end in () if margin is None else (0.5 - margin, 0.5 + margin):
+            axes.axhline(end, color=MUTED, lw=0.7, ls="--")
+        axes.axhline(0.5, color=MUTED, lw=0.7)
+        for line, (_, part) in zip(axes.lines, sequence.groupby(["against", "space"], sort=False), strict=False):
+            last = part.iloc[-1]
+            reach = [[last["theta"] - last["low"]], [last["high"] - last["theta"]]]
+            axes.errorbar([last["n"]], [last["theta"]], reach, fmt="o", ms=3, lw=1.2, capsize=2, color=line.get_color())
+        axes.set(ylabel="θ and its confidence sequence", xlabel="pairs of networks, in launch order")
+    return figure
+
+
+def _thetas(table: pd.DataFrame, width: float) -> tuple[Figure, Axes]:
+    """Draw theta with the band of its interval over n, for each comparison of a table, on a panel of its own."""
+    pairs = list(dict.fromkeys(zip(table["against"], table["space"], strict=True)))
+    names = [f"{shown(second, 20)} against {shown(first, 20)}" for first, second in pairs]
+    colour, dash = colours(names), dashes(names)
+    figure, axes = _single(width, names, 1)
+    for place, (name, (first, second)) in enumerate(zip(names, pairs, strict=True)):
+        part = table[(table["against"] == first) & (table["space"] == second)]
+        axes.plot(part["n"], part["theta"], color=colour[name], ls=dash[name], lw=1.2)
+        draw_band(axes, part["n"], part["low"], part["high"], colour=colour[name], place=place)
+        for side in ("classical_low", "classical_high") if "classical_low" in part and len(pairs) <= FEW else ():
+            axes.plot(part["n"], part[side], color=colour[name], ls=":", lw=0.8)
+    logarithmic(axes)
+    axes.set(ylim=(0, 1))
+    legend_below(figure, {name: {"color": colour[name], "ls": dash[name]} for name in names})
+    return figure, axes
+
+
 def narrowing_figure(narrowing: pd.DataFrame, *, width: float = COLUMN_WIDTH) -> Figure:
     """Draw how the interval of theta narrowed as models came in: assisted as a band, classical dotted.
 
@@ -145,21 +189,10 @@ def narrowing_figure(narrowing: pd.DataFrame, *, width: float = COLUMN_WIDTH) ->
     """
     if narrowing.empty:
         raise StatisticsError("no comparison is assisted, so there is no interval to draw")
-    pairs = list(dict.fromkeys(zip(narrowing["against"], narrowing["space"], strict=True)))
-    names = [f"{shown(second, 20)} against {shown(first, 20)}" for first, second in pairs]
-    colour, dash = colours(names), dashes(names)
     with styled():
-        figure, axes = _single(width, names, 1)
+        figure, axes = _thetas(narrowing, width)
         axes.axhline(0.5, color=MUTED, lw=0.6)
-        for place, (name, (first, second)) in enumerate(zip(names, pairs, strict=True)):
-            part = narrowing[(narrowing["against"] == first) & (narrowing["space"] == second)]
-            axes.plot(part["n"], part["theta"], color=colour[name], ls=dash[name], lw=1.2)
-            draw_band(axes, part["n"], part["low"], part["high"], colour=colour[name], place=place)
-            for side in ("classical_low", "classical_high") if len(pairs) <= FEW else ():
-                axes.plot(part["n"], part[side], color=colour[name], ls=":", lw=0.8)
-        logarithmic(axes)
-        axes.set(ylim=(0, 1), xlabel="first models of each space", ylabel="θ and its 95 % interval")
-        legend_below(figure, {name: {"color": colour[name], "ls": dash[name]} for name in names})
+        axes.set(xlabel="first models of each space", ylabel="θ and its 95 % interval")
     return figure
 
 

@@ -14,7 +14,13 @@ from netspace.report.assisted_figures import assisted_edf_figure, pool_check_fig
 from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
 from netspace.report.figures import edf_figure, property_figure
 from netspace.report.page import Picture, page
-from netspace.report.search_figures import curves_figure, e_process_figure, efficiency_figure, narrowing_figure
+from netspace.report.search_figures import (
+    curves_figure,
+    e_process_figure,
+    efficiency_figure,
+    narrowing_figure,
+    sequence_figure,
+)
 from netspace.report.structure_figures import e_fit_figure, networks_figure, pairwise_figure
 from netspace.report.style import COLUMN_WIDTH, IMAGE_FORMATS, png, save
 from netspace.report.text import markdown
@@ -31,7 +37,7 @@ from netspace.results.figure_tables import (
     trend_table,
 )
 from netspace.results.properties import column
-from netspace.results.stopping import e_process_table, thresholds
+from netspace.results.stopping import e_process_table, sequence_table, thresholds
 from netspace.results.study_tables import DATA_FILE, RECIPE_FILE, StudyTables, network_file, study_tables
 from netspace.stats.sequential import METHODS, StoppingRule
 from netspace.store import Store
@@ -144,14 +150,7 @@ def figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
         "Best error among m random networks: median, with its exact 95 % interval if n supports one.",
         efficiency_figure(efficiency_table(tables.populations, tables.chance)),
     )
-    if len(evidence := e_process_table(runs, tables.spaces)):
-        chain = tables.standing.chain
-        rule = StoppingRule() if chain is None else chain.rule
-        limits = thresholds(len(tables.spaces) - 1, rule.alpha)
-        caption = "Evidence pair by pair in launch order (sign process)."
-        if chain is not None and chain.method != "sign":
-            caption += f" What decided this study was another: {METHODS[chain.method]}."
-        yield "evidence", caption, e_process_figure(evidence, limits)
+    yield from _stopping_figures(tables, runs)
     curves = chosen_curves(runs, tables.curves)
     if curves["epoch"].nunique() > 1:  # a single point is no curve
         yield "curves", "Training curves of each space's best, median and worst network.", curves_figure(curves)
@@ -170,6 +169,27 @@ def figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
             ranges = tables.ranges[tables.ranges["space"] == space]
             figure = property_figure(runs[runs["space"] == space], ranges, drawn, title=space)
             yield f"{PROPERTIES}-{number}-{_file_name(space)}", f"Error against each property of {space}.", figure
+
+
+def _stopping_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[tuple[str, str, Figure]]:
+    """Yield what decided early stopping; of a study without it, what the sign process would have seen."""
+    chain = tables.standing.chain
+    rule = StoppingRule() if chain is None else chain.rule
+    if len(sequence := sequence_table(chain)):
+        within = ", or when, at twice that level, it lies between the dashed lines (equivalent)" if rule.delta else ""
+        caption = (
+            f"What early stopping saw: theta and its {METHODS['confidence_sequence']}. A pair is decided when the "
+            f"sequence leaves out 1/2{within}."
+        )
+        yield "sequence", caption, sequence_figure(sequence, rule.delta)
+    if len(evidence := e_process_table(runs, tables.spaces, chain)):
+        drawn = dict.fromkeys(zip(evidence["against"], evidence["space"], strict=True))
+        methods = ("sign" if chain is None else chain.pairs[pair].process.method for pair in drawn)
+        judged = " and ".join(METHODS[method] for method in dict.fromkeys(methods))
+        caption = f"Evidence pair by pair in launch order: {judged}."
+        if chain is None:
+            caption += " This study did not stop early, so that nothing was decided by it."
+        yield "evidence", caption, e_process_figure(evidence, thresholds(len(tables.spaces) - 1, rule.alpha))
 
 
 def _assisted_figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:

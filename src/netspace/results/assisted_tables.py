@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
 from netspace.errors import StatisticsError
-from netspace.results.assistance import ended_prefix
+from netspace.results.assistance import ended_prefix, study_assistance
 from netspace.stats.assistance import Assistance
 from netspace.stats.pool_check import ADVISED_POOL, LEAST_MODELS, Features, RefusedError
 from netspace.stats.shrinkage import repeat_noise
 from netspace.stats.superiority import superiority
-from netspace.store import RunState
+from netspace.store import RunState, Store, StudyRecord
 
 
 def assisted_edf_table(assistance: Assistance, alpha: float = 0.05) -> pd.DataFrame:
@@ -104,6 +105,30 @@ def shrunken_errors(
         "The least of many measured errors is partly luck. The likely error is the measured one shrunk towards what a "
         f"predictor expects that did not see the network, with a 95 % interval: {source}."
     )
+
+
+class Likely(NamedTuple):
+    """The error of a run freed of the luck of its training, with its 95 % interval, all in %."""
+
+    error: float
+    low: float
+    high: float
+
+
+def likely_error(record: StudyRecord, store: Store, run: RunState) -> Likely | None:
+    """Return the shrunken error of one run of a study, see `shrunken_errors`; None where it is refused.
+
+    Args:
+        record: the study in `store`.
+        store: where its runs and pools are.
+        run: one that ended.
+    """
+    if run.space not in store.pooled(record.id):
+        return None
+    states = store.states(record.id)
+    digests = {one.id: one.digest for one in store.runs(record.id)}
+    table, _ = shrunken_errors(states, digests, study_assistance(record, states, store))
+    return Likely(*map(float, table.loc[run.id].to_numpy())) if run.id in table.index else None
 
 
 def prediction_table(assistance: Assistance) -> pd.DataFrame:

@@ -95,8 +95,13 @@ class Standing:
         }
 
 
-def standing(record: StudyRecord, store: Store) -> Standing:
+def standing(record: StudyRecord, store: Store, known: Standing | None = None) -> Standing:
     """Return where the study stands, early stopping included.
+
+    Args:
+        record: the study in `store`.
+        store: where its runs are.
+        known: where it stood before: its early stopping goes on from there, instead of being replayed.
 
     Raises:
         StoreError: the store cannot be read.
@@ -105,7 +110,7 @@ def standing(record: StudyRecord, store: Store) -> Standing:
         return standing_with(record, store, None)
     from netspace.results.stopping import stopping_chain  # the statistics, which take a second to load
 
-    return standing_with(record, store, stopping_chain(record, store))
+    return standing_with(record, store, stopping_chain(record, store, None if known is None else known.chain))
 
 
 def standing_with(record: StudyRecord, store: Store, chain: "SequentialChain | None", last: str = "") -> Standing:

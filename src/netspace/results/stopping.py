@@ -9,7 +9,9 @@ from pydantic import Field
 
 from netspace.documents import Document
 from netspace.errors import StudyError
+from netspace.stats.betting import BettingProcess
 from netspace.stats.chain import PairStanding, SequentialChain
+from netspace.stats.confidence_sequence import ConfidenceSequence
 from netspace.stats.sequential import METHODS, Method, StoppingRule, log_e_value
 from netspace.store import FINAL, Store, StudyRecord
 
@@ -57,11 +59,20 @@ def stop_of(record: StudyRecord) -> Stop | None:
     return None if stop is None else Stop(**{"method": "sign", **stop})
 
 
-def stopping_chain(record: StudyRecord, store: Store) -> SequentialChain | None:
+def stopping_chain(record: StudyRecord, store: Store, known: SequentialChain | None = None) -> SequentialChain | None:
     """Return where each pair of neighbouring spaces stands, or None for a study without early stopping.
 
     The same for all who ask, whenever they ask: it follows from the errors, the networks planned and their pools.
+
+    Args:
+        record: the study in `store`.
+        store: where its runs are.
+        known: what this returned before: it takes in what has ended since, and judges no pair twice. A pair that was
+            without a predictor may have one by now; then all begins anew.
     """
+    if known is not None and not known.refused:
+        known.update(store.errors(record.id), store.lost(record.id))
+        return known
     stop, spaces = stop_of(record), list(store.counts(record.id))
     if stop is None or len(spaces) < 2:
         return None
@@ -131,11 +142,19 @@ def judge_claims(
     )
 
 
-def e_process_table(runs: "pd.DataFrame", spaces: Sequence[str]) -> "pd.DataFrame":
+def e_process_table(
+    runs: "pd.DataFrame", spaces: Sequence[str], chain: SequentialChain | None = None
+) -> "pd.DataFrame":
     """Return the evidence for and against each space, pair by pair in launch order, against the one before it.
 
     The t-th network of a space is paired with the t-th of the other; the first pair that is not complete holds all
-    later ones. See `netspace.stats.sequential`.
+    later ones. See `netspace.stats.sequential` and `netspace.stats.betting`.
+
+    Args:
+        runs: of a study.
+        spaces: in their order.
+        chain: of a study with early stopping: the evidence is that of its processes, and pairs that a confidence
+            sequence judges have none, see `sequence_table`. Without it, it is that of the sign process.
 
     Returns:
         Columns `against`, `space`, `pair` (from 1), `better`, `worse`: log10 of the e-values; 0 before
@@ -147,7 +166,11 @@ def e_process_table(runs: "pd.DataFrame", spaces: Sequence[str]) -> "pd.DataFram
     ended = runs[runs["status"].isin(FINAL)]
     scores = {space: models.set_index("index")["score"] for space, models in ended.groupby("space", sort=False)}
     for first, second in pairwise(spaces):
-        if first not in scores or second not in scores:
+        process = None if chain is None else chain.pairs[first, second].process
+        if first not in scores or second not in scores or isinstance(process, ConfidenceSequence):
+            continue
+        if isinstance(process, BettingProcess):
+            parts.append(_bets(first, second, process))
             continue
         both = pd.concat([scores[first], scores[second]], axis=1, keys=["a", "b"], join="inner").sort_index()
         complete = both[both.index == np.arange(len(both))]
@@ -166,6 +189,31 @@ def e_process_table(runs: "pd.DataFrame", spaces: Sequence[str]) -> "pd.DataFram
         )
     columns = ["against", "space", "pair", "better", "worse"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def _bets(first: str, second: str, process: BettingProcess) -> "pd.DataFrame":
+    import pandas as pd
+
+    better, worse = np.array(process.log_e).reshape(-1, 2).T / np.log(10)
+    pairs = np.arange(1, len(better) + 1)
+    return pd.DataFrame({"against": first, "space": second, "pair": pairs, "better": better, "worse": worse})
+
+
+def sequence_table(chain: SequentialChain | None) -> "pd.DataFrame":
+    """Return the confidence sequence of theta at each look, of the pairs that one judges.
+
+    Returns:
+        Columns `against`, `space`, `n` (pairs), `theta`, `low`, `high`, in the order of the chain.
+    """
+    import pandas as pd
+
+    rows = [
+        (first, second, pairs, theta, *ends)
+        for (first, second), comparison in ({} if chain is None else chain.pairs).items()
+        if isinstance(comparison.process, ConfidenceSequence)
+        for pairs, theta, ends in comparison.process.intervals
+    ]
+    return pd.DataFrame(rows, columns=["against", "space", "n", "theta", "low", "high"])
 
 
 def thresholds(pairs: int, alpha: float = 0.05) -> dict[str, float]:

@@ -140,12 +140,16 @@ class BettingProcess:
         rule: when to stop; thresholds are those of the sign process.
         features: (n, p) of the models of A and of B, in launch order.
         pools: (N, p) of networks with the law of those, at least 10 n of each.
+
+    Attributes:
+        log_e: the natural logs of the e-values for "better" and for "worse" after each pair.
     """
 
     method: Method = "betting"
 
     def __init__(self, rule: StoppingRule, features: tuple[Floats, Floats], pools: tuple[Floats, Floats]) -> None:
         self._rule = rule
+        self.log_e: list[tuple[float, float]] = []
         self._better, self._worse = Wager(0.5), Wager(0.5, above=True)
         margin = () if rule.delta is None else (Wager(0.5 + rule.delta, above=True), Wager(0.5 - rule.delta))
         self._margin: tuple[Wager, ...] = margin
@@ -206,8 +210,9 @@ class BettingProcess:
         return float(own), (a - b) @ self._slopes
 
     def _decide(self) -> Decision:
-        better = self._better.log_e
-        worse = self._worse.log_e if self._rule.sides == 2 else -np.inf
+        better, worse = self._better.log_e, self._worse.log_e
+        self.log_e.append((better, worse))
+        worse = worse if self._rule.sides == 2 else -np.inf
         self._largest_log_e = max(self._largest_log_e, better, worse)
         needed = log(self._rule.threshold)
         if better >= needed:

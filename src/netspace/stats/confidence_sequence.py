@@ -101,13 +101,13 @@ class ConfidenceSequence:
         planned: pairs that there will be at most: one more look; None if that is open.
 
     Attributes:
-        last: pairs and estimate at the last look; None before the first.
+        looked: pairs and estimate at each look so far.
     """
 
     method: Method = "confidence_sequence"
 
     def __init__(self, rule: StoppingRule, estimate: Estimator, planned: int | None = None) -> None:
-        self.last: tuple[int, Superiority] | None = None
+        self.looked: list[tuple[int, Superiority]] = []
         self._rule = rule
         self._estimate = estimate
         self._planned = planned
@@ -115,6 +115,17 @@ class ConfidenceSequence:
         self._next = next(self._looks)
         self._sign = SignProcess(rule)
         self._largest_log_e = 0.0
+
+    @property
+    def last(self) -> tuple[int, Superiority] | None:
+        """Pairs and estimate at the last look; None before the first."""
+        return self.looked[-1] if self.looked else None
+
+    @property
+    def intervals(self) -> list[tuple[int, float, Interval]]:
+        """Pairs, theta and the sequence at each look; looks at which theta had no standard error are left out."""
+        level = self._rule.difference_level
+        return [(n, found.theta, bounds(n, found, level)) for n, found in self.looked if not found.degenerate]
 
     @property
     def p_value(self) -> float:
@@ -138,7 +149,7 @@ class ConfidenceSequence:
         if lost > MOST_LOST * pairs:
             return "continue"
         found = self._estimate(np.array(a), np.array(b))
-        self.last = pairs, found
+        self.looked.append((pairs, found))
         if found.degenerate:
             self._largest_log_e = max(self._largest_log_e, -log(self._sign.p_value))
             return by_sign

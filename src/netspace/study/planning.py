@@ -14,6 +14,7 @@ from netspace.results.stopping import DEFAULT_METHOD, Stop
 from netspace.stats import SequentialChain, detectable_theta, models_needed, operating_characteristics, smallest_delta
 from netspace.stats.pool_check import LEAST_MODELS
 from netspace.stats.power import pairs_to_decide
+from netspace.stats.sequential import Method
 from netspace.store import FINAL, PlannedRun, RunRecord
 from netspace.study.study import Study
 from netspace.training import ImageData, Recipe, train
@@ -146,7 +147,9 @@ class Plan:
             the classical test, 0.7 for an assisted one, and `r2` where it is known.
         stopping: for some thetas, what early stopping spends, at most n; empty without it. By a confidence sequence,
             for each R2 the pairs after which half of all studies are decided, None if they are not after n; by another
-            method the mean of the pairs and the probabilities of the decisions, without a predictor.
+            method the mean of the pairs and the probabilities of the decisions, without a predictor, when bets are the
+            sign process (within .01 in the log of the e-value).
+        stopping_method: of early stopping, how pairs are judged; None without it.
     """
 
     spaces: int
@@ -165,6 +168,7 @@ class Plan:
     r2: float | None
     needed: list[dict[str, float]]
     stopping: list[dict[str, float | None]]
+    stopping_method: Method | None = None
 
 
 def plan_study(
@@ -210,6 +214,7 @@ def plan_study(
         r2=r2,
         needed=[_needed(theta, one, len(names), mean, workers) for one in _known_r2(r2) for theta in THETAS],
         stopping=_stopping(study.spec.stop, names, n, r2),
+        stopping_method=None if study.spec.stop is None else study.spec.stop.method or DEFAULT_METHOD,
     )
 
 
