@@ -191,7 +191,7 @@ def test_status_and_compare_tell_what_early_stopping_decided(netspace, finished)
     assert [(row["space"], row["against"], row["decision"]) for row in stopping] == [("RegNetX", "AnyNetXA", "better")]
     out = netspace("compare", finished).out
     assert "RegNetX against AnyNetXA: better, decided after" in out
-    assert "140 models spent" in out
+    assert "140 models trained" in out
 
 
 def test_the_template_of_the_papers_claims_is_a_study(netspace, tmp_path):

@@ -48,8 +48,8 @@ def plan(
 ) -> None:
     """Estimate what a study will cost and what it can detect.
 
-    Prints core-hours in all and left, the smallest detectable difference, and how many models a difference needs.
-    Times come from the study's finished runs, or, if there are too few or --device is given, from a measurement.
+    Prints the total and the remaining core-hours, the smallest detectable difference, and how many models a difference
+    needs. Times come from the study's finished runs, or, if there are too few or --device is given, from a measurement.
 
     Examples:
         netspace plan study.yaml
@@ -141,7 +141,7 @@ def claims(
         typer.Option("--claim", metavar="TEXT", help="Claim to judge, such as 'B better than A'. May be repeated."),
     ] = None,
     template: Annotated[
-        bool, typer.Option("--template", help="A new study of the RegNet paper's claims instead of judgements.")
+        bool, typer.Option("--template", help="Write a new study of the RegNet paper's claims instead.")
     ] = False,
     output: Annotated[
         Path | None,
@@ -160,7 +160,7 @@ def claims(
 ) -> None:
     """Judge the claims of a study by its results.
 
-    Prints for each claim whether it is confirmed, refuted or undecided, and the evidence. Judged are the claims of the
+    Prints for each claim whether it is confirmed, refuted or undecided, and the evidence. The claims are those of the
     study file, or those that a store's study was started with, and each --claim.
 
     Examples:
@@ -239,7 +239,7 @@ def _speed(study: "Study", planned: "list[PlannedRun]", runs: "list[RunRecord]",
 
 def _print_plan(plan: "Plan") -> None:
     print(f"{plan.models} models: {plan.n} from each of {plan.spaces} spaces; {plan.ended} have ended.")
-    print(f"{plan.seconds_per_model:.3g} s per model, from {plan.speed}: {plan.core_hours:.3g} core-hours in all.")
+    print(f"{plan.seconds_per_model:.3g} s per model, from {plan.speed}: {plan.core_hours:.3g} core-hours in total.")
     print(
         f"Left: {plan.core_hours_left:.3g} core-hours, {plan.wall_hours_left:.3g} hours "
         f"on {plan.workers} workers with one core or device each."

@@ -32,8 +32,8 @@ def evaluate(
 ) -> None:
     """Evaluate one trained network, or compare two.
 
-    Prints the error of each class with its 95 % interval, the top-1 and top-5 errors, how far the probabilities can be
-    believed, and the path of the confusion matrix's picture. Of the training's own images the test split is used, or
+    Prints the error of each class with its 95 % interval, the top-1 and top-5 errors, how well the probabilities are
+    calibrated, and the path of the confusion matrix's picture. Of the training's own images the test split is used, or
     the validation split if there is none; other images may be a folder of class folders. Two networks see the same
     images, and McNemar's exact test compares them.
 
@@ -72,8 +72,9 @@ def evaluate(
     for name, result in zip(names, results, strict=True):
         _print(result, Path(name))
     print(
-        f"{package} errs by {compared['difference']:+.2f} percentage points against {other}: it alone is right on "
-        f"{compared['only_first_right']} images, the other alone on {compared['only_second_right']}; "
+        f"The error of {package} is {compared['difference']:+.2f} percentage points from that of {other}: only "
+        f"{package} is right on {compared['only_first_right']} images, only {other} on "
+        f"{compared['only_second_right']}; "
         f"McNemar p = {compared['p_value']:.3g}"
     )
 
@@ -120,7 +121,7 @@ def _keep(name: str, package: "Package", assessed: "Assessment", result: dict[st
 
 
 def _note_test_error(folder: Path, model: "AnyNet", package: "Package", result: dict[str, Any]) -> None:
-    """Let a package say what its error on its own test split is."""
+    """Record in a package what its error on its own test split is."""
     from netspace.models.hub import describe
     from netspace.models.package import MeasuredError
 

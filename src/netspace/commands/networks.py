@@ -63,7 +63,7 @@ def scale(
 def models(
     with_baselines: Annotated[
         bool,
-        typer.Option("--with-baselines", help="The networks that the paper compares with too, and a plot of all."),
+        typer.Option("--with-baselines", help="List the networks that the paper compares with too, and plot all."),
     ] = False,
     output: Annotated[
         Path | None,

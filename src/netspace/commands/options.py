@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, how they complete in a shell, and the refusal of useless ones."""
+"""Arguments and options that several commands share, how they complete in a shell, and the check for useless ones."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -94,7 +94,7 @@ Workers = Annotated[
 Device = Annotated[
     str | None, typer.Option(metavar="cpu|cuda", help="Device to compute on. Default: cuda if there is a GPU.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text on standard output.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Track = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Tracker of the curves: tensorboard, wandb or mlflow. May be repeated."),
@@ -109,7 +109,7 @@ ColumnMap = Annotated[
     ),
 ]
 Maximize = Annotated[
-    bool, typer.Option("--maximize", help="Table's errors are scores, of which more is better, such as accuracies.")
+    bool, typer.Option("--maximize", help="The table's errors are scores, such as accuracies: higher is better.")
 ]
 ErrorUnit = Annotated[
     str | None,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from netspace.training.assessment import Labelled
 
 CALIBRATION = 200
-"""Images that int8 quantisation is calibrated on, unless told otherwise."""
+"""Images that int8 quantisation is calibrated on by default."""
 
 _CHECKED = 64  # real images that outputs are compared on
 _REPEATS = 30
@@ -42,13 +42,14 @@ def package(
     ] = None,
     with_preparation: Annotated[
         bool,
-        typer.Option("--with-preparation", help="Normalisation inside: uint8 NHWC images in, probabilities out."),
+        typer.Option("--with-preparation", help="Include the normalisation: uint8 NHWC images in, probabilities out."),
     ] = False,
     dynamic_size: Annotated[
-        bool, typer.Option("--dynamic-size", help="Images of any height and width, not of the resolution alone.")
+        bool, typer.Option("--dynamic-size", help="Accept images of any height and width, not only of the resolution.")
     ] = False,
     int8: Annotated[
-        bool, typer.Option("--int8", help="A second ONNX file in 8-bit integers, with its error beside the first's.")
+        bool,
+        typer.Option("--int8", help="Write a second ONNX file in 8-bit integers too, and print the error of both."),
     ] = False,
     calibration: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Number of images to calibrate int8 on. Default: 200.")
@@ -62,7 +63,7 @@ def package(
     """Write a trained network for other run-times.
 
     Prints the largest difference of each file's outputs from PyTorch's on real images, and the time of one image on one
-    core; with --int8 the error on the test split (or on the validation split, if there is no test split) too. A file
+    core; with --int8 also the error on the test split, or on the validation split if there is no test split. A file
     holds the classes, resolution and normalisation as metadata, and takes batches of any size.
 
     Examples:

@@ -51,7 +51,7 @@ def predict(
     if output is not None:
         check_table_name(output)
     if output is not None or as_json:
-        refuse_useless({"--top": top}, "where all classes are given")
+        refuse_useless({"--top": top}, "with --json or --output, which hold all classes")
     model, known = open_package(package)
     files = find_images(images)
     found = list(_watched(predict_files(model, files, batch_size=batch_size, device=device_name(device)), len(files)))

@@ -17,7 +17,7 @@ def export(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="Table to write: .csv, .parquet or .jsonl.")
     ],
-    curves: Annotated[bool, typer.Option("--curves", help="A row for each epoch instead of each run.")] = False,
+    curves: Annotated[bool, typer.Option("--curves", help="Write a row for each epoch instead of each run.")] = False,
     store: StoreTarget = None,
     name: StudyName = None,
     as_json: AsJson = False,
@@ -83,7 +83,9 @@ def import_(
     outcome: OutcomeWord = None,
     least_error: Annotated[
         bool,
-        typer.Option("--least-error", help="Least error of all epochs, as pycls and NDS report it, not the last."),
+        typer.Option(
+            "--least-error", help="Take the least error of all epochs, as pycls and NDS report it, not the last."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

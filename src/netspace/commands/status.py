@@ -22,7 +22,7 @@ def status(
     study: Results,
     store: StoreTarget = None,
     name: StudyName = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Refreshed output until the study ends or Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh the output until the study ends or Ctrl-C.")] = False,
     interval: Annotated[
         float | None, typer.Option(min=0.1, metavar="SECONDS", help="Time between refreshes of --watch. Default: 2.")
     ] = None,

@@ -163,13 +163,13 @@ def _train(
         name = loaded.spec.name
         tracking = StudyTracking(track, study.parent / f"{name}-tracking", opened, name)
         with tracking, watch(name) as shown:
-            told = False
+            begun = False
 
             def observe(standing: "Standing") -> None:
-                nonlocal told
-                if not told:  # only now can nothing be refused any more: a mistake is one line alone
+                nonlocal begun
+                if not begun:  # from now on nothing is refused: a mistake is one line alone
                     print_images(loaded.data)
-                    told = True
+                    begun = True
                 shown(standing)
 
             try:
@@ -231,7 +231,7 @@ def report(
     maximize: Maximize = False,
     unit: ErrorUnit = None,
     outcome: OutcomeWord = None,
-    open_page: Annotated[bool, typer.Option("--open", help="The page opened in a browser.")] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the report of a study: interactive page, pictures, text.
@@ -306,8 +306,8 @@ def compare(
 
     Prints for each pair the verdict, theta = P(a model of one space beats one of the other) with its interval, the
     corrected p-value and the numbers of models, and the verdict in a sentence. Without two spaces, each space is
-    compared with the one before it in the study. What a study's networks are made of assists the verdict; with --pool,
-    whose columns are the space and numbers that the table has too, so it does for a table.
+    compared with the one before it in the study. The verdicts on a study are assisted by what its networks are made of.
+    For a table, --pool does the same: it has a column with the space, and numbers that the table has too.
 
     Examples:
         netspace compare study.yaml

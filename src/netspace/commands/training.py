@@ -75,7 +75,7 @@ def train(
         typer.Option(metavar="P", help="Number format: float32, bfloat16 or float16. Default: the recipe's."),
     ] = None,
     pretrained: Annotated[
-        bool, typer.Option("--pretrained", help="A start from the published weights of NAME, with a new classifier.")
+        bool, typer.Option("--pretrained", help="Start from the published weights of NAME, with a new classifier.")
     ] = False,
     weights: Annotated[
         str | None,
@@ -104,7 +104,7 @@ def train(
     ] = None,
     halve_batch: Annotated[
         bool,
-        typer.Option("--halve-batch", help="A restart with each batch split in half, whenever memory runs out."),
+        typer.Option("--halve-batch", help="Restart with each batch split in half, whenever memory runs out."),
     ] = False,
     licence: Annotated[
         str | None, typer.Option("--license", metavar="ID", help="License of the package, such as MIT. Default: none.")
@@ -175,18 +175,18 @@ def train(
             folder.start(model)
         trackers = Trackers(list(dict.fromkeys(track or [])), output, folder.settings()) if first else None
         curve: list[Epoch] = []
-        told = sys.stderr if as_json else sys.stdout
+        stream = sys.stderr if as_json else sys.stdout
 
         def on_epoch(epoch: "Epoch") -> None:
             curve.append(epoch)
-            print(_line(epoch, recipe_used, images, len(curve), curve[0]), file=told, flush=True)
+            print(_line(epoch, recipe_used, images, len(curve), curve[0]), file=stream, flush=True)
             if trackers is not None:
                 trackers.log(epoch)
 
         if first:
             print_images(images)
             begun = "resumed" if resumed else "new" if start is None else f"from {start.name}"
-            print(f"{network}: {_amount(images)}, {begun}, on {place}{_counted(threads)}", file=told, flush=True)
+            print(f"{network}: {_amount(images)}, {begun}, on {place}{_counted(threads)}", file=stream, flush=True)
         result = train_network(
             model,
             images,
@@ -231,10 +231,11 @@ def bench(
         str, typer.Option(metavar="P", help="Number format: float32, bfloat16 or float16.")
     ] = "float32",
     contiguous: Annotated[
-        bool, typer.Option("--contiguous", help="The contiguous memory layout instead of channels_last.")
+        bool, typer.Option("--contiguous", help="Use the contiguous memory layout instead of channels_last.")
     ] = False,
     plain: Annotated[
-        bool, typer.Option("--plain", help="PyTorch's own convolutions instead of the faster ones used in training.")
+        bool,
+        typer.Option("--plain", help="Use PyTorch's own convolutions instead of the faster ones used in training."),
     ] = False,
     repeats: Annotated[int, typer.Option(metavar="N", min=2, help="Number of measured runs.")] = 10,
     threads: Annotated[

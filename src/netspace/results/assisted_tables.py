@@ -1,4 +1,4 @@
-"""Tables of what assistance says: distributions, means, shrunken errors, predictions, samples against pools."""
+"""Tables of what assistance gives: distributions, means, shrunken errors, predictions, samples against pools."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -214,7 +214,7 @@ def _first(assistance: Assistance, n: int) -> Assistance:
 
 
 def pool_check_table(assistance: Assistance) -> pd.DataFrame:
-    """Return each feature of the samples that were doubtful, held against their pools.
+    """Return each feature of the samples that were doubtful, compared with their pools.
 
     Returns:
         Columns `space`, `feature` and `z`, by how many standard errors the sample's mean is off; only spaces whose

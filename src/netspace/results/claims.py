@@ -45,7 +45,7 @@ class JudgedClaim:
 
     Attributes:
         claim: as it was written.
-        judgement: "undecided" where the results support neither the claim nor its contrary.
+        judgement: "undecided" if the results support neither the claim nor its contrary.
         evidence: why, in a sentence with the figures.
     """
 
@@ -79,12 +79,12 @@ def judge(
     Args:
         claims: as text or parsed.
         frame: one row per model that ended, with a column per property (`depth`, `w_m`, `width_1`, ...); e_fit is
-            computed from `depth_1`, `width_1`, ... where it is asked for.
+            computed from `depth_1`, `width_1`, ... if it is asked for.
         spaces: names in their order; None takes those of the table in order of appearance.
         chain: of a study with early stopping: a pair that it holds is judged by its decision, for a test meant for a
-            fixed number of models does not hold where the results decided that number; the evidence on other pairs
+            fixed number of models does not hold if the results decided that number; the evidence on other pairs
             says so.
-        assistance: of these spaces: claims about two of them are judged by assisted figures where it allows it; not
+        assistance: of these spaces: claims about two of them are judged by assisted figures if it allows it; not
             used with early stopping.
         alpha: level of every judgement.
         lenient: whether a claim that cannot be read, or names what there is not, is undecided instead of an error.

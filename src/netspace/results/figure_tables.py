@@ -41,7 +41,7 @@ def efficiency_table(populations: Mapping[str, NDArray[np.float64]], chance: flo
 
     Returns:
         Columns `space`, `m` (powers of two, and n), `mean`, `median`, and `low`, `high`: the 95 % interval of the
-        median over new networks of the space; NaN where m > n / 5, which n networks cannot support.
+        median over new networks of the space; NaN if m > n / 5, which n networks cannot support.
     """
     rows = []
     for space, errors in populations.items():
@@ -90,7 +90,7 @@ def trend_table(runs: pd.DataFrame, properties: Sequence[str], regimes: int = RE
     Args:
         runs: rows of `runs_table` that ended, of one space or of several flop regimes of it.
         properties: columns of `runs`.
-        regimes: groups of equal size by flops; fewer where they would hold less than 8 networks.
+        regimes: groups of equal size by flops; fewer if they would hold fewer than 8 networks.
 
     Returns:
         Columns `property`, `flops` (median of the regime), `low`, `median`, `high`, `n`.
@@ -170,7 +170,7 @@ class ComplexityFit:
         measure: `params` or `activations`.
         law: "a + b f" (params) or "b sqrt(f)" (activations), as the paper finds; f is flops.
         a, b: its coefficients, in units of the measure and flops.
-        r_squared: share of the variance that the law explains; negative where it does worse than the mean.
+        r_squared: share of the variance that the law explains; negative if it does worse than the mean.
     """
 
     measure: str
@@ -192,7 +192,7 @@ def complexity_fits(runs: pd.DataFrame, best: float = 0.25) -> tuple[ComplexityF
         best: share of the networks with an error that enter, the best ones.
 
     Returns:
-        One fit a measure; none where fewer than 3 networks or a single flop count enter.
+        One fit a measure; none if fewer than 3 networks or a single flop count enter.
     """
     done = runs[runs["status"] == "done"].sort_values("error")
     chosen = done.head(max(3, int(best * len(done))))

@@ -19,9 +19,9 @@ def runs_table(runs: Sequence[RunRecord]) -> pd.DataFrame:
     """Return one row per run in launch order, indexed by `run_id`.
 
     Columns: `space`, `index`, `launch`, `digest`, `status`, `error` (top-1, %; NaN unless done), `score` (the error,
-    +inf where the run failed, NaN until it ended), `seconds`, `attempts`, `message` (without folders); the numbers
+    +inf if the run failed, NaN until it ended), `seconds`, `attempts`, `message` (without folders); the numbers
     drawn once for a network (`w_0`, a shared `bottleneck_ratio`, ...); `depth`, the total; by stage from 1 `depth_1`,
-    `width_1`, `bottleneck_ratio_1`, `group_width_1` as built; `flops`, `params`, `activations`. NaN where a network has
+    `width_1`, `bottleneck_ratio_1`, `group_width_1` as built; `flops`, `params`, `activations`. NaN if a network has
     no such number.
     """
     labels = pd.Index([run.id for run in runs], name="run_id", dtype="int64")

@@ -1,4 +1,4 @@
-"""Where a study stands, as its store says: for the driver that trains it and for whoever looks on."""
+"""Where a study stands, by its store: for the driver that trains it and for anyone who looks on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -114,7 +114,7 @@ def standing(record: StudyRecord, store: Store, known: Standing | None = None) -
 
 
 def standing_with(record: StudyRecord, store: Store, chain: "SequentialChain | None", last: str = "") -> Standing:
-    """Return where the study stands, for whoever follows early stopping with a chain of its own."""
+    """Return where the study stands, for callers that follow early stopping with a chain of their own."""
     counts, runs = store.overview(record.id, recent=RECENT)
     ended = sorted((run for run in runs if run.status in FINAL), key=lambda run: run.finished or 0.0)
     needed = counts.keys() if chain is None else chain.needed

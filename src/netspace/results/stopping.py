@@ -87,13 +87,13 @@ def stopping_chain(record: StudyRecord, store: Store, known: SequentialChain | N
 
 
 def stopping_sentences(chain: SequentialChain, *, ended: int, planned: int) -> list[str]:
-    """Say how early stopping judged, what it decided, and how many models it spent, against those of fixed numbers."""
+    """Say how early stopping judged, what it decided, and how many models it took, compared with a fixed number."""
     fixed = PAPER_N * len(chain.spaces)
-    cost = f"{ended} models spent; all {planned} of the study would have been the most"
+    cost = f"{ended} models trained, of at most {planned}"
     return [
         *_methods(chain),
         *(_sentence(*pair, chain) for pair in chain.pairs),
-        f"{cost}, a fixed n = {PAPER_N} would have spent {fixed:,}",
+        f"{cost}, a fixed n = {PAPER_N} would have taken {fixed:,}",
     ]
 
 
@@ -227,7 +227,7 @@ def thresholds(pairs: int, alpha: float = 0.05) -> dict[str, float]:
 
 
 def _methods(chain: SequentialChain) -> list[str]:
-    """Say by what the pairs are judged, and why some are not by what was asked for."""
+    """Say how the pairs are judged, and why some are not judged as was asked for."""
     used = dict.fromkeys(comparison.process.method for comparison in chain.pairs.values())
     refused = [
         f"{second} against {first} without a predictor, by their signs: {reason}"

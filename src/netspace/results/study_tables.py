@@ -47,7 +47,7 @@ class StudyTables:
 
     Attributes:
         study: name, specification, digest and time of the start.
-        store: where the results lie, for messages and commands.
+        store: where the results are, for messages and commands.
         runs: see `runs_table`.
         configs: each run's network as plain data, by run id; of imported models it may not be known.
         spaces: every space of the study, whether or not a run of it ended.
@@ -61,7 +61,7 @@ class StudyTables:
             8 models ended whose errors are not all equal.
         best: the best networks: `space`, `run_id`, `error`, `flops`, `params`, `activations`, `structure`, `digest`,
             `yaml`, `command`; the last three are empty if the network is not known. `likely`, `low`, `high`: the error
-            shrunk against the winner's curse with its 95 % interval, see `shrunken_errors`; NaN where refused.
+            shrunk against the winner's curse with its 95 % interval, see `shrunken_errors`; NaN if refused.
         likely_note: how these were made, in a sentence; empty if there is none.
         verdicts: each space compared with the one before it; see `compare_spaces`.
         assistance: what assists the verdicts, and why it is refused.
@@ -103,7 +103,7 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
     """Compute every table of a study's report.
 
     Args:
-        store: where the study lies.
+        store: where the study is.
         study_name: its name there.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Which space is better: the comparison of a chain of spaces, with each verdict said in one sentence."""
+"""Which space is better: the comparison of a chain of spaces, with each verdict in one sentence."""
 
 import math
 import re
@@ -107,7 +107,7 @@ class Verdict:
 
     @property
     def lines(self) -> list[str]:
-        """All that is to be said of the pair, in sentences; the first one is the verdict."""
+        """All that there is to say about the pair, in sentences; the first one is the verdict."""
         equal = "" if math.isnan(self.p_value_at_equal_flops) else self.at_equal_flops
         return [line for line in (self.sentence, self.classical, self.dominance, equal, self.notes) if line]
 
@@ -130,7 +130,7 @@ def compare_spaces(
         complete: whether every planned model is in; if not, the notes say that verdicts are preliminary.
         chain: of a study with early stopping: its decisions are the verdicts of the pairs it holds, for a test meant
             for a fixed number of models does not hold if the results decided that number.
-        assistance: of these spaces: verdicts are assisted where it allows it; not used with early stopping, whose
+        assistance: of these spaces: verdicts are assisted if it allows it; not used with early stopping, whose
             processes have their own.
         alpha, delta: see `compare_chain`.
 
@@ -167,7 +167,7 @@ def study_verdicts(
     """Compare the spaces of a study, each with the one before it, corrected over the whole chain.
 
     Args:
-        store: where the study lies.
+        store: where the study is.
         study_name: its name there.
         spaces: which ones, in the order of the chain; None takes all, in the order of the study.
         now: where the study stands, if that is known already; early stopping is then not replayed.

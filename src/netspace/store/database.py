@@ -1,4 +1,4 @@
-"""Connections and transactions: what differs between SQLite and PostgreSQL, and every error of theirs in one line."""
+"""Connections and transactions: what differs between SQLite and PostgreSQL, and each of their errors in one line."""
 
 import json
 import sqlite3
@@ -107,7 +107,7 @@ class Database:
             StoreError: the database refuses, or its file is not the one any more that was opened.
         """
         self._check_place()
-        with self._errors_told(), self._engine.begin() as connection:
+        with self._errors_in_one_line(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -117,7 +117,7 @@ class Database:
         Raises:
             StoreError: as for `read`. Where a file has gone, what was written is in the copy that the message names.
         """
-        with self._errors_told(), self._writer.begin() as connection:
+        with self._errors_in_one_line(), self._writer.begin() as connection:
             if alone and self._engine.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
             yield connection
@@ -173,7 +173,7 @@ class Database:
                 self._check_version(connection if is_ours else None)
                 pools.create(connection, checkfirst=True)  # which a store made before there were pools lacks
         if self._engine.dialect.name == "sqlite":
-            with self._errors_told():
+            with self._errors_in_one_line():
                 self._use_write_ahead_log()
             self._file = _identity(Path(self.where))
 
@@ -204,7 +204,7 @@ class Database:
                     connection.cursor().execute("PRAGMA journal_mode = WAL")
                     return
                 except sqlite3.OperationalError as error:
-                    # SQLite does not wait here by itself where two processes make the same new file at once
+                    # SQLite does not wait here by itself if two processes create the same file at once
                     if "locked" not in str(error) or time.monotonic() > patience:
                         raise
                     time.sleep(0.02)
@@ -212,7 +212,7 @@ class Database:
             connection.close()
 
     @contextmanager
-    def _errors_told(self) -> Iterator[None]:
+    def _errors_in_one_line(self) -> Iterator[None]:
         try:
             yield
         except (SQLAlchemyError, sqlite3.Error) as error:
@@ -232,7 +232,7 @@ def is_sqlite(path: Path) -> bool:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from any other, or None if there is none."""
+    """Return what distinguishes a file from any other, or None if there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -263,7 +263,7 @@ def _shown(url: URL) -> str:
 
 
 def _is_unreachable(error: Exception) -> bool:
-    """Return whether a server did not answer or broke off, or a file is locked, as against refusing what was asked."""
+    """Return whether a server did not answer or broke off, or a file is locked, rather than refused the request."""
     if not isinstance(error, OperationalError):
         return False
     if isinstance(error.orig, sqlite3.Error):
@@ -300,7 +300,7 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # a transaction that reads first and writes later fails at once, without waiting, where another wrote in between
+    # a transaction that reads first and writes later fails at once, without waiting, if another wrote in between
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

@@ -21,7 +21,7 @@ _RUN_TYPES = {
     "message": "object",
 }
 RUN_COLUMNS = ("run_id", *_RUN_TYPES)
-"""What a table says of every run, before the sampled parameters."""
+"""What a table holds of every run, before the sampled parameters."""
 NETWORK = "network"
 """The column that `netspace export` adds: the network as JSON."""
 

@@ -7,7 +7,7 @@ A run is planned once, leased to one worker at a time, and recorded once, in one
        |                  |----fail------> planned, or failed | lost   (once the attempts are used up)
        '-----reclaim------'                                            (its worker vanished)
 
-A worker that was taken for vanished, but was not, may still record a run that nobody has leased since.
+A worker that only seemed to have vanished may still record its run, unless another has leased it since.
 
 Every method is one transaction; on a database error it raises `StoreError` and nothing has changed.
 """
@@ -253,7 +253,7 @@ class Store:
             StoreError: the outcome is a failure, which may be tried again: `fail` counts its attempts.
 
         Returns:
-            False, and nothing stored, where another worker holds the run or it is at its end. One that is planned
+            False, and nothing stored, if another worker holds the run or it has ended. One that is planned
             again, since its lease ended while its worker lived on, takes the result. A driver that lost its lease, or
             that asks again after a broken connection, therefore neither doubles a result nor throws one away.
         """
@@ -292,7 +292,7 @@ class Store:
             worker: who holds it.
             message: the reason with the traceback's tail.
             max_attempts: how often a run is started at most, at least 1.
-            status: `failed` where training raised, `lost` where the training process vanished.
+            status: `failed` if training raised, `lost` if the training process vanished.
 
         Returns:
             The run's new status, or None, and nothing stored, if `worker` does not hold it.
@@ -336,7 +336,7 @@ class Store:
         return RunRecord(**row._mapping)
 
     def runs(self, study_id: int, *, space: str | None = None, status: Status | None = None) -> list[RunRecord]:
-        """Return the runs of a study in launch order, of one space or status where given."""
+        """Return the runs of a study in launch order, of one space or status if given."""
         query = select(runs).where(runs.c.study_id == study_id).order_by(runs.c.launch, runs.c.id)
         if space is not None:
             query = query.where(runs.c.space == space)
@@ -387,7 +387,7 @@ class Store:
             return 100.0 * (1.0 - 1.0 / (connection.execute(classes).scalar() or 1000))
 
     def errors(self, study_id: int) -> dict[str, dict[int, float]]:
-        """Return the errors of the runs that ended, in %, by space and index; +inf where one ended without an error."""
+        """Return the errors of the runs that ended, in %, by space and index; +inf if one ended without an error."""
         query = select(runs.c.space, runs.c.index, runs.c.error)
         query = query.where(runs.c.study_id == study_id, runs.c.status.in_(FINAL))
         found: dict[str, dict[int, float]] = {}
@@ -416,7 +416,7 @@ class Store:
 
         Columns: `space`, `index`, `launch`, `digest`, `status`, `error` (top-1, %; NaN unless done), `flops`, `params`,
         `activations`, `seed`, `seconds` (NaN unless done or diverged), `attempts`, `message`, and one per sampled
-        parameter (NaN where the space has no such parameter; `parameters.NAME` where NAME is `run_id`, `network` or a
+        parameter (NaN if the space has no such parameter; `parameters.NAME` if NAME is `run_id`, `network` or a
         column above).
         """
         from netspace.store import frames  # pandas, which only tables need

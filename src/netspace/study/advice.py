@@ -28,7 +28,7 @@ from netspace.study.spec import StudySpec
 from netspace.study.study import Study
 
 TOTAL_DEPTH = "total_depth"
-"""What the blocks of all stages are called among the candidates, where stages have depths of their own."""
+"""What the blocks of all stages are called among the candidates, if stages have depths of their own."""
 MOST_ADVISED = 3
 """Advised restrictions that a next study takes up, each of another parameter."""
 
@@ -151,7 +151,7 @@ def recorded_space(record: StudyRecord, store: Store, name: str) -> DesignSpace 
 
 
 def score_columns(record: StudyRecord, store: Store, space_name: str, *, alpha: float = 0.05) -> Advice:
-    """Score restrictions of the numbers that are known of a space's models, where its definition is not.
+    """Score restrictions of the numbers that are known of a space's models, if its definition is not.
 
     Raises:
         StatisticsError: fewer than 60 models ended, their errors are all equal, or no number differs between them.

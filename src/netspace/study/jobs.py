@@ -64,7 +64,7 @@ class Checkpoints:
         return self.folder / f"{job.run_id}-{digest([job.config, job.seed])[:16]}.pt"
 
     def make(self) -> None:
-        """Make the folder; where that is impossible, runs are trained without checkpoints."""
+        """Make the folder; if that is impossible, runs are trained without checkpoints."""
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -76,7 +76,7 @@ class Checkpoints:
                     path.unlink()
 
     def remove_all(self) -> None:
-        """Remove the folder: every run is at its end, so nobody goes on from what a stale worker may have left."""
+        """Remove the folder: every run has ended, so no one goes on from what a stale worker may have left."""
         shutil.rmtree(self.folder, ignore_errors=True)
         with suppress(OSError):  # another study's may lie there too
             self.folder.parent.rmdir()
@@ -129,7 +129,7 @@ class Lost:
 
 @dataclass(frozen=True, kw_only=True)
 class Unfit:
-    """A worker can train no run, which is no fault of this one; `message` says in a line what of device or images."""
+    """A worker cannot train any run, which is not this run's fault; `message` gives the reason, of device or images."""
 
     run_id: int
     message: str

@@ -44,7 +44,7 @@ class Speed:
 
 
 def speed_of_runs(planned: Sequence[PlannedRun], finished: Sequence[RunRecord]) -> Speed | None:
-    """Take the times of a study's finished runs: each space's mean, or the mean of all where a space has none.
+    """Take the times of a study's finished runs: each space's mean, or the mean of all if a space has none.
 
     Args:
         planned: every run.
@@ -144,7 +144,7 @@ class Plan:
         smallest_delta: margin within which two equal spaces are found equivalent with 80 % power; None as above.
         r2: of the predictor on the models that ended, each predicted without itself; None if too few have.
         needed: for some thetas and R2, the models per space that detect them with 80 % power, and the cost. R2 is 0 for
-            the classical test, 0.7 for an assisted one, and `r2` where it is known.
+            the classical test, 0.7 for an assisted one, and `r2` if it is known.
         stopping: for some thetas, what early stopping spends, at most n; empty without it. By a confidence sequence,
             for each R2 the pairs after which half of all studies are decided, None if they are not after n; by another
             method the mean of the pairs and the probabilities of the decisions, without a predictor, when bets are the

@@ -136,7 +136,7 @@ class _Driver:
         self._stopping = True
 
     def _keep_in_hand(self) -> None:
-        """Renew the leases, and lease again what another driver took for abandoned and nobody has begun since."""
+        """Renew the leases, and lease again what another driver took for abandoned and no one has begun since."""
         held = _patiently(self._store.heartbeat, self._in_hand, self._worker, lease_seconds=LEASE_SECONDS)
         for run_id in self._in_hand.keys() - held:
             _patiently(self._store.lease, run_id, self._worker, lease_seconds=LEASE_SECONDS)
@@ -195,7 +195,7 @@ class _Driver:
                 # Ctrl-C in a terminal reaches the workers too: what ends by it is interrupted, not lost
                 return
             case Finished(outcome=outcome):
-                # False where another driver took the run over, or this very record is asked for a second time
+                # False if another driver took the run over, or this very record was sent a second time
                 recorded = _patiently(self._store.record, event.run_id, self._worker, outcome)
                 if recorded:
                     self._at_end(event.run_id)

@@ -62,7 +62,7 @@ def _latency(data: Any) -> Any:
 
 
 class Network(Document):
-    """What every network of the study has instead of what its space says; left out, the space decides.
+    """What every network of the study has, whatever its space defines; if left out, the space decides.
 
     The number of classes and of input channels always come from the data.
     """

@@ -133,7 +133,7 @@ class Study:
         return load(str(beside) if beside.is_file() else entry)
 
     def sample(self, observe: Callable[[Timings], None] = lambda _: None) -> dict[str, Population]:
-        """Return the population of each space, by name; with `latency_ms` where the study times its networks.
+        """Return the population of each space, by name; with `latency_ms` if the study times its networks.
 
         It depends on the spaces, n, the windows and the seed alone; with a latency window, on the timings here too.
 
@@ -278,9 +278,9 @@ class Study:
             self._check_unchanged(_with_defaults(decisive), record, store.where)
             return known
         # claims decide no result, so they may change later; the report judges those that the study was started with
-        told: dict[str, Any] = {"claims": list(self.spec.claims)} if self.spec.claims else {}
-        told |= {} if self.spec.latency is None else {"timed_on": self.spec.latency.machine()}
-        return store.insert_study(self.spec.name, record | told, digest(record), planned or self.planned_runs(observe))
+        noted: dict[str, Any] = {"claims": list(self.spec.claims)} if self.spec.claims else {}
+        noted |= {} if self.spec.latency is None else {"timed_on": self.spec.latency.machine()}
+        return store.insert_study(self.spec.name, record | noted, digest(record), planned or self.planned_runs(observe))
 
     def run(
         self,

@@ -102,7 +102,7 @@ def images_to_assess(source: Path | str, package: Package, spec: DataSpec | None
         spec: other images; None for the package's own.
 
     Raises:
-        DataError: there are none, nobody knows where they are, or they are of classes that the network does not know.
+        DataError: there are none, their place is not known, or they are of classes that the network does not know.
     """
     own = _own_images_or_none(source)
     if spec is None or (own is not None and located(spec.source) == located(own.source)):
@@ -191,7 +191,7 @@ def _own_images_or_none(source: Path | str) -> DataSpec | None:
 def _own_images(source: Path | str) -> DataSpec:
     spec = _own_images_or_none(source)
     if spec is None:
-        raise DataError(f"{source}: where the images of its training are is not known on this machine: give --data")
+        raise DataError(f"{source}: the images of its training are not known on this machine; give --data")
     return spec
 
 

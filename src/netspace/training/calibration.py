@@ -15,7 +15,7 @@ from netspace.training.recipe import Recipe
 BINS = 15
 """Of equal width, of the confidence (Guo et al., "On Calibration of Modern Neural Networks", section 2)."""
 
-_LIMITS = (-3.0, 3.0)  # of the temperature's natural logarithm: where all is right, or all wrong, there is no optimum
+_LIMITS = (-3.0, 3.0)  # of the temperature's natural logarithm: if all is right, or all wrong, there is no optimum
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

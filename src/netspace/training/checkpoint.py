@@ -33,7 +33,7 @@ class State:
     Attributes:
         model, optimizer, average, scaler: with all they hold; `average` is None without a moving average.
         generator: of the order of the images and their augmentation.
-        accumulate: parts that a batch is computed in: the recipe's, or more where memory ran out.
+        accumulate: parts that a batch is computed in: the recipe's, or more if memory ran out.
         threads: of the CPU: in which order sums are made, and so their last bits, depends on it.
         curve: the epochs so far.
     """
@@ -77,7 +77,7 @@ def identity(model: nn.Module, recipe: Recipe, data: ImageData, seed: int) -> di
 
 
 def save(path: Path, state: State, about: dict[str, Any]) -> None:
-    """Write a checkpoint; whoever reads `path` finds the one before or this one, whenever the process dies.
+    """Write a checkpoint; `path` always holds the one before or this one, whenever the process dies.
 
     Args:
         path: the file; its folder exists.
@@ -142,7 +142,7 @@ class Keeper:
         path: the file, in a folder that exists; None to keep none.
         seconds: what must have passed since the start, or since the last one, before another is written; 0 for one
             after every epoch.
-        needed: False where the training can do without. A file that cannot be used is then removed and the training
+        needed: False if the training can do without. A file that cannot be used is then removed and the training
             starts from zero; one that cannot be written is left out.
 
     Attributes:

@@ -34,7 +34,7 @@ def start_from_published(model: AnyNet, name: str) -> Start:
     """Load the weights that timm or torchvision publish of a network of the zoo; another number of classes is new.
 
     Raises:
-        ConfigError: the name is not of the zoo, so that nobody publishes weights for it.
+        ConfigError: the name is not in the zoo, so there are no published weights for it.
         WeightsError: they cannot be downloaded.
     """
     if is_document(name):

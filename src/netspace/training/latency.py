@@ -1,4 +1,4 @@
-"""Measured latency: what a study file says of it, and samples whose networks are timed on this machine.
+"""Measured latency: what a study file sets, and samples whose networks are timed on this machine.
 
 A sample inside a latency window comes from the same stream as one without: networks are timed in the order of the draw,
 those outside the window are passed over, and the sample ends when enough are inside. So it depends on (space, n, seed)
@@ -105,7 +105,7 @@ class Latency(Document):
 
         Args:
             config: the network.
-            resolution: of the study, in pixels, where no other one is set here.
+            resolution: of the study, in pixels, if no other is set here.
 
         Raises:
             TrainingError: the device cannot be used, or what is timed does not work on it.

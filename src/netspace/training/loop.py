@@ -66,12 +66,12 @@ def train(
         seed: of the shuffling, the augmentation and whatever the model itself draws.
         device: where to train.
         on_epoch: called after each epoch.
-        resume_from: the checkpoint's file, written after every epoch; where it exists already, the training goes on
+        resume_from: the checkpoint's file, written after every epoch; if it exists already, the training goes on
             from it, on the CPU to the same bits as if it had not stopped. None for no checkpoints.
         checkpoint_seconds: how long after the start, or the last one, a checkpoint is written at the earliest.
-        checkpoint_needed: False to start from zero where the checkpoint cannot be used, and to go on where it cannot
+        checkpoint_needed: False to start from zero if the checkpoint cannot be used, and to go on if it cannot
             be written, instead of raising.
-        halve_batch: where the memory does not suffice, start again with each batch computed in twice as many parts; in
+        halve_batch: if the memory does not suffice, start again with each batch computed in twice as many parts; in
             one process alone.
         threads: of the CPU; None for those of the checkpoint, or torch's own number. See
             `netspace.training.threads.fastest_threads`.

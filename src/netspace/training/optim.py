@@ -11,7 +11,7 @@ from netspace.training.recipe import Recipe
 
 
 def make_optimizer(model: nn.Module, recipe: Recipe) -> optim.Optimizer:
-    """Return the recipe's optimiser over the model's parameters, with scales and biases undecayed if it says so.
+    """Return the recipe's optimiser over the model's parameters, with scales and biases undecayed if it asks for that.
 
     Scales and biases are the parameters with one dimension, as in timm and pycls. With a layer decay, each layer has
     groups of its own, whose `lr_scale` multiplies the rate.

@@ -70,7 +70,7 @@ class Recipe(Document):
         nesterov: Nesterov's momentum, SGD only.
         weight_decay: L2 coefficient.
         decay_norm: whether batch-norm scales and shifts decay too; biases decay with them.
-        clip_norm: the gradient is scaled down to this L2 norm where it is longer; None for no limit.
+        clip_norm: the gradient is scaled down to this L2 norm if it is longer; None for no limit.
         schedule: `cosine` (half period to 0), `linear` (to 0), `step` or `constant`.
         step_epochs, step_factor: of `step`: after each of these epochs the rate is multiplied by the factor.
         warmup_epochs: linear rise of the rate over the first epochs, from `warmup_factor` times it.

@@ -16,7 +16,7 @@ class TrainResult(Outcome):
     """How a training ended, and what it ran with.
 
     Attributes:
-        status: `done`, or `diverged` where the loss or the outputs were not finite.
+        status: `done`, or `diverged` if the loss or the outputs were not finite.
         error: top-1 error on the validation split after the last epoch, %; None if diverged.
         balanced_error: mean of the classes' errors there, %, each class counting the same; None if diverged.
         curve: one entry an epoch.

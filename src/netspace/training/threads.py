@@ -1,7 +1,7 @@
 """How many threads of the CPU a training takes: as many as pay on this machine, as busy as it is.
 
-Threads that wait for each other at the end of every operation cost more than they bring where the operations are small,
-and far more where other work takes a core away from one of them.
+Threads that wait for each other at the end of every operation cost more than they bring if the operations are small,
+and far more if other work takes a core away from one of them.
 """
 
 from collections.abc import Iterator

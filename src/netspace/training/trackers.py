@@ -63,7 +63,7 @@ class WeightsAndBiases(Tracker):
 
 
 class MLflow(Tracker):
-    """A run of MLflow, at MLFLOW_TRACKING_URI where that is set, else in `FOLDER/mlruns`."""
+    """A run of MLflow, at MLFLOW_TRACKING_URI if that is set, else in `FOLDER/mlruns`."""
 
     def __init__(self, folder: Path, about: dict[str, Any], name: str | None = None) -> None:
         import os
@@ -72,7 +72,7 @@ class MLflow(Tracker):
 
         uri = os.environ.get("MLFLOW_TRACKING_URI")
         if not uri:
-            # the client alone has no database backend, and has to be told to use plain files
+            # the client alone has no database backend, and must be set to use plain files
             os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
             uri = (folder / "mlruns").resolve().as_uri()
         self._client = MlflowClient(tracking_uri=uri)

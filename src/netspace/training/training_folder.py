@@ -49,7 +49,7 @@ class TrainingFolder:
         folder: the package (as `netspace.models.hub` writes it) with `training.json`, `result.json`, `curve.csv` and
             the checkpoint. No file names a path of this machine: where the images are is kept in the cache.
         network: what the network was called.
-        data: the images; None if nobody knows here where they are.
+        data: the images; None if it is not known here where they are.
         resolution: of the images, in pixels.
         recipe: how it is trained.
         seed: of weights, order and augmentation.

@@ -238,7 +238,7 @@ def _listed(names: Sequence[Any], most: int = 12) -> str:
 
 
 def _shards(folder: Path) -> dict[str, list[str]]:
-    """Return the .tar files of a folder by split, those of no split in `train`; empty where it holds none."""
+    """Return the .tar files of a folder by split, those of no split in `train`; empty if it holds none."""
     shards: dict[str, list[str]] = {}
     for file in sorted(folder.glob("*.tar")):
         aliases = [alias for names in SPLIT_NAMES.values() for alias in names if file.name.startswith(alias)]

@@ -63,7 +63,7 @@ class Augmenter:
             generator: where the randomness comes from, on the CPU.
 
         Returns:
-            float32 (n, channels, height, width), and the labels: int64 (n,), or float32 (n, classes) where mixed.
+            float32 (n, channels, height, width), and the labels: int64 (n,), or float32 (n, classes) if mixed.
         """
         pixels = normalise(images, self._mean, self._std)
         if self._colors is not None:

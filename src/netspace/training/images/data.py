@@ -47,16 +47,16 @@ class DataSpec(Document):
         source: `mnist-5k` (embedded), a path (Parquet file, folder of them, image folder), or a name on the hub.
         train: images to train on, drawn from the training split by `seed`; None for all that are left.
         validation: images set aside from the training split, drawn by `seed`; None for the source's own validation
-            split, or a tenth of the training split where it has none.
+            split, or a tenth of the training split if it has none.
         seed: of the two draws; never the seed of a training.
         split: how the two are drawn: `stratified` gives each class its share, and one image at least; `random` draws
             over all classes, and is refused if one gets none; `unchecked` is random whatever comes of it, as studies
             drew that were started before there was a choice.
         duplicates: what to do about training images that are exact copies of validation images: `report` counts them,
             `drop` leaves them out of the training.
-        image_column, label_column: only where a table has several that qualify.
+        image_column, label_column: only if a table has several that qualify.
         background: the grey that shows through transparent pixels, from 0 (black) to 255 (white).
-        channels: 1 to turn all images to grey, 3 to turn all to colour; None for 3 where one of 64 images spread over
+        channels: 1 to turn all images to grey, 3 to turn all to colour; None for 3 if one of 64 images spread over
             the training split is in colour, else 1. A colour image that then turns up among grey ones is refused.
         broken: what to do about images that cannot be decoded: `refuse` names the first, `skip` leaves them out and
             counts them. Either is done before the images are split, or the first batch is trained on.
@@ -102,7 +102,7 @@ class ImageData:
         train_images, validation_images: uint8 (n, resolution, resolution, channels): arrays mapped from the cache, or
             decoded when they are asked for.
         train_labels, validation_labels: int64 (n,).
-        test_images, test_labels: the test split, for `evaluate` alone; None where the source has none.
+        test_images, test_labels: the test split, for `evaluate` alone; None if the source has none.
         class_names: what the labels mean.
         mean, std: what normalises the channels, in [0, 255].
         split_digest: identity of the validation split: source rows and their labels.
@@ -167,9 +167,9 @@ class ImageData:
 
 
 def load_data(spec: DataSpec, resolution: int | None = None, *, root: Path | None = None) -> ImageData:
-    """Return the images of `spec`, from the cache where they were prepared or looked through before.
+    """Return the images of `spec`, from the cache if they were prepared or looked through before.
 
-    At first use every image that is drawn is decoded once, a few at a time: to be kept, or, where it will be streamed,
+    At first use every image that is drawn is decoded once, a few at a time: to be kept, or, if it will be streamed,
     to know that it is sound and to compute the statistics.
 
     Args:

@@ -74,7 +74,7 @@ def decide_format(
         cells: encoded images.
         where: they are from.
         resolution: None for that of the first image, which must be square.
-        channels: None for 3 where one of 64 images spread evenly over the data set is in colour, else 1.
+        channels: None for 3 if one of 64 images spread evenly over the data set is in colour, else 1.
         skip_broken: pass over images that cannot be decoded, instead of raising.
         background: see `Format`.
 
@@ -91,7 +91,7 @@ def decide_format(
                 if not skip_broken:
                     raise
 
-    # where all that are spread are broken, any sound one will do
+    # if all of these are broken, any sound one will do
     first = next(chain(sound(spread), sound(range(len(cells)))), None)
     if first is None:
         raise DataError(f"{where}: holds no image")
@@ -115,7 +115,7 @@ def decode(
         row: the cell's, for the message.
         where: its table, for the message.
         background: see `Format`.
-        remarks: where to remark what holds of the image.
+        remarks: collects what is noteworthy about the image.
 
     Raises:
         BrokenImageError: it cannot be decoded; the message names its file or row.

@@ -43,7 +43,7 @@ class FolderSplit:
     """The images of one split.
 
     Attributes:
-        folder: the split's folder; empty where the images are not divided into splits.
+        folder: the split's folder; empty if the images are not divided into splits.
         paths: of the images, sorted.
         labels: int64 (n,), theirs.
     """
@@ -115,7 +115,7 @@ def read_folder(folder: Path, *, image_column: str | None = None, label_column: 
     Args:
         folder: the folder; its splits and classes are its folders. Where images lie in no class folder, a table (see
             `read_labels`) beside them says the class of each.
-        image_column, label_column: of such a table, where its header does not tell.
+        image_column, label_column: of such a table, if its header does not show them.
 
     Raises:
         DataError: there is no image, a class without any, no training split, or no telling what is meant; one line
@@ -148,7 +148,7 @@ def _needs_a_table(walked: _Walked) -> bool:
 
 
 def _split_folders(folder: Path, tops: Sequence[str], walked: _Walked) -> dict[str, str]:
-    """Return the folder of each split; empty where the top-level folders are classes.
+    """Return the folder of each split; empty if the top-level folders are classes.
 
     A folder that is called as a split is, is one if it holds folders of images, or if no other folder beside it holds
     images: a class of trains beside one of buses is a class.
@@ -245,7 +245,7 @@ def _classes_must_agree(folder: Path, found: dict[str, _Split]) -> None:
 
 
 def _read_table(folder: Path, walked: _Walked, columns: dict[str, str | None]) -> dict[str, _Split]:
-    """Return splits and classes that a table tells; all are training images where it has no column of splits."""
+    """Return splits and classes from a table; all are training images if it has no column of splits."""
     table = _table_for(walked, "", "train")
     if table is None:
         raise _flat(folder, len(walked.images))
@@ -263,16 +263,16 @@ def _read_table(folder: Path, walked: _Walked, columns: dict[str, str | None]) -
 
 
 def _labels(folder: Path, table: str, images: Sequence[str], walked: _Walked, columns: dict[str, str | None]) -> Labels:
-    """Return what a table says of some of the images; those it does not name are skipped."""
+    """Return the splits and classes that a table gives some of the images; those it does not name are skipped."""
     walked.read.add(table)
-    told = read_labels(folder, table, walked.images, **columns)
+    found = read_labels(folder, table, walked.images, **columns)
     for path in images:
-        if path not in told.classes:
+        if path not in found.classes:
             walked.skip(f"not in {shown(table)}", path)
     wanted = set(images)
     return Labels(
-        classes={path: name for path, name in told.classes.items() if path in wanted},
-        splits={path: name for path, name in told.splits.items() if path in wanted},
+        classes={path: name for path, name in found.classes.items() if path in wanted},
+        splits={path: name for path, name in found.splits.items() if path in wanted},
     )
 
 

@@ -29,7 +29,7 @@ class Labels:
 
     Attributes:
         classes: of the images, by their paths.
-        splits: of the images, by their paths, in the table's words; empty where it has no such column.
+        splits: of the images, by their paths, in the table's words; empty if it has no such column.
     """
 
     classes: dict[str, str]
@@ -41,7 +41,7 @@ def read_labels(
 ) -> Labels:
     """Return the classes that a table gives to the images of a folder.
 
-    A file is found by its path, from the table or from the folder, or by its name alone where one image has it, with or
+    A file is found by its path, from the table or from the folder, or by its name alone if one image has it, with or
     without the ending.
 
     Args:

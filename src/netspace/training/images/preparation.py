@@ -57,7 +57,7 @@ class Part:
 
 
 class Census:
-    """What one pass over the images tells of them, the same however they are divided into pieces."""
+    """What one pass over the images finds, the same however they are divided into pieces."""
 
     def __init__(self, channels: int) -> None:
         self.counts: ChannelCounts = ChannelCounts(channels)
@@ -82,7 +82,7 @@ class Census:
 
 
 def fingerprints(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Return what tells each image from others, to the bit.
+    """Return what distinguishes each image from others, to the bit.
 
     Of a million images two different ones agree by chance with a probability of about 3e-8.
     """
@@ -149,13 +149,13 @@ def write_index(folder: Path, parts: dict[str, Part], tables: Path) -> Census:
 
 
 def is_whole(entry: Path, tables: Path) -> bool:
-    """Return whether an entry is there and, where it is an index, the tables that it refers to."""
+    """Return whether an entry is there and, if it is an index, the tables that it refers to."""
     index = _index(entry)
     return entry.exists() and all((tables / file).exists() for part in index.values() for file in part.get("files", []))
 
 
 def read_part(entry: Path, name: str, tables: Path) -> tuple[Images, NDArray[np.int64]] | None:
-    """Return images and labels of one of the `PARTS`, or None where the entry does not have it."""
+    """Return images and labels of one of the `PARTS`, or None if the entry does not have it."""
     if not (entry / f"{name}_labels.npy").exists():
         return None
     labels = np.load(entry / f"{name}_labels.npy")
@@ -181,6 +181,6 @@ def _index(entry: Path) -> dict[str, Any]:
 
 
 def _below(folder: Path, file: str) -> str:
-    """Return the path of `file` from `folder`, where it is in there, else its absolute path."""
+    """Return the path of `file` from `folder`, if it is in there, else its absolute path."""
     path = Path(file).resolve()
     return str(path.relative_to(folder.resolve()) if path.is_relative_to(folder.resolve()) else path)

@@ -40,7 +40,7 @@ class Split:
     Attributes:
         images: uint8 (n, resolution, resolution, channels); none is decoded or resized yet.
         labels: int64 (n,), in [0, classes).
-        folder: what the source calls the split; empty where it does not.
+        folder: what the source calls the split; empty if it does not.
     """
 
     images: StreamedImages
@@ -55,7 +55,7 @@ class Source:
     Attributes:
         skipped: the names of what was left out, by reason; `BROKEN` images are among it.
         remarks: on the images that were decoded so far.
-        hint: what else may be meant where there is one class alone; empty for nothing.
+        hint: what else may be meant if there is only one class; empty for nothing.
     """
 
     splits: dict[str, Split]
@@ -70,7 +70,7 @@ def located(source: str, root: Path | None = None) -> str:
 
     Args:
         source: see `read_source`; `~` is the user's home.
-        root: what a relative path is relative to; where nothing is there, it is relative to the working directory.
+        root: what a relative path is relative to; if nothing is there, it is relative to the working directory.
 
     Returns:
         The source as it is if it may be a name on the hub: of a path of which nothing but its first folder is there,
@@ -79,7 +79,7 @@ def located(source: str, root: Path | None = None) -> str:
     prefix, path = divided(source)
     if source == EMBEDDED or not path:
         return source
-    local = os.path.expanduser(path)  # noqa: PTH111 (Path.expanduser raises where there is no such user)
+    local = os.path.expanduser(path)  # noqa: PTH111 (Path.expanduser raises if there is no such user)
     places = [folder / local for folder in (root, Path()) if folder is not None]
     # what is not here may be a name on the hub, but never of torchvision, which reads from a folder
     found = next((place for place in places if place.exists()), places[-1] if prefix else None)

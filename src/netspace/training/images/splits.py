@@ -32,7 +32,7 @@ def draw(
     """Return the rows to train on and those set aside to validate, both sorted.
 
     The validation rows depend on the labels, their number and the seed alone; of the others, fewer training rows are a
-    part of more (class by class where the draw is stratified).
+    part of more (class by class if the draw is stratified).
 
     Args:
         labels: int64 (n,), of the training split.
@@ -146,7 +146,7 @@ def unequal(labels: Rows, class_names: Sequence[str]) -> str | None:
 
 
 def _classes_can_be_divided(counts: Rows, class_names: Sequence[str], where: str, least: int) -> None:
-    """Raise where a class has fewer training images than it takes to train on it and, without a split, validate it."""
+    """Raise if a class has fewer training images than it takes to train on it and, without a split, validate it."""
     if counts.min() < least:
         name, count = class_names[int(counts.argmin())], int(counts.min())
         raise DataError(f"{where}: class '{name}' has {count} training images; each class needs {least} or more")

@@ -34,7 +34,7 @@ class Images(Protocol):
 
     def __len__(self) -> int: ...
 
-    # Any: a view of its own kind for a slice, an array for indices; NumPy's own annotations cannot be told from here
+    # Any: a view of its own kind for a slice, an array for indices; NumPy's own annotations cannot be written here
     def __getitem__(self, rows: Any, /) -> Any: ...
 
 
@@ -46,7 +46,7 @@ class StreamedImages:
         rows: int64 (n,), which of them these images are, in order.
         form: what they are brought to.
         where: the table, for messages.
-        remarks: where to remark what holds of the images, when they are decoded.
+        remarks: collects what is noteworthy about the images when they are decoded.
     """
 
     def __init__(

@@ -38,7 +38,7 @@ def tree(
 
 
 def _classes(counts: NDArray[np.int64], class_names: Sequence[str]) -> list[str]:
-    """Return how many images each class has: a line each, or one where they are equal or too many to list."""
+    """Return how many images each class has: a line each, or one if they are equal or too many to list."""
     low, high = int(counts.min()), int(counts.max())
     shown, more = ", ".join(class_names[:_CLASSES]), ", ..." if len(class_names) > _CLASSES else ""
     if low == high:
