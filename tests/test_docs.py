@@ -15,7 +15,7 @@ PAGES = ["README.md", "docs/guide.md"]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 WITH_COMMANDS = [*PAGES, "CONTRIBUTING.md", "docs/index.md"]
-WITH_LINKS = [*WITH_COMMANDS, "docs/architecture.md", "docs/assisted.md", "docs/log.md"]
+WITH_LINKS = [*WITH_COMMANDS, "docs/architecture.md", "docs/assisted.md", "docs/log.md", "docs/paper.md"]
 
 ELSEWHERE = {"uv run netspace demo", "uv run pytest", "uv run pytest -m ''"}
 """Commands that have tests of their own: tests/commands/test_study_commands.py, and this very run."""
