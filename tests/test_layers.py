@@ -27,8 +27,9 @@ LAYERS = {
     "training": 4,
     "report": 5,
     "study": 5,
-    "commands": 6,
-    "cli": 6,
+    "searching": 6,
+    "commands": 7,
+    "cli": 7,
 }
 """Every file and package directly below src/netspace, and its layer."""
 

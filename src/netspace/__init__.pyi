@@ -3,6 +3,7 @@ from . import errors as errors
 from . import models as models
 from . import report as report
 from . import results as results
+from . import searching as searching
 from . import spaces as spaces
 from . import stats as stats
 from . import store as store
@@ -29,6 +30,7 @@ from .models.hub import from_pretrained as from_pretrained
 from .models.hub import push_to_hub as push_to_hub
 from .models.hub import save_pretrained as save_pretrained
 from .report import write_report as write_report
+from .searching import search as search
 from .space import DesignSpace as DesignSpace
 from .space import Population as Population
 from .stats import EDF as EDF

@@ -18,6 +18,7 @@ from netspace.commands import (
     packaging,
     prediction,
     results,
+    searching,
     spaces,
     status,
     studies,
@@ -27,6 +28,7 @@ from netspace.errors import NetspaceError
 
 COMMANDS = (
     studies.demo,
+    searching.search,
     studies.run,
     status.status,
     studies.report,

@@ -13,6 +13,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from netspace.results.standing import Standing
+    from netspace.searching.progress import Progress
     from netspace.training.latency import Timings
 
 PLAIN_INTERVAL = 10.0
@@ -33,6 +34,14 @@ def watch_timings() -> Iterator[Callable[["Timings"], None]]:
     with ExitStack() as stack:
         display = _display(stack, first_after=PLAIN_INTERVAL)
         yield lambda now: display(now.space, describe_timings(now), done=now.inside, total=now.wanted)
+
+
+@contextmanager
+def watch_search() -> Iterator[Callable[["Progress"], None]]:
+    """Give what shows the progress of a search while the block runs."""
+    with ExitStack() as stack:
+        display = _display(stack, first_after=0.0)
+        yield lambda now: display("search", describe_search(now), done=now.done, total=now.total, event=now.event)
 
 
 class _Display(Protocol):
@@ -102,6 +111,11 @@ def describe_timings(timings: "Timings") -> str:
     if timings.seconds_left:
         parts.append(f"about {duration(timings.seconds_left)} left")
     return " · ".join(parts)
+
+
+def describe_search(progress: "Progress") -> str:
+    """Return the stage, how far it is, and the time left for the whole, in a line."""
+    return f"{progress.stage} · {progress.facts} · {duration(progress.seconds_left)} left in all"
 
 
 def duration(seconds: float) -> str:

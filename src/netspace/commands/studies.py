@@ -101,7 +101,7 @@ def run(
     """
     if executor != "ray":
         refuse_useless({"--address": address}, f"with the executor '{executor}'")
-    options = _options(option or [])
+    options = executor_pairs(option or [])
     if address is not None:
         if "address" in options:
             raise StudyError("--address and --option address=... say the same; give one of them")
@@ -200,7 +200,7 @@ def _train(
     return end, opened.where
 
 
-def _options(pairs: list[str]) -> dict[str, str]:
+def executor_pairs(pairs: list[str]) -> dict[str, str]:
     """Return NAME=VALUE pairs as a dictionary."""
     if wrong := next((pair for pair in pairs if "=" not in pair), None):
         raise StudyError(f"--option takes NAME=VALUE, got '{wrong}'")

@@ -134,7 +134,7 @@ def train(
     from netspace.training.training_folder import TrainingFolder, as_started
 
     overrides = {"epochs": epochs, "batch_size": batch_size, "precision": precision}
-    recipe_used = _recipe(recipe, {key: value for key, value in overrides.items() if value is not None})
+    recipe_used = recipe_named(recipe, {key: value for key, value in overrides.items() if value is not None})
     spec = as_started(data_spec(data), output)
     config = find_network(network)
     place = usable_device(device_name(device))
@@ -293,7 +293,8 @@ def bench(
     print(f"times kept in {kept[0].parent}")
 
 
-def _recipe(name: str, overrides: dict[str, Any]) -> "Recipe":
+def recipe_named(name: str, overrides: dict[str, Any]) -> "Recipe":
+    """Return the recipe of a name or of a YAML file, some of its keys changed."""
     from netspace.documents import is_document, read_yaml
     from netspace.training import parse_recipe
 

@@ -1,0 +1,131 @@
+"""What a search found, as text for an e-mail."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from netspace.arch import AnyNetConfig
+from netspace.models.package import Package
+from netspace.searching.choices import Choice
+from netspace.searching.promising import Likely
+from netspace.space.constraints import format_count
+
+_PLAIN = ("name", "space", "row", "flops", "params", "errors")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One of the best networks.
+
+    Attributes:
+        space: its space.
+        row: its place there.
+        config: the network.
+        flops, params: at the search's resolution.
+        errors: of its trainings in the cheap regime, %.
+        likely: freed of luck; None if there was no predictor.
+    """
+
+    space: str
+    row: int
+    config: AnyNetConfig
+    flops: int
+    params: int
+    errors: tuple[float, ...]
+    likely: Likely | None
+
+    @property
+    def name(self) -> str:
+        """Space and place."""
+        return f"{self.space} {self.row}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        likely = None if self.likely is None else asdict(self.likely)
+        return {**{key: getattr(self, key) for key in _PLAIN}, "likely": likely, "network": self.config.to_dict()}
+
+
+def summary(
+    source: str,
+    choices: Sequence[Choice],
+    trained: dict[str, int],
+    reasons: Sequence[str],
+    best: Sequence[Candidate],
+    package: Package,
+    folder: Path,
+    seconds: float,
+) -> str:
+    """Return the summary.
+
+    Args:
+        source: of the images, as it was given.
+        choices: what was chosen.
+        trained: networks by what they were trained for.
+        reasons: why others were not trained, a sentence for each round.
+        best: the best networks, the winner first.
+        package: the winner's.
+        folder: of the search.
+        seconds: of training, over all workers.
+    """
+    winner = best[0]
+    lines = [f"Network search on {source}", ""]
+    lines += [f"  {choice}" for choice in choices]
+    counted = ", ".join(f"{number} {what}" for what, number in trained.items())
+    lines += ["", f"Trained: {counted}; {seconds / 60:.0f} min of training, over all workers."]
+    lines += [f"  {reason}." for reason in reasons]
+    lines += ["", "The best in the cheap regime, by the error that is likely (with its 95 % interval):"]
+    lines += [f"  {_line(one)}" for one in best]
+    lines += ["", f"Winner: {winner.name}, {_shape(winner.config)}"]
+    lines += [f"  {_measured(package, split)}" for split in ("test", "validation") if _has(package, split)]
+    if not _has(package, "test"):
+        lines.append(
+            "  there is no test split: the validation images also chose the network, which flatters it a little"
+        )
+    if package.calibration is not None:
+        known = package.calibration
+        lines.append(f"  calibrated by temperature {known.temperature:.2f}")
+    lines += [
+        "",
+        f"Package: {folder / 'package'}",
+        f"Page:    {folder / 'report' / 'index.html'}",
+        f"Next:    netspace predict {_quoted(folder / 'package')} IMAGE...",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _line(one: Candidate) -> str:
+    measured = ", ".join(f"{error:.1f}" for error in one.errors)
+    size = f"{_count(one.params)} params, {_count(one.flops)}F"
+    if one.likely is None:
+        return f"{one.name}: measured {measured} %, {size}"
+    likely = one.likely
+    return f"{one.name}: {likely.estimate:.1f} % ({likely.low:.1f} to {likely.high:.1f}), measured {measured} %, {size}"
+
+
+def _shape(config: AnyNetConfig) -> str:
+    stages = config.stages
+    depths, widths = ("-".join(str(getattr(stage, name)) for stage in stages) for name in ("depth", "width"))
+    squeezed = ", squeeze-and-excitation" if config.se_ratio else ""
+    return f"depths {depths}, widths {widths}, groups of {stages[0].group_width}{squeezed}"
+
+
+def _has(package: Package, split: str) -> bool:
+    return any(error.split == split for error in package.errors)
+
+
+def _measured(package: Package, split: str) -> str:
+    found = next(error for error in package.errors if error.split == split)
+    return (
+        f"{split} error {found.error:.2f} % ({found.low:.1f} to {found.high:.1f}) on {found.images:,} images, "
+        f"trained fully"
+    )
+
+
+def _count(value: int) -> str:
+    return format_count(float(f"{value:.3g}"))
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))

@@ -1,0 +1,101 @@
+"""The winner of a search, trained fully: its package, and its error on images that did not choose it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netspace.arch import AnyNetConfig
+from netspace.errors import TrainingError
+from netspace.models import build
+from netspace.models.hub import describe, from_pretrained
+from netspace.models.package import MeasuredError, Package
+from netspace.training.calibration import calibrate
+from netspace.training.device import usable_device
+from netspace.training.images.data import DataSpec, ImageData
+from netspace.training.judging import images_to_judge, judge
+from netspace.training.loop import train
+from netspace.training.recipe import Recipe
+from netspace.training.result import Epoch
+from netspace.training.threads import cpu_threads
+from netspace.training.training_folder import TrainingFolder
+
+_DONE = "result.json"  # which a training's folder gets last
+
+
+def train_winner(
+    folder: Path,
+    config: AnyNetConfig,
+    images: ImageData,
+    *,
+    name: str,
+    data: DataSpec,
+    recipe: Recipe,
+    seed: int,
+    device: str,
+    threads: int,
+    licence: str | None,
+    on_epoch: Callable[[Epoch], None],
+) -> None:
+    """Train a network into a package; goes on from where it was interrupted, and does nothing if it is done.
+
+    Args:
+        folder: of the package.
+        config: the network.
+        images: those of `data`.
+        name: of the network.
+        data: which images.
+        recipe: how.
+        seed: of weights, order and augmentation.
+        device: where.
+        threads: of the CPU.
+        licence: an SPDX identifier; None for none.
+        on_epoch: called after each epoch.
+
+    Raises:
+        TrainingError: the training diverged, or cannot be done here.
+    """
+    if (folder / _DONE).is_file():
+        return
+    place = usable_device(device)
+    model = build(config, seed=seed, **recipe.build_options())
+    kept = TrainingFolder.new(folder, images, network=name, data=data, recipe=recipe, seed=seed, licence=licence)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not kept.checkpoint.exists():
+        kept.start(model)
+    result = train(
+        model,
+        images,
+        recipe,
+        seed=seed,
+        device=place,
+        on_epoch=on_epoch,
+        resume_from=kept.checkpoint,
+        threads=threads,
+    )
+    if result.error is None:
+        raise TrainingError(
+            f"{folder}: the winner's training diverged; its recipe is in training.json there: try a lower lr (--recipe)"
+        )
+    with cpu_threads(result.threads):
+        calibration = calibrate(model, images, recipe, place)
+    kept.finish(model, result, calibration)
+
+
+def note_test_error(folder: Path, device: str) -> Package:
+    """Return what a package says of its network, its error on its test split measured and noted if there is one."""
+    model = from_pretrained(folder)
+    package = model.package
+    assert package is not None  # it was written by `train_winner`
+    if any(error.split == "test" for error in package.errors):
+        return package
+    with images_to_judge(folder, package, None) as images:
+        if images.split != "test":
+            return package
+        judged = judge(model, package, images, device)
+    measured = MeasuredError.of("test", judged.evaluation.top1_error, int(np.size(judged.labels)))
+    package = package.with_error(measured)
+    head: dict[str, Any] = {"num_classes": model.num_classes, "global_pool": model.global_pool}
+    describe(folder, model.config, package, head)
+    return package

@@ -1,0 +1,93 @@
+"""A whole search: killed at any moment it ends with the same network, and its folder is an ordinary study."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netspace as ns
+from netspace.searching import settling
+
+
+@pytest.fixture(autouse=True)
+def few_networks(monkeypatch):
+    for name, number in {"RANDOM": 6, "ROUNDS": 2, "CHOSEN": 2, "REPEATS": 2, "FEWEST_RANDOM": 4}.items():
+        monkeypatch.setattr(settling, name, number)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_ends_with_the_same_network(digits, small, tmp_path):
+    told, seen = [], []
+    found = ns.search(digits, tmp_path / "whole", **small, tell=told.append, observe=seen.append)
+
+    # as settled: how long a training takes is measured, and may be another number the next time
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    for name in ("study.yaml", "search.json"):
+        shutil.copy(tmp_path / "whole" / name, cut)
+    program = (
+        "import json, sys, netspace as ns\n"
+        "options = json.loads(sys.argv[1])\n"
+        "data = ns.DataSpec(source='mnist-5k', train=256, validation=100)\n"
+        "ns.search(data, sys.argv[2], **options, observe=lambda now: print(now.stage, now.done, flush=True))"
+    )
+    for stage, done in (("random networks", 2), ("chosen networks, round 1", 7), ("the winner", 0)):
+        running = subprocess.Popen(
+            [sys.executable, "-c", program, json.dumps(small), str(cut)], stdout=subprocess.PIPE, text=True
+        )
+        for line in running.stdout:
+            if line.startswith(stage) and int(line.split()[-1]) >= done:
+                os.kill(running.pid, signal.SIGKILL)
+        assert running.wait() == -signal.SIGKILL
+        time.sleep(0.5)
+    again = ns.search(digits, cut, **small)
+
+    assert [one.name for one in again.best] == [one.name for one in found.best]
+    for name, values in found.model.state_dict().items():
+        assert np.array_equal(values.numpy(), again.model.state_dict()[name].numpy()), name
+
+    # what was found
+    assert [choice.what for choice in told][:2] == ["images", "resolution"]
+    assert found.package.classes == tuple("0123456789")
+    assert found.package.errors[0].split == "validation"
+    assert "no test split" in found.summary
+    assert (tmp_path / "whole" / "report" / "index.html").is_file()
+    assert len(found.best) == 2
+    assert all(len(one.errors) == 2 for one in found.best)
+    assert found.model(found.model.transform(np.zeros((28, 28), np.uint8))[None]).shape == (1, 10)
+    assert seen[-1].stage == "the winner"
+    assert seen[-1].done == seen[-1].total
+    assert seen[-1].seconds_left == 0
+
+    # an ordinary study beside it, complete, of random networks alone
+    with ns.Store.open(tmp_path / "whole" / "search.db") as store:
+        names = {study.name: len(store.runs(study.id, status="done")) for study in store.studies()}
+    assert names["search"] == 6
+    assert sum(names.values()) <= 6 + 4 + 2
+    for command in (
+        ["status", "study.yaml"],
+        ["run", "study.yaml"],
+        ["report", "search.db", "--study", "search-again"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "netspace.cli", *command], cwd=tmp_path / "whole", capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_test_split_judges_the_winner(photos, tmp_path):
+    folder = photos(test=True, cats=20, dogs=20)
+    found = ns.search(
+        folder, tmp_path / "found", flops="20K:300K", spaces=["RegNetX"], epochs=1, cheap_epochs=1, stem="simple"
+    )
+    assert {error.split: error.images for error in found.package.errors} == {"validation": 8, "test": 40}
+    assert "test error" in found.summary
+    assert json.loads((Path(found.folder) / "package" / "config.json").read_text())["errors"][-1]["split"] == "test"
