@@ -117,6 +117,26 @@ def test_timm_opens_a_package(package):
     assert not torch.equal(fresh.stem.conv.weight, model.stem.conv.weight)
 
 
+def test_timm_opens_a_package_of_the_hub(package, tmp_path, monkeypatch):
+    import shutil
+
+    import timm
+
+    # as the hub's client keeps what it downloaded; offline it takes that
+    home = tmp_path / "hub" / "models--someone--photos"
+    shutil.copytree(package, home / "snapshots" / "0123abc")
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text("0123abc")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    register()
+    images = torch.randn(2, 3, 16, 16)
+    expected = from_pretrained(package).eval()
+    for model in (timm.create_model("hf-hub:someone/photos", pretrained=True), from_pretrained("someone/photos")):
+        with torch.inference_mode():
+            assert torch.equal(model.eval()(images), expected(images))
+
+
 def test_no_file_names_a_place_of_this_machine(package, photos):
     for file in package.rglob("*"):
         content = file.read_bytes()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netspace.training.calibration import calibration_error, fit_temperature
+from netspace.training.calibration import calibration_error, fit_temperature, held_out_calibration_error
 
 
 def logits_of(probabilities):
@@ -32,3 +32,23 @@ def test_overconfidence_by_a_known_factor_is_undone():
 def test_where_everything_is_right_the_temperature_stays_within_its_limits():
     logits = np.eye(3, dtype=np.float32) * 5
     assert 0.04 < fit_temperature(logits, np.arange(3)) < 1
+
+
+def test_the_error_that_is_left_is_measured_on_images_that_did_not_fit_the_temperature():
+    rng = np.random.default_rng(1)
+    # where the halves disagree, each temperature is wrong for the other half, and the one of both fits them in the mean
+    fitted, held_out = [], []
+    for _ in range(40):
+        logits = (4 * rng.normal(size=(24, 3))).astype(np.float32)
+        labels = np.where(rng.random(24) < 0.7, logits.argmax(axis=1), rng.integers(0, 3, 24))
+        fitted.append(calibration_error(logits, labels, fit_temperature(logits, labels)))
+        held_out.append(held_out_calibration_error(logits, labels))
+    assert np.mean(held_out) > np.mean(fitted)
+
+
+def test_with_very_many_images_a_fitted_temperature_is_right_on_others_too():
+    rng = np.random.default_rng(2)
+    honest = rng.normal(size=(20_000, 3))
+    probabilities = np.exp(honest) / np.exp(honest).sum(axis=1, keepdims=True)
+    labels = (probabilities.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
+    assert held_out_calibration_error((3 * honest).astype(np.float32), labels) < 1

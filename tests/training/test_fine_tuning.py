@@ -20,9 +20,10 @@ def changed(model, before):
     return {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
 
 
-def test_a_frozen_body_keeps_weights_and_statistics_until_it_is_let_go(package, photos):
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_frozen_body_keeps_weights_and_statistics_until_it_is_let_go(package, photos, optimizer):
     data = load_data(DataSpec(source=str(photos), validation=30))
-    recipe = Recipe(epochs=2, frozen_epochs=1, batch_size=14, lr=0.01, augment=STILL)
+    recipe = Recipe(epochs=2, frozen_epochs=1, batch_size=14, lr=0.01, augment=STILL, optimizer=optimizer)
     model = from_pretrained(package)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     after = []

@@ -84,7 +84,8 @@ class Calibration(Document):
 
     Attributes:
         temperature: fitted on the validation split (Guo et al., "On Calibration of Modern Neural Networks", section 4).
-        ece_before, ece_after: expected calibration error there without and with it, %.
+        ece_before, ece_after: expected calibration error there without and with it, %; the latter of each half of the
+            split by the temperature of the other half.
     """
 
     temperature: Annotated[float, Field(gt=0)]
