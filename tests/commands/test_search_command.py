@@ -53,11 +53,11 @@ def test_a_search_prints_choices_and_a_summary_and_goes_on(netspace, photos, tmp
 @pytest.mark.slow
 def test_interrupted_it_says_how_to_go_on(photos, tmp_path):
     command = [sys.executable, "-m", "netspace.cli", "search", photos, "-o", tmp_path / "found", *map(str, OPTIONS)]
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    first = running.stderr.readline()
-    os.kill(running.pid, signal.SIGINT)
-    told = running.stderr.read()
-    assert running.wait() == 130
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+        first = running.stderr.readline()
+        os.kill(running.pid, signal.SIGINT)
+        told = running.stderr.read()
+    assert running.returncode == 130
     assert "random networks" in first
     assert "Interrupted; what was trained is kept. Resume with: netspace search" in told
     assert "Traceback" not in told

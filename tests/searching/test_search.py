@@ -18,7 +18,7 @@ from netspace.searching import settling
 
 @pytest.fixture(autouse=True)
 def few_networks(monkeypatch):
-    for name, number in {"RANDOM": 6, "ROUNDS": 2, "CHOSEN": 2, "REPEATS": 2, "FEWEST_RANDOM": 4}.items():
+    for name, number in {"RANDOM": 8, "ROUNDS": 2, "CHOSEN": 2, "REPEATS": 2, "FEWEST_RANDOM": 4}.items():
         monkeypatch.setattr(settling, name, number)
 
 
@@ -38,14 +38,13 @@ def test_killed_at_any_moment_it_ends_with_the_same_network(digits, small, tmp_p
         "data = ns.DataSpec(source='mnist-5k', train=256, validation=100)\n"
         "ns.search(data, sys.argv[2], **options, observe=lambda now: print(now.stage, now.done, flush=True))"
     )
-    for stage, done in (("random networks", 2), ("chosen networks, round 1", 7), ("the winner", 0)):
-        running = subprocess.Popen(
-            [sys.executable, "-c", program, json.dumps(small), str(cut)], stdout=subprocess.PIPE, text=True
-        )
-        for line in running.stdout:
-            if line.startswith(stage) and int(line.split()[-1]) >= done:
-                os.kill(running.pid, signal.SIGKILL)
-        assert running.wait() == -signal.SIGKILL
+    for stage, done in (("random networks", 2), ("chosen networks, round 1", 9), ("the winner", 0)):
+        command = [sys.executable, "-c", program, json.dumps(small), str(cut)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+            for line in running.stdout:
+                if line.startswith(stage) and int(line.split()[-1]) >= done:
+                    os.kill(running.pid, signal.SIGKILL)
+        assert running.returncode == -signal.SIGKILL
         time.sleep(0.5)
     again = ns.search(digits, cut, **small)
 
@@ -69,8 +68,8 @@ def test_killed_at_any_moment_it_ends_with_the_same_network(digits, small, tmp_p
     # an ordinary study beside it, complete, of random networks alone
     with ns.Store.open(tmp_path / "whole" / "search.db") as store:
         names = {study.name: len(store.runs(study.id, status="done")) for study in store.studies()}
-    assert names["search"] == 6
-    assert sum(names.values()) <= 6 + 4 + 2
+    assert names["search"] == 8
+    assert sum(names.values()) <= 8 + 4 + 2
     for command in (
         ["status", "study.yaml"],
         ["run", "study.yaml"],

@@ -67,6 +67,13 @@ def search(
         int | None,
         typer.Option("--cheap-epochs", metavar="N", min=1, help="Epochs of each other network. Default: chosen."),
     ] = None,
+    from_pretrained: Annotated[
+        bool,
+        typer.Option(
+            "--from-pretrained",
+            help="The published network of the least ImageNet error inside the limits, trained on from its weights.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed of everything.")] = 0,
     executor: Annotated[str, typer.Option(metavar="NAME", help="Executor: local, ray or slurm.")] = "local",
     workers: Workers = None,
@@ -119,6 +126,7 @@ def search(
                 recipe=wanted,
                 epochs=epochs,
                 cheap_epochs=cheap_epochs,
+                pretrained=from_pretrained,
                 seed=seed,
                 executor=executor,
                 workers=workers,

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from netspace.arch import AnyNetConfig
+from netspace.arch import AnyNetConfig, complexity, zoo
 from netspace.arch.config import StemKind
 from netspace.arch.features import FeatureTable
 from netspace.documents import parse
@@ -26,8 +26,9 @@ from netspace.searching.choices import Choice
 from netspace.searching.listed import Hands, listed_run, open_listed, train_listed
 from netspace.searching.progress import Clock, Progress
 from netspace.searching.promising import Predictor, Promise, Trained
-from netspace.searching.settling import NAME, STUDY, SearchSpec, Settled, settle
-from netspace.searching.summary import Candidate, summary
+from netspace.searching.published import fitted_to, settle_published
+from netspace.searching.settling import NAME, STUDY, FromPublished, SearchSpec, Settled, settle
+from netspace.searching.summary import Candidate, published_summary, summary
 from netspace.searching.winner import note_test_error, train_winner
 from netspace.space import DesignSpace, Population
 from netspace.space.pool import features_of
@@ -37,7 +38,7 @@ from netspace.study.pools import ensure_pools
 from netspace.study.seeds import seed_of
 from netspace.study.study import Study
 from netspace.training.device import usable_device
-from netspace.training.images.data import DataSpec
+from netspace.training.images.data import DataSpec, ImageData, load_data
 from netspace.training.images.sources import located
 from netspace.training.recipe import Recipe
 from netspace.training.threads import fastest_threads
@@ -105,6 +106,7 @@ def search(
     recipe: Recipe | None = None,
     epochs: int | None = None,
     cheap_epochs: int | None = None,
+    pretrained: bool = False,
     seed: int = 0,
     executor: str = "local",
     workers: int | None = None,
@@ -126,6 +128,8 @@ def search(
         hours: that the whole may take, by the speed measured at its beginning; None for no limit.
         spaces: to search in; None for RegNet without and with squeeze-and-excitation, constrained as in the paper.
         resolution, stem, recipe, epochs, cheap_epochs: None to choose.
+        pretrained: choose the best of the published networks inside the limit, by their errors on ImageNet, and train
+            on from its weights.
         seed: of everything that is drawn.
         executor, workers, device, options: what trains the population, as for `netspace run`. The winner is trained
             here.
@@ -157,6 +161,7 @@ def search(
             "recipe": recipe,
             "epochs": epochs,
             "cheap_epochs": cheap_epochs,
+            "pretrained": pretrained,
             "seed": seed,
         },
         "search",
@@ -166,11 +171,14 @@ def search(
     usable_device(place)
     folder = Path(output)
     settled = Settled.read(folder)
-    if settled is None:
+    kind = place.partition(":")[0]
+    if settled is None and pretrained:
+        settled = settle_published(asked, folder, device=kind, tell=tell)
+    elif settled is None:
         settled = settle(
             asked,
             folder,
-            device=place.partition(":")[0],
+            device=kind,
             workers=workers or (len(os.sched_getaffinity(0)) if place == "cpu" else max(1, torch.cuda.device_count())),
             tell=tell,
         )
@@ -178,9 +186,68 @@ def search(
         settled.check_unchanged(asked, folder)
         for choice in settled.choices:
             tell(choice)
+    if settled.published is not None:
+        return _fine_tuned(folder, settled, settled.published, str(images.source), place, licence, observe)
     hands = Hands(executor=executor, workers=workers, device=device, options=options)
     with Store.open(folder / f"{NAME}.db") as store:
         return _Search(folder, settled, store, hands, place, licence, observe).run(str(images.source))
+
+
+def _fine_tuned(
+    folder: Path,
+    settled: Settled,
+    published: FromPublished,
+    source: str,
+    device: str,
+    licence: str | None,
+    observe: Callable[[Progress], None],
+) -> SearchResult:
+    """Train a published network on; goes on from where it was interrupted."""
+    images = load_data(published.data, published.resolution)
+    config = fitted_to(zoo.get(published.network), images.num_classes, images.channels)
+    settled = _with_threads(settled, folder, config, images, device)
+    clock = Clock(settled=settled, networks=0, observe=observe, seconds=lambda: None)
+    clock.begin("the winner")
+    train_winner(
+        folder / PACKAGE,
+        config,
+        images,
+        name=published.network,
+        data=published.data,
+        recipe=settled.recipe,
+        seed=seed_of(int(settled.asked["seed"]), "the winner"),
+        device=device,
+        threads=settled.threads or 1,
+        licence=licence,
+        published=published.network,
+        on_epoch=lambda epoch: clock.epoch(epoch, settled.recipe.epochs),
+    )
+    package = note_test_error(folder / PACKAGE, device)
+    text = published_summary(source, settled.choices, config, package, folder)
+    (folder / SUMMARY).write_text(text, encoding="utf-8")
+    cost = complexity(config, published.resolution)
+    winner = Candidate(
+        space="published",
+        row=0,
+        config=config,
+        flops=int(cost.flops),
+        params=int(cost.params),
+        errors=(),
+        likely=None,
+    )
+    return SearchResult(folder=folder, best=(winner,), choices=settled.choices, package=package, summary=text)
+
+
+def _with_threads(settled: Settled, folder: Path, config: AnyNetConfig, images: ImageData, device: str) -> Settled:
+    """Return what was settled with the threads of the winner's training, measured once and written down."""
+    if settled.threads is not None:
+        return settled
+    threads = 1
+    if device == "cpu":
+        threads = fastest_threads(config, settled.recipe, images.resolution, len(images.train_labels))
+    settled = settled.model_copy(update={"threads": threads})
+    settled.write(folder)
+    return settled
 
 
 class _Search:
@@ -362,14 +429,7 @@ class _Search:
         self._clock.begin("the winner")
         study, settled = self._study, self._settled
         config: AnyNetConfig = winner.config
-        threads = settled.threads
-        if threads is None:
-            threads = 1
-            if self._device == "cpu":
-                images = study.data
-                threads = fastest_threads(config, settled.recipe, images.resolution, len(images.train_labels))
-            self._settled = settled = settled.model_copy(update={"threads": threads})
-            settled.write(self._folder)
+        settled = _with_threads(settled, self._folder, config, study.data, self._device)
         train_winner(
             self._folder / PACKAGE,
             config,
@@ -379,7 +439,7 @@ class _Search:
             recipe=settled.recipe,
             seed=seed_of(study.spec.seed, "the winner"),
             device=self._device,
-            threads=threads,
+            threads=settled.threads or 1,
             licence=self._licence,
             on_epoch=lambda epoch: self._clock.epoch(epoch, settled.recipe.epochs),
         )

@@ -60,6 +60,7 @@ class SearchSpec(Document):
         recipe: of the winner's training; None to choose.
         epochs: of the winner's training; None for the recipe's.
         cheap_epochs: of the population's; None to choose.
+        pretrained: choose among the published networks, and train on from their weights.
         seed: of everything.
     """
 
@@ -75,7 +76,28 @@ class SearchSpec(Document):
     recipe: Recipe | None = None
     epochs: Annotated[int, Field(ge=1)] | None = None
     cheap_epochs: Annotated[int, Field(ge=1)] | None = None
+    pretrained: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+    def plain(self) -> dict[str, Any]:
+        """Return what was asked for as plain values, the same from whichever folder the images are named."""
+        values: dict[str, Any] = self.model_dump(mode="json")
+        values["data"]["source"] = located(self.data.source)
+        return values
+
+
+class FromPublished(Document):
+    """A published network that is trained on from its weights, instead of a search.
+
+    Attributes:
+        network: its name in the zoo.
+        resolution: of the images.
+        data: which.
+    """
+
+    network: str
+    resolution: int
+    data: DataSpec
 
 
 class Settled(Document):
@@ -91,6 +113,7 @@ class Settled(Document):
         workers: that were reckoned with.
         test: whether the images have a test split.
         threads: of the winner's training; None until it begins.
+        published: what a search among published networks came to; None for any other.
     """
 
     asked: dict[str, Any]
@@ -104,6 +127,7 @@ class Settled(Document):
     workers: int
     test: bool
     threads: int | None = None
+    published: FromPublished | None = None
 
     def write(self, folder: Path) -> None:
         """Write it into the folder of the search, whole or not at all."""
@@ -129,7 +153,9 @@ class Settled(Document):
         Raises:
             StudyError: it was not; the message says what differs.
         """
-        changed = list(differences(self.asked, _as_asked(asked)))
+        # read as this version reads it: settings that netspace has gained since are at their defaults
+        before = parse(SearchSpec, self.asked, f"{folder / SETTLED}, asked").plain()
+        changed = list(differences(before, asked.plain()))
         if changed:
             raise StudyError(
                 f"{folder}: the search in this folder was started with {'; '.join(changed[:3])}. Ask for the same to "
@@ -229,7 +255,7 @@ def settle(
     if asked.latency is None:
         study.sample()  # what is refused is refused before the folder is made
     settled = Settled(
-        asked=_as_asked(asked),
+        asked=asked.plain(),
         choices=tuple(choices),
         recipe=recipe.value,
         rounds=sizes.rounds,
@@ -279,12 +305,6 @@ def _affordable(
     chosen = min(MOST_CHOSEN, max(FEWEST_CHOSEN, models // (3 * ROUNDS)))
     random = min(MOST_RANDOM, max(FEWEST_RANDOM, (models - repeats - ROUNDS * chosen) // spaces))
     return _Sizes(random=random, rounds=ROUNDS, chosen=chosen, repeats=repeats), (seconds, winner)
-
-
-def _as_asked(asked: SearchSpec) -> dict[str, Any]:
-    plain: dict[str, Any] = asked.model_dump(mode="json")
-    plain["data"]["source"] = located(asked.data.source)
-    return plain
 
 
 def _time(seconds: float) -> str:

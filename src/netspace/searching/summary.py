@@ -78,21 +78,32 @@ def summary(
     lines += ["", "The best in the cheap regime, by the error that is likely (with its 95 % interval):"]
     lines += [f"  {_line(one)}" for one in best]
     lines += ["", f"Winner: {winner.name}, {_shape(winner.config)}"]
-    lines += [f"  {_measured(package, split)}" for split in ("test", "validation") if _has(package, split)]
+    return "\n".join([*lines, *_end(package, folder)])
+
+
+def published_summary(
+    source: str, choices: Sequence[Choice], config: AnyNetConfig, package: Package, folder: Path
+) -> str:
+    """Return the summary of a search among published networks."""
+    lines = [f"Network search on {source}, among the published networks", ""]
+    lines += [f"  {choice}" for choice in choices]
+    lines += ["", f"Winner: {package.name}, {_shape(config)}, trained on from {package.started_from}"]
+    return "\n".join([*lines, *_end(package, folder)])
+
+
+def _end(package: Package, folder: Path) -> list[str]:
+    """Return what the winner's errors are, and where everything is."""
+    lines = [f"  {_measured(package, split)}" for split in ("test", "validation") if _has(package, split)]
     if not _has(package, "test"):
         lines.append(
             "  there is no test split: the validation images also chose the network, which flatters it a little"
         )
     if package.calibration is not None:
-        known = package.calibration
-        lines.append(f"  calibrated by temperature {known.temperature:.2f}")
-    lines += [
-        "",
-        f"Package: {folder / 'package'}",
-        f"Page:    {folder / 'report' / 'index.html'}",
-        f"Next:    netspace predict {_quoted(folder / 'package')} IMAGE...",
-    ]
-    return "\n".join(lines) + "\n"
+        lines.append(f"  calibrated by temperature {package.calibration.temperature:.2f}")
+    page = folder / "report" / "index.html"
+    lines += ["", f"Package: {folder / 'package'}"]
+    lines += [f"Page:    {page}"] if page.is_file() else []
+    return [*lines, f"Next:    netspace predict {shlex.quote(str(folder / 'package'))} IMAGE...", ""]
 
 
 def _line(one: Candidate) -> str:
@@ -125,7 +136,3 @@ def _measured(package: Package, split: str) -> str:
 
 def _count(value: int) -> str:
     return format_count(float(f"{value:.3g}"))
-
-
-def _quoted(path: Path) -> str:
-    return shlex.quote(str(path))

@@ -1,6 +1,7 @@
 """The winner of a search, trained fully: its package, and its error on images that did not choose it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from netspace.models.hub import describe, from_pretrained
 from netspace.models.package import MeasuredError, Package
 from netspace.training.calibration import calibrate
 from netspace.training.device import usable_device
+from netspace.training.fine_tuning import start_from_published
 from netspace.training.images.data import DataSpec, ImageData
 from netspace.training.judging import images_to_judge, judge
 from netspace.training.loop import train
@@ -36,6 +38,7 @@ def train_winner(
     device: str,
     threads: int,
     licence: str | None,
+    published: str | None = None,
     on_epoch: Callable[[Epoch], None],
 ) -> None:
     """Train a network into a package; goes on from where it was interrupted, and does nothing if it is done.
@@ -51,16 +54,30 @@ def train_winner(
         device: where.
         threads: of the CPU.
         licence: an SPDX identifier; None for none.
+        published: name in the zoo of the network whose weights are the start; None for random ones.
         on_epoch: called after each epoch.
 
     Raises:
         TrainingError: the training diverged, or cannot be done here.
+        WeightsError: the published weights cannot be downloaded.
     """
     if (folder / _DONE).is_file():
         return
     place = usable_device(device)
     model = build(config, seed=seed, **recipe.build_options())
-    kept = TrainingFolder.new(folder, images, network=name, data=data, recipe=recipe, seed=seed, licence=licence)
+    start = None if published is None else start_from_published(model, published)
+    if start is not None and start.mean is not None and start.std is not None:
+        images = replace(images, mean=start.mean, std=start.std)  # the weights expect what they were trained on
+    kept = TrainingFolder.new(
+        folder,
+        images,
+        network=name,
+        data=data,
+        recipe=recipe,
+        seed=seed,
+        licence=licence,
+        started_from=None if start is None else start.name,
+    )
     folder.mkdir(parents=True, exist_ok=True)
     if not kept.checkpoint.exists():
         kept.start(model)
