@@ -25,7 +25,7 @@ from netspace.space import parse_window
 from netspace.study import Study
 from netspace.study.seeds import seed_of
 from netspace.training import DataSpec
-from netspace.training.judging import images_to_judge, judge, open_package
+from netspace.training.assessment import assess, images_to_assess, open_package
 
 
 def scaled_down(name: str, limit: float, resolution: int, changes: dict[str, object]) -> AnyNetConfig:
@@ -94,8 +94,8 @@ def main() -> None:
     right = {}
     for name in ("package", "scaled"):
         model, package = open_package(given.output / name)
-        with images_to_judge(given.output / name, package, DataSpec(source=given.fresh)) as images:
-            right[name] = judge(model, package, images).right
+        with images_to_assess(given.output / name, package, DataSpec(source=given.fresh)) as images:
+            right[name] = assess(model, package, images).right
     table = [
         [int((a & b).sum()) for b in (right["scaled"], ~right["scaled"])] for a in (right["package"], ~right["package"])
     ]

@@ -12,11 +12,11 @@ from netspace.errors import TrainingError
 from netspace.models import build
 from netspace.models.hub import describe, from_pretrained
 from netspace.models.package import MeasuredError, Package
+from netspace.training.assessment import assess, images_to_assess
 from netspace.training.calibration import calibrate
 from netspace.training.device import usable_device
 from netspace.training.fine_tuning import start_from_published
 from netspace.training.images.data import DataSpec, ImageData
-from netspace.training.judging import images_to_judge, judge
 from netspace.training.loop import train
 from netspace.training.recipe import Recipe
 from netspace.training.result import Epoch
@@ -107,11 +107,11 @@ def note_test_error(folder: Path, device: str) -> Package:
     assert package is not None  # it was written by `train_winner`
     if any(error.split == "test" for error in package.errors):
         return package
-    with images_to_judge(folder, package, None) as images:
+    with images_to_assess(folder, package, None) as images:
         if images.split != "test":
             return package
-        judged = judge(model, package, images, device)
-    measured = MeasuredError.of("test", judged.evaluation.top1_error, int(np.size(judged.labels)))
+        assessed = assess(model, package, images, device)
+    measured = MeasuredError.of("test", assessed.evaluation.top1_error, int(np.size(assessed.labels)))
     package = package.with_error(measured)
     head: dict[str, Any] = {"num_classes": model.num_classes, "global_pool": model.global_pool}
     describe(folder, model.config, package, head)
