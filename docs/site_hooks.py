@@ -11,6 +11,7 @@ MEMBER = """
     options:
       show_root_heading: true
       show_root_toc_entry: true
+      show_root_full_path: false
 """
 
 

@@ -339,7 +339,7 @@ def test_the_log_says_what_became_of_each_run(store, caplog):
             "boom; retrying",
             f"{run.error:.2f} % in 0.1 s",
         ]
-        assert [f"claimed {name} (run {run.id}, attempt {k})" in lines for k in (1, 2)] == [True, True]
+        assert [f"leased {name} (run {run.id}, attempt {k})" in lines for k in (1, 2)] == [True, True]
 
 
 def test_the_log_warns_once_of_a_store_that_is_away(store, monkeypatch, caplog):

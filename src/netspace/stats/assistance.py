@@ -118,7 +118,7 @@ class Assistance:
             RefusedError: it is not assisted.
             UnknownNameError: no such space.
         """
-        self._require(space)
+        self._check_assisted(space)
         found = self.features[space]
         part = Features(found.names, found.sample[which], found.pool[:networks])
         return replace(self, errors={space: self.errors[space][which]}, features={space: part})
@@ -148,7 +148,7 @@ class Assistance:
             RefusedError: one of them is not assisted, or the comparison is degenerate.
             UnknownNameError: no such space.
         """
-        self._require(a, b)
+        self._check_assisted(a, b)
         if superiority(self.errors[a], self.errors[b]).degenerate:
             raise RefusedError("their errors are all equal or do not overlap, and leave no spread to assist")
         found = assisted_theta(self.errors[a], self.errors[b], self.predicted[a], self.predicted[b])
@@ -163,7 +163,7 @@ class Assistance:
             RefusedError: it is not assisted.
             UnknownNameError: no such space.
         """
-        self._require(space)
+        self._check_assisted(space)
         if not np.isfinite(self.errors[space]).any():
             raise RefusedError("every model failed")
         return assisted_edf(self.errors[space], self.predicted[space], self._training)
@@ -175,7 +175,7 @@ class Assistance:
             RefusedError: it is not assisted, or fewer than 16 models trained.
             UnknownNameError: no such space.
         """
-        self._require(space)
+        self._check_assisted(space)
         trained = np.isfinite(self.errors[space])
         if trained.sum() < LEAST_MODELS:
             raise RefusedError(too_few(int(trained.sum()), "models that trained"))
@@ -193,7 +193,7 @@ class Assistance:
             RefusedError: it is not assisted, or its errors are all equal.
             UnknownNameError: no such space.
         """
-        self._require(space)
+        self._check_assisted(space)
         if np.unique(self.errors[space]).size < 2:
             raise RefusedError("its errors are all equal")
         names = list(self.features)
@@ -217,7 +217,7 @@ class Assistance:
             RefusedError: it is not assisted, fewer than 16 models trained, or their errors are predicted exactly.
             UnknownNameError: no such space.
         """
-        self._require(space)
+        self._check_assisted(space)
         trained = np.isfinite(self.errors[space])
         if trained.sum() < LEAST_MODELS:
             raise RefusedError(too_few(int(trained.sum()), "models that trained"))
@@ -279,7 +279,7 @@ class Assistance:
     def _errors_of(self, names: Mapping[str, Any]) -> list[Floats]:
         return [self.errors[name] for name in names]
 
-    def _require(self, *spaces: str) -> None:
+    def _check_assisted(self, *spaces: str) -> None:
         for space in spaces:
             if space in self.refusals:
                 raise RefusedError(self.refusals[space])

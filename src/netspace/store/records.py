@@ -16,9 +16,11 @@ Status = Literal["planned", "running", "done", "diverged", "failed", "lost"]
 """`done` has an error, `diverged` met a loss that is not finite, `failed` raised, `lost` vanished with its worker."""
 
 STATUSES: tuple[Status, ...] = get_args(Status)
+"""Every status, in the order in which tables have them."""
 Ending = Literal["done", "diverged", "failed", "lost"]
 """The statuses of a run that has ended."""
 FINAL: tuple[Ending, ...] = get_args(Ending)
+"""The same, as a tuple."""
 TRAINED: tuple[Ending, ...] = ("done", "diverged")
 """The statuses of a run whose training gave a result, if only that it diverges."""
 FAILED: tuple[Ending, ...] = FINAL[1:]

@@ -156,7 +156,7 @@ class _Driver:
             if run.id in self._in_hand:
                 continue  # planned again while it was being trained here: from now on it is held again
             self._in_hand[run.id] = f"{run.space} {run.index}"
-            _log.info("claimed %s %d (run %d, attempt %d)", run.space, run.index, run.id, run.attempts)
+            _log.info("leased %s %d (run %d, attempt %d)", run.space, run.index, run.id, run.attempts)
             self._executor.submit(Job(run_id=run.id, config=run.config, seed=run.seed))
         return bool(self._in_hand)
 
