@@ -244,3 +244,26 @@ def test_an_interval_near_0_or_1_of_few_models_is_called_optimistic(n, gain, sai
     assert found.assisted
     assert (found.theta > 0.8) == (gain > 0)
     assert any("the assisted interval is optimistic" in note for note in found.notes) == said
+
+
+def test_a_resampled_sample_is_noticed():
+    errors, features, pools = study()
+    again = np.random.default_rng(0).integers(0, 40, 40)
+    errors["wide"], features["wide"] = errors["wide"][again], features["wide"].iloc[again].reset_index(drop=True)
+    repeated = 40 - np.unique(again).size
+    found = Assistance.of(errors, features, pools)
+    assert set(found.spaces) == {"small", "deep"}
+    assert found.refusals["wide"].startswith(f"{repeated} of 40 models repeat another one, features and error alike")
+
+
+def test_networks_that_a_small_space_draws_again_and_again_are_no_resampling():
+    """Thirty networks whose errors a table holds: repeats are what drawing gives, and the pool shows it."""
+    rng = np.random.default_rng(4)
+    table, known = rng.normal(size=(30, 3)), rng.normal(50, 3, 30)
+    names = {"a": rng.integers(0, 30, 40), "b": rng.integers(0, 30, 40)}
+    pool = {name: table[rng.integers(0, 30, 4000)] for name in names}
+    sample = {name: table[rows] for name, rows in names.items()}
+    found = Assistance.of({name: known[rows] for name, rows in names.items()}, sample, pool)
+    assert not found.refusals
+    failed = {name: np.full(40, np.inf) for name in names}
+    assert not Assistance.of(failed, sample, pool).refusals

@@ -1,5 +1,7 @@
 """The pools of a study: drawn from what its store has recorded, kept there, or the reason why not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,24 @@ def test_a_pool_is_drawn_as_the_sample_was_and_kept(study, tmp_path):
         before = {name: pool.values for name, pool in kept.items()}
         ensure_pools(record, store)
         assert all((store.pools(record.id)[name].values == values).all() for name, values in before.items())
+
+
+def test_networks_that_were_picked_by_hand_are_noticed(study, tmp_path):
+    honest = study.planned_runs()
+    deep = load("RegNetX").sample(400, seed=9, flops="0.3M:0.6M", resolution=study.data.resolution)
+    picked = sorted(deep.configs(), key=lambda config: -sum(stage.depth for stage in config.stages))[:16]
+    planned = [
+        replace(run, digest=picked[run.index].digest, config=picked[run.index].to_dict())
+        if run.space == "RegNetX" and run.index < 5
+        else run
+        for run in honest
+    ]
+    with Store.open(tmp_path / "s.db") as store:
+        record = store.insert_study("pooled", study.record(), "digest", planned)
+        ensure_pools(record, store)
+        kept = store.pools(record.id)
+    assert kept["AnyNetXA"].refused is None
+    assert kept["RegNetX"].refused.startswith("5 of its 16 networks are not those that its space, n and seed give")
 
 
 def record_of(store, **spec):

@@ -27,6 +27,7 @@ from netspace.stats.pool_check import (
     PoolCheck,
     RefusedError,
     check_pool,
+    check_repeats,
     read_features,
     too_few,
 )
@@ -91,6 +92,7 @@ class Assistance:
                 if name not in features or name not in pools:
                     raise RefusedError(too_few(values.size) if values.size < LEAST_MODELS else without_pool)
                 found[name] = read_features(features[name], pools[name], values.size)
+                check_repeats(found[name], values)
                 checks[name] = check_pool(found[name])
                 said = [*_warnings(checks[name], found[name]), *filter(None, [(notes or {}).get(name)])]
                 if said:

@@ -6,7 +6,7 @@ Whatever forbids assistance is a `RefusedError` with the reason in one line; cla
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import chdtrc, ndtr
+from scipy.special import chdtrc, ndtr, pdtrc
 
 from netspace.errors import StatisticsError
 from netspace.stats.arguments import Floats
@@ -17,6 +17,8 @@ LEAST_POOL = 10
 """Networks of a pool for each model of the sample, below which it is refused."""
 ADVISED_POOL = 100
 """Networks of a pool for each model of the sample, below which a reader is warned."""
+LEAST_REPEATS = 3
+"""Repeated models from which on a sample may have been resampled."""
 REFUSE_BELOW, WARN_BELOW = 0.001, 0.01
 """p-values of the check of a sample against its pool."""
 COMPONENTS = 5
@@ -119,6 +121,34 @@ def read_features(sample: Any, pool: Any, n: int) -> Features:
 def too_few(n: int, what: str = "models") -> str:
     """Return the reason against assisting so few models."""
     return f"{n} {what}, at least {LEAST_MODELS} are needed"
+
+
+def check_repeats(features: Features, errors: Floats) -> None:
+    """Refuse a sample that was drawn again from itself (resampled), or read twice.
+
+    Models that repeat another in every feature and in their error to the last digit are counted against the number of
+    networks that would meet another like it if the sample were drawn as the pool was. Failed models do not count.
+
+    Args:
+        features: of a sample of n models and its pool.
+        errors: (n,) in %; +inf for failures.
+
+    Raises:
+        RefusedError: more repeats than chance gives in one sample of a thousand.
+    """
+    trained = np.isfinite(errors)
+    rows = np.column_stack([features.sample[trained], errors[trained]])
+    repeats = len(rows) - len(np.unique(rows, axis=0))
+    if repeats < LEAST_REPEATS:
+        return
+    size, n = len(features.pool), len(rows)
+    _, counts = np.unique(features.pool, axis=0, return_counts=True)
+    alike = float((counts * (counts - 1.0)).sum()) / (size * (size - 1))
+    if pdtrc(repeats - 1, alike * n * (n - 1) / 2) < REFUSE_BELOW:
+        raise RefusedError(
+            f"{repeats} of {n} models repeat another one, features and error alike: a sample that was resampled, or "
+            "read twice, counts the same models again"
+        )
 
 
 def check_pool(features: Features) -> PoolCheck:

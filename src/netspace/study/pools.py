@@ -8,7 +8,7 @@ from netspace.errors import ConfigError, UnknownNameError, WindowError
 from netspace.space import space_from_dict
 from netspace.space.constraints import Window, window
 from netspace.space.pool import pool_of
-from netspace.space.sampling import PATIENCE
+from netspace.space.sampling import PATIENCE, sample
 from netspace.stats.pool_check import LEAST_MODELS
 from netspace.store import Store, StoredPool, StudyRecord
 from netspace.study.seeds import seed_of
@@ -18,7 +18,8 @@ def ensure_pools(record: StudyRecord, store: Store) -> None:
     """Draw and keep the pools that the store lacks of a study's spaces, for assisted statistics.
 
     A study that began before there were pools gets them too: they follow from what its store has recorded. Of a space
-    that cannot be sampled, and of networks chosen by their latency, the reason is kept in their place. Fewer than 16
+    that cannot be sampled, and of networks that were chosen by their latency or by hand, the reason is kept in their
+    place. Fewer than 16
     models a space are not assisted and get none, nor do results of others, whose spaces are not known.
 
     Args:
@@ -34,23 +35,29 @@ def ensure_pools(record: StudyRecord, store: Store) -> None:
         return
     missing = spaces.keys() - store.pooled(record.id)
     if missing:
-        store.keep_pools(record.id, [_pool(name, spaces[name], spec) for name in spaces if name in missing])
+        networks = {name: {run.index: run.digest for run in store.runs(record.id, space=name)} for name in missing}
+        store.keep_pools(
+            record.id, [_pool(name, spaces[name], spec, networks[name]) for name in spaces if name in missing]
+        )
 
 
-def _pool(name: str, entry: Mapping[str, Any], spec: Mapping[str, Any]) -> StoredPool:
+def _pool(name: str, entry: Mapping[str, Any], spec: Mapping[str, Any], networks: Mapping[int, str]) -> StoredPool:
     if any(bound is not None for bound in spec.get("latency", {}).get("window", ())):
         return StoredPool(
             space=name, refused="the networks were chosen by their latency, which those of a pool would need too"
         )
+    n, seed, resolution = int(spec["n"]), seed_of(spec.get("seed", 0), name), int(spec["resolution"])
     try:
-        drawn = pool_of(
-            space_from_dict(entry, f"space '{name}'"),
-            int(spec["n"]),
-            seed_of(spec.get("seed", 0), name),
-            windows=_windows(spec),
-            resolution=int(spec["resolution"]),
-            patience=PATIENCE,
-        )
+        space, windows = space_from_dict(entry, f"space '{name}'"), _windows(spec)
+        drawn = pool_of(space, n, seed, windows=windows, resolution=resolution, patience=PATIENCE)
+        if networks:
+            sampled = sample(space, n, seed, windows=windows, resolution=resolution, patience=PATIENCE)
+            if other := sum(index >= n or sampled[index].digest != digest for index, digest in networks.items()):
+                return StoredPool(
+                    space=name,
+                    refused=f"{other} of its {len(networks)} networks are not those that its space, n and seed give: "
+                    "they were chosen otherwise",
+                )
     except (ConfigError, UnknownNameError, WindowError) as error:
         return StoredPool(space=name, refused=f"its space cannot be sampled again ({error})")
     return StoredPool(
