@@ -120,6 +120,6 @@ OutcomeWord = Annotated[
     typer.Option(
         "--outcome",
         metavar="WORD=OUTCOME",
-        help="Meaning of a word in a table's status, such as 0=done, 1=failed, NEW=unfinished. May be repeated.",
+        help="Meaning of a word in a table's status column, such as 0=done, 1=failed, NEW=unfinished. May be repeated.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Commands about one network on images: the recipes, train it, time it."""
+"""Commands about one network on images: list the recipes, train it, time it."""
 
 import sys
 from dataclasses import replace

@@ -116,7 +116,7 @@ class Likely(NamedTuple):
 
 
 def likely_error(record: StudyRecord, store: Store, run: RunState) -> Likely | None:
-    """Return the shrunken error of one run of a study, see `shrunken_errors`; None where it is refused.
+    """Return the shrunken error of one run of a study, see `shrunken_errors`; None if it is refused.
 
     Args:
         record: the study in `store`.
@@ -205,7 +205,7 @@ def narrowing_table(
 
 
 def _first(assistance: Assistance, n: int) -> Assistance:
-    """Return what assists the first n models of each space, by the pools that so many are given."""
+    """Return what assists the first n models of each space, with pools of the size for that many."""
     features = {
         space: Features(one.names, one.sample[:n], one.pool[: ADVISED_POOL * n])
         for space, one in assistance.features.items()

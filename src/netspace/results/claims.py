@@ -41,7 +41,7 @@ Finding = tuple[Judgement, str]
 
 @dataclass(frozen=True, kw_only=True)
 class JudgedClaim:
-    """One claim and what the results say to it.
+    """One claim and what the results say about it.
 
     Attributes:
         claim: as it was written.
@@ -148,7 +148,7 @@ def property_values(models: pd.DataFrame, name: str) -> Floats:
 
 
 def _properties(models: pd.DataFrame) -> list[str]:
-    """Return what a claim may say of these models: their numeric columns without gaps, and e_fit."""
+    """Return the properties that a claim may name: their numeric columns without gaps, and e_fit."""
     columns = [str(c) for c in models.columns if pd.api.types.is_numeric_dtype(models[c]) and models[c].notna().all()]
     fitted = _stages(models, "depth") and len(_stages(models, "depth")) == len(_stages(models, "width"))
     return [*columns, FITTED] if fitted and FITTED not in columns else columns

@@ -44,7 +44,7 @@ _OF_A_STAGE = frozenset(STAGE_PROPERTIES.values())
 
 
 class Column(NamedTuple):
-    """What a column of a table holds: a property, and the stage it is of, from 1; 0 for the whole network."""
+    """What a column of a table holds: a property, and its stage, from 1; 0 for the whole network."""
 
     property: Property
     stage: int

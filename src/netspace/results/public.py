@@ -1,4 +1,4 @@
-"""What may leave the house: texts and settings without the paths and the host names of the machines they are from."""
+"""What may be published: texts and settings without the paths and host names of the machines they come from."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ _FOLDERS = re.compile(r"(?<![\w.:/\\-])(?:~[\w-]*|[A-Za-z]:)?[\\/](?:[^\s\\/:'\"
 
 
 def without_folders(text: str) -> str:
-    """Return a text in which of each absolute path nothing but its last part is left; web addresses stay."""
+    """Return a text with each absolute path cut to its last part; web addresses stay."""
     return _FOLDERS.sub("", text)
 
 

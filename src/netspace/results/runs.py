@@ -1,4 +1,4 @@
-"""The runs of a study as one table: what was drawn, what was built, what it cost and what it came to."""
+"""The runs of a study as one table: what was drawn, what was built, what it cost and how it ended."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

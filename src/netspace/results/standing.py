@@ -21,7 +21,7 @@ class Standing:
         name: of the study.
         counts: runs by space and status, spaces in the order of the study.
         spared: planned runs that early stopping made unnecessary.
-        rate: runs per hour that end while as many are trained as now; None if none is, or none has ended yet.
+        rate: runs that end per hour if as many are trained as now; None if none is, or none has ended yet.
         best: the run of the lowest error so far.
         failures: runs that diverged, failed or were lost, the last to end last.
         troubled: runs of which an attempt failed and that are tried again, or are waiting to be.
@@ -55,12 +55,12 @@ class Standing:
 
     @property
     def ended(self) -> int:
-        """Runs that came to an end, however."""
+        """Runs that ended, however they did."""
         return self.number(*FINAL)
 
     @property
     def complete(self) -> bool:
-        """Whether every run ended that is needed."""
+        """Whether every run that is needed has ended."""
         return self.ended == self.total
 
     @property

@@ -1,4 +1,4 @@
-"""What became of a model, in the words of the tools that say so."""
+"""What became of a model, in the words of different tools."""
 
 import re
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _BY_WORD = {word: outcome for outcome, words in _WORDS.items() for word in words
 
 
 def outcome_of(word: object, own: Mapping[str, OutcomeName] | None = None) -> OutcomeName | None:
-    """Return what a status word means, in any case, or None if no tool that we know says it.
+    """Return what a status word means, in any case, or None if no tool that we know uses it.
 
     A trial that was pruned has ended without the error that is asked for: it counts as failed, as the worst.
 

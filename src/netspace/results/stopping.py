@@ -31,7 +31,7 @@ BOOKKEEPING = ("index", "launch", "seed", "attempts", "message")
 
 
 class Stop(Document):
-    """When neighbouring spaces are decided: the study then trains no more of them than it needs.
+    """When a pair of neighbouring spaces is decided: the study then trains no more of them than it needs.
 
     Attributes:
         alpha: probability of any wrong "better" or "worse" in the whole study, however often one looks.

@@ -34,9 +34,9 @@ from netspace.store import FINAL, RunRecord, Store, StudyRecord
 BEST = 10
 """Networks in the table of the best."""
 DATA_FILE = "networks/data.yaml"
-"""Where, in a report's folder, the settings of the study's images lie."""
+"""Where, in a report's folder, the settings of the study's images are."""
 RECIPE_FILE = "networks/recipe.yaml"
-"""Where, in a report's folder, the recipe lies that a study spells out."""
+"""Where, in a report's folder, a recipe is that the study spells out."""
 PERMUTATIONS = 499
 """Random pairings behind the p-value of each best range: there are many ranges and the value is only indicative."""
 
@@ -250,7 +250,7 @@ def network_yaml(config: Mapping[str, Any]) -> str:
 
 
 def network_file(digest: str) -> str:
-    """Return where, in a report's folder, the YAML of the network lies that is among the best."""
+    """Return where, in a report's folder, the YAML of one of the best networks is."""
     return f"networks/{''.join(c if c.isalnum() or c in '-_' else '_' for c in digest)}.yaml"
 
 

@@ -77,7 +77,7 @@ class Meaning:
         return cls(columns=columns, maximize=maximize or "accuracy" in columns, unit=unit, outcomes=words)
 
     def with_columns(self, columns: Mapping[str, str]) -> "Meaning":
-        """Return the same with what a tool's own columns mean, where nothing else is said."""
+        """Return the same with the meaning of a tool's own columns, unless the user gave another."""
         if self.columns.keys() & {"error", "accuracy"}:
             columns = {field: column for field, column in columns.items() if field not in ("error", "accuracy")}
         return Meaning.of(

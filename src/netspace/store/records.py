@@ -20,7 +20,7 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 Ending = Literal["done", "diverged", "failed", "lost"]
 """The statuses of a run that has ended."""
 FINAL: tuple[Ending, ...] = get_args(Ending)
-"""The same, as a tuple."""
+"""The statuses of a run that has ended, as a tuple."""
 TRAINED: tuple[Ending, ...] = ("done", "diverged")
 """The statuses of a run whose training gave a result, if only that it diverges."""
 FAILED: tuple[Ending, ...] = FINAL[1:]

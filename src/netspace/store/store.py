@@ -1,4 +1,4 @@
-"""The result store: studies, their runs, and what each run came to.
+"""The result store: studies, their runs, and how each run ended.
 
 A run is planned once, leased to one worker at a time, and recorded once, in one transaction:
 
@@ -488,7 +488,7 @@ def _held(run_id: int, worker: str) -> Update:
 
 
 def _attempt_over(status: Status, max_attempts: int, message: str) -> dict[str, Any]:
-    """Return the values of a run whose attempt came to nothing: `status` if it was the last one, else planned again."""
+    """Return the values of a run whose attempt failed: `status` if it was the last one, else planned again."""
     last = runs.c.attempts >= max_attempts
     again = {name: case((last, runs.c[name]), else_=null()) for name in ("worker", "started")}
     return again | {

@@ -1,4 +1,4 @@
-"""Who holds a run, and whether that process still lives."""
+"""Who holds a run, and whether that process is still alive."""
 
 import os
 import socket
@@ -66,7 +66,7 @@ def _host() -> str:
 
 
 def _start_of(pid: int) -> str | None:
-    """Return a mark of when process `pid` started, or None if it does not live (a zombie does not)."""
+    """Return a mark of when process `pid` started, or None if it is not alive (a zombie is not)."""
     if Path("/proc/self/stat").exists():
         try:
             # the command's name stands in parentheses and may hold spaces and parentheses itself

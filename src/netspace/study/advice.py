@@ -30,7 +30,7 @@ from netspace.study.study import Study
 TOTAL_DEPTH = "total_depth"
 """What the blocks of all stages are called among the candidates, if stages have depths of their own."""
 MOST_ADVISED = 3
-"""Advised restrictions that a next study takes up, each of another parameter."""
+"""Advised restrictions that a next study takes up, each of a different parameter."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -257,7 +257,7 @@ def _own_parameters(space: DesignSpace, models: pd.DataFrame) -> pd.DataFrame:
 
 
 def _needs_fresh_samples(restriction: Restriction) -> bool:
-    """Return whether a restriction is a step worth sampling for, not a mere cut, that chance rarely meets."""
+    """Return whether a restriction is worth sampling for: a step, not a mere cut, that is rarely met by chance."""
     structural = restriction.kind != "range" or restriction.low == restriction.high
     return structural and float(restriction.keep.mean()) < MIN_KEPT
 

@@ -22,11 +22,11 @@ from netspace.training import ImageData, Recipe, train
 MEASURE_SECONDS = 9.0
 """How long the speed of a recipe is measured."""
 FEWEST_RUNS = 8
-"""Finished runs from which on their own times are taken instead of a measurement."""
+"""With this many finished runs or more, their times are taken instead of a measurement."""
 ALPHA, POWER = 0.05, 0.8
 THETAS = (0.55, 0.6, 0.65, 0.7)
 USUAL_R2 = 0.7
-"""What a plan supposes of the predictor before a first batch of models has shown it."""
+"""What a plan assumes about the predictor before a first batch of models has shown it."""
 STOPPING_THETAS = (0.5, 0.6, 0.7, 0.8)
 
 
@@ -113,7 +113,7 @@ def _seconds_of(study: Study, run: PlannedRun, device: str, budget: float) -> fl
 
 
 def _part(data: ImageData, recipe: Recipe, share: float) -> ImageData:
-    """Return a share of an epoch: so many training images, and as many validation images as go with them."""
+    """Return a share of an epoch: its training images, and the same share of the validation images."""
     train_images = max(1, round(share * len(data.train_labels)))
     validation = max(1, round(share * len(data.validation_labels) / (recipe.evaluate_every or recipe.epochs)))
     return replace(

@@ -24,7 +24,7 @@ from netspace.study.jobs import Checkpoints, Event, Failed, Finished, Job, Lost,
 _log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 120.0
-"""How long another driver leaves a run alone that was leased and not heard of since."""
+"""How long another driver leaves alone a run that was leased and has not been heard of since."""
 
 _POLL_SECONDS = 0.5
 

@@ -1,4 +1,4 @@
-"""Study: a study file made concrete: its spaces, its data, the runs it plans, and where they are stored."""
+"""Study: what a study file describes: its spaces, its data, the runs it plans, and where they are stored."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
@@ -27,7 +27,7 @@ from netspace.training.preconditions import check_batches, check_network_fits
 from netspace.training.recipe import Recipe
 
 _UNDECISIVE = {"storage"}
-"""Settings of the data that change no result: a study may go on with others."""
+"""Settings of the data that do not affect results: a study may go on with others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -339,7 +339,7 @@ class Study:
 
 
 def _parameters(row: dict[Hashable, Any]) -> dict[str, Any]:
-    """Return a row of a population's frame without what the run has fields for."""
+    """Return a row of a population's frame without the columns for which a run has fields."""
     own = {"digest", "flops", "params", "activations"}
     return {str(name): value for name, value in row.items() if name not in own}
 

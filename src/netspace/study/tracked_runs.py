@@ -120,7 +120,7 @@ def _epochs(curve: pd.DataFrame) -> list[Epoch]:
 
 
 def _tell(sending: "Future[None]") -> None:
-    """Warn of what kept curves from being sent; they are sent at the end, or by the next `netspace run`."""
+    """Warn that curves could not be sent, and why; they are sent at the end, or by the next `netspace run`."""
     error = None if sending.cancelled() else sending.exception()
     if isinstance(error, (StoreError, OSError)):
         warnings.warn(f"the curves of some runs were not sent to the trackers ({error})", stacklevel=2)

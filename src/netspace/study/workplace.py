@@ -1,4 +1,4 @@
-"""What a worker does: open its device and images once, then of each job build the network, train it, say what came."""
+"""What a worker does: open its device and images once, then for each job build the network, train it and report."""
 
 import traceback
 

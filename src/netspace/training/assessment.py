@@ -47,7 +47,7 @@ class Labelled:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Assessment:
-    """What a network made of images.
+    """How a network classified images.
 
     Attributes:
         evaluation: errors and throughput.
@@ -61,13 +61,13 @@ class Assessment:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Whether each image was called what it is, (n,)."""
+        """Whether each image was classified correctly, (n,)."""
         found: NDArray[np.bool_] = self.logits.argmax(axis=1) == self.labels
         return found
 
 
 def open_package(source: Path | str) -> tuple[AnyNet, Package]:
-    """Return a package's network and what is known of it, also of the folder of a training by an earlier version.
+    """Return a package's network and what is known of it; the folder of a training by an earlier version will do.
 
     Raises:
         WeightsError: it cannot be read.
@@ -91,7 +91,7 @@ def open_package(source: Path | str) -> tuple[AnyNet, Package]:
 
 @contextmanager
 def images_to_assess(source: Path | str, package: Package, spec: DataSpec | None) -> Iterator[Labelled]:
-    """Give images to assess a package on: those held out of its training, or any of `spec`, of its classes.
+    """Yield images to assess a package on: those held out of its training, or any of `spec`, of its classes.
 
     Of the package's own images those are the test split, or the validation split if there is none; of others the test
     split, the validation split or, if they are in no splits, all of them.
@@ -161,7 +161,7 @@ def images_to_assess(source: Path | str, package: Package, spec: DataSpec | None
 
 
 def assess(model: AnyNet, package: Package, images: Labelled, device: str | torch.device = "cpu") -> Assessment:
-    """Return what a network of a package makes of images.
+    """Return how a network of a package classifies images.
 
     Raises:
         TrainingError: it does not take such images, or its outputs are not finite.
@@ -176,7 +176,7 @@ def assess(model: AnyNet, package: Package, images: Labelled, device: str | torc
 
 
 def _channels(package: Package) -> int | None:
-    """Return what images are to be read as: None to let a grey network refuse those in colour."""
+    """Return the channels to read images with; None so that a grey network refuses those in colour."""
     shown = package.preparation
     return shown.channels if shown.channels == 3 or shown.to_grey else None
 

@@ -60,7 +60,7 @@ def written_to(place: Path) -> Iterator[None]:
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
-    """Give an empty folder in `parent`, on whose disk there is room for much; what is left in it is deleted.
+    """Yield an empty folder in `parent`, on a disk with room for much; what is left in it is deleted.
 
     Raises:
         DataError: it cannot be made.
@@ -76,7 +76,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
 
 @contextmanager
 def one_at_a_time(key: str) -> Iterator[None]:
-    """Wait while another process of this machine is at it: what is much work need not be done by each of them.
+    """Wait while another process of this machine does the same, so that much work is done only once.
 
     Raises:
         DataError: the cache cannot be written to.
@@ -94,7 +94,7 @@ def one_at_a_time(key: str) -> Iterator[None]:
 
 @contextmanager
 def new_entry(entry: Path) -> Iterator[Path]:
-    """Give a folder to fill, which then becomes `entry`, whole or not at all, whoever else makes it too.
+    """Yield a folder to fill, which then becomes `entry`, whole or not at all, even if other processes make it too.
 
     Raises:
         DataError: the disk is full, or cannot be written to.
@@ -105,7 +105,7 @@ def new_entry(entry: Path) -> Iterator[Path]:
 
 
 def publish(scratch: Path, entry: Path) -> None:
-    """Rename `scratch` to `entry`, unless another process has been faster: both made the same.
+    """Rename `scratch` to `entry`, unless another process was faster: both made the same.
 
     Raises:
         DataError: it cannot be renamed.

@@ -1,4 +1,4 @@
-"""How far a network's probabilities can be believed: expected calibration error, and the temperature that mends it."""
+"""Whether a network's probabilities can be trusted: expected calibration error, and the temperature that reduces it."""
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ _LIMITS = (-3.0, 3.0)  # of the temperature's natural logarithm: if all is right
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Return the temperature under which the labels are likeliest (Guo et al., section 4.2), in [0.05, 20].
+    """Return the temperature that makes the labels most likely (Guo et al., section 4.2), in [0.05, 20].
 
     Args:
         logits: (n, classes).

@@ -54,7 +54,7 @@ class State:
 
 
 def identity(model: nn.Module, recipe: Recipe, data: ImageData, seed: int) -> dict[str, Any]:
-    """Return what a training is a training of, as plain values: a checkpoint goes on with the same alone.
+    """Return what identifies a training, as plain values: a checkpoint goes on only with the same.
 
     The recipe is that which was given: in how many parts a batch is computed in the end is part of the state.
     """
@@ -122,7 +122,7 @@ def load(path: Path, about: dict[str, Any]) -> dict[str, Any]:
 
 
 def apply(path: Path, content: dict[str, Any], state: State) -> None:
-    """Bring `state` to where the checkpoint was taken that `load` read at `path`, or leave it as it is and raise.
+    """Restore `state` from the checkpoint that `load` read at `path`, or leave it as it is and raise.
 
     Raises:
         TrainingError: the file does not hold all of it.
@@ -157,7 +157,7 @@ class Keeper:
         self._since = time.monotonic()
 
     def restore(self, state: State, about: dict[str, Any]) -> None:
-        """Bring `state` to where its checkpoint was taken, if there is one; under torchrun the first process looks.
+        """Restore `state` from its checkpoint, if there is one; under torchrun the first process looks.
 
         One whose batches were computed in fewer parts than `state.accumulate` is of an attempt for which memory did not
         suffice: it is left alone, and the next one takes its place.

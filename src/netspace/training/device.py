@@ -43,7 +43,7 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def forget_peak_memory(device: torch.device) -> None:
-    """Let `memory_share` count from now."""
+    """Make `memory_share` count from now on."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 

@@ -49,7 +49,7 @@ def own_part(batch: Tensor) -> Tensor:
 
 
 def first_alone(action: Callable[[], Value]) -> Value:
-    """Let the first process do something; return in every process what it returned, or raise what it raised."""
+    """Have the first process do something; return in every process what it returned, or raise what it raised."""
     if processes() == 1:
         return action()
     given: list[tuple[Value | None, NetspaceError | None]] = [(None, None)]

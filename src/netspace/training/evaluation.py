@@ -37,7 +37,7 @@ class Evaluation:
 
     @property
     def top1_error(self) -> float:
-        """Share of images that were called something else, %."""
+        """Share of images that were misclassified, %."""
         return 100.0 * (1 - float(np.trace(self.confusion)) / float(self.confusion.sum()))
 
     @property
@@ -117,7 +117,7 @@ def _batch_size(data: ImageData, device: torch.device) -> int:
 
 
 def moving_average(model: nn.Module, recipe: Recipe) -> AveragedModel | None:
-    """Return the recipe's moving average of the model's weights and buffers, or None if it wants none."""
+    """Return the recipe's moving average of the model's weights and buffers, or None if it has none."""
     if not recipe.ema_decay:
         return None
     average = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]  # untyped in torch

@@ -1,4 +1,4 @@
-"""Training that starts from weights: which, how they are shown images, and a body that rests at first."""
+"""Training that starts from weights: which ones, how they expect images, and a body that is frozen at first."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ class Start:
 
 
 def start_from_published(model: AnyNet, name: str) -> Start:
-    """Load the weights that timm or torchvision publish of a network of the zoo; another number of classes is new.
+    """Load the published weights of a network of the zoo; the classifier is new if the number of classes differs.
 
     Raises:
         ConfigError: the name is not in the zoo, so there are no published weights for it.
@@ -75,7 +75,7 @@ def _shown(name: str, mean: tuple[float, ...], std: tuple[float, ...], model: An
 
 @contextmanager
 def frozen_body(model: nn.Module) -> Iterator[None]:
-    """Let nothing but the classifier learn inside the `with` block; batch norm works by its statistics and keeps them.
+    """Train only the classifier inside the `with` block; batch norm uses its running statistics and keeps them.
 
     Args:
         model: in training mode; names its classifier by timm's `get_classifier`.

@@ -8,7 +8,7 @@ from netspace.training.images.sources import EMBEDDED, TORCHVISION, located
 
 
 def public_name(source: str) -> str | None:
-    """Return what a source is called anywhere; None for files that are here alone."""
+    """Return the name that a source has on every machine; None for files that are only here."""
     if source == EMBEDDED:
         return source
     if source.startswith(TORCHVISION):

@@ -119,7 +119,7 @@ def _train(
     keeper: Keeper,
     threads: int | None,
 ) -> TrainResult:
-    """Train for all the epochs that are left, each batch in `accumulate` parts or in as many as the checkpoint has."""
+    """Train for the remaining epochs, each batch in `accumulate` parts or in as many as the checkpoint has."""
     weights = _class_weights(data, recipe, device)
 
     def step(images: Tensor, labels: Tensor) -> Tensor:
@@ -223,7 +223,7 @@ def _loss(logits: Tensor, targets: Tensor, recipe: Recipe, weights: Tensor | Non
 
 
 def _class_weights(data: ImageData, recipe: Recipe, device: torch.device) -> Tensor | None:
-    """Return how much an image of each class weighs, float32 (classes,); of a class without images, nothing."""
+    """Return how much an image of each class weighs, float32 (classes,); 0 for a class without images."""
     if recipe.class_weights is None:
         return None
     counts = np.bincount(data.train_labels, minlength=data.num_classes)
@@ -246,7 +246,7 @@ def _batches(
 
 
 def _validate(state: State, data: ImageData, recipe: Recipe, device: torch.device) -> Evaluation | None:
-    """Return what the network is worth after an epoch, None if it is not asked for or not finite."""
+    """Return the evaluation after an epoch; None if it is not asked for or not finite."""
     if not recipe.is_evaluated(len(state.curve) + 1):
         return None
     if recipe.precise_bn:

@@ -10,7 +10,7 @@ from netspace.training.recipe import Recipe
 
 
 def check_fit(model: nn.Module, data: ImageData) -> None:
-    """Raise unless a network that says what it takes (`model.config`) takes these images.
+    """Raise unless a network that describes itself (`model.config`) takes these images.
 
     A resolution of half the total stride or less is refused: some convolution of stride 2 would be left one pixel to
     work on, and the stages after it with it. Between half and all of it the last image is one pixel, which is sound.
@@ -24,7 +24,7 @@ def check_fit(model: nn.Module, data: ImageData) -> None:
 
 
 def check_network_fits(config: AnyNetConfig, data: ImageData) -> None:
-    """Raise unless a network takes these images: known of its description, before it is built.
+    """Raise unless a network takes these images, by its description, before it is built.
 
     Raises:
         TrainingError: as for `check_fit`.

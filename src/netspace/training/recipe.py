@@ -158,11 +158,11 @@ class Recipe(Document):
         return self.lr if self.reference_batch is None else self.lr * self.batch_size / self.reference_batch
 
     def build_options(self) -> dict[str, Any]:
-        """Return what `netspace.models.build` must know of the recipe: the arguments drop_path and zero_init_last."""
+        """Return the settings that `netspace.models.build` needs: the arguments drop_path and zero_init_last."""
         return {"drop_path": self.drop_path, "zero_init_last": self.zero_init_gamma}
 
     def is_evaluated(self, epoch: int) -> bool:
-        """Return whether the validation split is looked at after an epoch, counted from 1."""
+        """Return whether the validation split is evaluated after an epoch, counted from 1."""
         return epoch == self.epochs or epoch % (self.evaluate_every or 1) == 0
 
     def resolved(self) -> dict[str, Any]:

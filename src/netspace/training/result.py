@@ -1,4 +1,4 @@
-"""What a training gives: its curve, its error, what it ran on."""
+"""The result of a training: its curve, its error, what it ran on."""
 
 import platform
 from dataclasses import asdict, dataclass

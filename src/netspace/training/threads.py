@@ -18,7 +18,7 @@ _GAIN = 1.1  # how much faster more threads must be: they are the first to suffe
 
 @contextmanager
 def cpu_threads(threads: int) -> Iterator[None]:
-    """Let torch compute with so many threads of the CPU inside the `with` block."""
+    """Have torch compute with this many CPU threads inside the `with` block."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -28,7 +28,7 @@ def cpu_threads(threads: int) -> Iterator[None]:
 
 
 def fastest_threads(config: AnyNetConfig, recipe: Recipe, resolution: int, images: int) -> int:
-    """Return how many threads train a network fastest here and now, by a few steps with 1, 2, 4, ... threads.
+    """Return how many threads train a network fastest here and now, from a few steps with 1, 2, 4, ... threads.
 
     No more are tried than torch would take by itself ($OMP_NUM_THREADS, or one for each core).
 

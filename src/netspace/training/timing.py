@@ -32,7 +32,7 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
 class Conditions(Document):
-    """Under which a network is timed.
+    """The conditions under which a network is timed.
 
     Attributes:
         batch_size: images at a time.

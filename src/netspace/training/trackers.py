@@ -22,7 +22,7 @@ class Tracker(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Send what is left and let go."""
+        """Send what is left and end the run."""
 
 
 class TensorBoard(Tracker):
@@ -45,7 +45,7 @@ class TensorBoard(Tracker):
 
 
 class WeightsAndBiases(Tracker):
-    """A run of Weights & Biases below `FOLDER/wandb`; the library's own environment variables say where it is sent."""
+    """A run of Weights & Biases below `FOLDER/wandb`; the library's own environment variables set where it is sent."""
 
     def __init__(self, folder: Path, about: dict[str, Any], name: str | None = None) -> None:
         import wandb

@@ -1,4 +1,4 @@
-"""The folder of one training: what was trained, how, on what, and what came of it, in files that others can read."""
+"""The folder of one training: what was trained, how, on what, and the result, in files that others can read."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ _SETTINGS, _RESULT = "training.json", "result.json"
 
 
 class TrainedOn(Document):
-    """How a network is shown images, and what its outputs mean: with it the images of the training are not needed.
+    """How a network expects images, and what its outputs mean: with it the images of the training are not needed.
 
     Attributes:
         class_names: of the outputs, in order.
@@ -37,7 +37,7 @@ class TrainedOn(Document):
 
     @classmethod
     def of(cls, images: ImageData) -> Self:
-        """Return what a training on these images leaves to know."""
+        """Return what is kept about the images of a training."""
         return cls(class_names=images.class_names, mean=images.mean, std=images.std)
 
 
@@ -148,7 +148,7 @@ class TrainingFolder:
         _write(self.folder / _SETTINGS, {**self.settings(), "trained_on": trained_on})
 
     def write_curve(self, curve: Sequence[Epoch]) -> None:
-        """Write the epochs so far as CSV, one a line."""
+        """Write the epochs so far as CSV, one per line."""
         with (self.folder / CURVE).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, [field.name for field in fields(Epoch)])
             writer.writeheader()
@@ -221,7 +221,7 @@ def as_started(data: DataSpec, folder: Path) -> DataSpec:
 
 
 def preparation(images: ImageData) -> Preparation:
-    """Return how images like these are shown to a network."""
+    """Return how images like these are prepared for a network."""
     mean, std = (tuple(value / 255 for value in values) for values in (images.mean, images.std))
     return Preparation(
         resolution=images.resolution, channels=images.channels, mean=mean, std=std, background=images.background
