@@ -5,21 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import small_study
 import yaml
 
 from netspace import cli
 
-# four networks of under 0.2 MF on a few hundred digits
-SMALL = {
-    "name": "small",
-    "spaces": ["AnyNetXA", "RegNetX"],
-    "n": 2,
-    "flops": "20K:150K",
-    "resolution": 20,
-    "data": {"source": "mnist-5k", "train": 256, "validation": 100},
-    "network": {"stem": {"kind": "simple", "width": 8}},
-    "recipe": {"base": "quick", "epochs": 1, "augment": {"flip": False}},
-}
+SMALL = {**small_study.SMALL, "n": 2}
 
 
 @pytest.fixture

@@ -9,20 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+import small_study
 import yaml
 
 from netspace.store import Store
 
-SMALL = {
-    "name": "small",
-    "spaces": ["AnyNetXA", "RegNetX"],
-    "n": 6,
-    "flops": "20K:150K",
-    "resolution": 20,
-    "data": {"source": "mnist-5k", "train": 256, "validation": 100},
-    "network": {"stem": {"kind": "simple", "width": 8}},
-    "recipe": {"base": "quick", "epochs": 1, "augment": {"flip": False}},
-}
+SMALL = {**small_study.SMALL, "n": 6}
 
 
 def write(folder: Path, **changes) -> Path:

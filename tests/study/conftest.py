@@ -8,21 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_study
 import yaml
 from PIL import Image
 
-# a few networks of under 0.2 MF on a few hundred digits
-SMALL = {
-    "name": "small",
-    "spaces": ["AnyNetXA", "RegNetX"],
-    "n": 3,
-    "seed": 5,
-    "flops": "20K:150K",
-    "resolution": 20,
-    "data": {"source": "mnist-5k", "train": 256, "validation": 100},
-    "network": {"stem": {"kind": "simple", "width": 8}},
-    "recipe": {"base": "quick", "epochs": 1, "augment": {"flip": False}},
-}
+SMALL = {**small_study.SMALL, "n": 3, "seed": 5}
 
 
 @pytest.fixture
