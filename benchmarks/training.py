@@ -108,7 +108,8 @@ def draw(n: int, data: ImageData) -> list[Entry]:
         population: Population = space.sample(n, seed=0, resolution=RESOLUTION, flops=WINDOW)
         frame = population.frame()
         rows = [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
-        sample += [(name, config, row) for config, row in zip(population.configs(), rows, strict=True)]
+        configs = [config for config in population.configs() if isinstance(config, AnyNetConfig)]
+        sample += [(name, config, row) for config, row in zip(configs, rows, strict=True)]
     return sample
 
 

@@ -19,6 +19,7 @@ LAYERS = {
     "arch": 1,
     "stats": 1,
     "store": 1,
+    "code": 2,
     "results": 2,
     "space": 2,
     "zoo": 2,
@@ -33,7 +34,7 @@ LAYERS = {
 }
 """Every file and package directly below src/netspace, and its layer."""
 
-WITHIN = {("checks", "errors"), ("documents", "errors"), ("pixels", "errors"), ("cli", "commands")}
+WITHIN = {("checks", "errors"), ("documents", "errors"), ("pixels", "errors"), ("cli", "commands"), ("space", "code")}
 """Imports on one layer that are allowed: one is the foundation of the other."""
 
 TORCH = {"torch", "torchvision", "timm"}

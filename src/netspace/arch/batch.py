@@ -3,14 +3,23 @@
 Everything that must be fast (sampling, complexity, windows) works on these arrays; a single network is a batch of one.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netspace.arch.config import BOTTLENECK_BLOCKS, COLUMNS, TEMPLATE_KEYS, AnyNetConfig, Stage, Template
+from netspace.arch.code import Code
+from netspace.arch.config import (
+    BOTTLENECK_BLOCKS,
+    COLUMNS,
+    STAGE_PROPERTIES,
+    TEMPLATE_KEYS,
+    AnyNetConfig,
+    Stage,
+    Template,
+)
 from netspace.errors import ConfigError
 
 IntArray = NDArray[np.int64]
@@ -24,6 +33,7 @@ class AnyNetBatch:
         template: what they share.
         depths, widths, strides, group_widths: int64 (n, S).
         bottleneck_ratios: float64 (n, S), b = width / bottleneck width.
+        own: parameters of a block of one's own by name, int64 or float64 (n, S).
     """
 
     template: Template
@@ -32,6 +42,7 @@ class AnyNetBatch:
     strides: IntArray
     bottleneck_ratios: NDArray[np.float64]
     group_widths: IntArray
+    own: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @classmethod
     def from_configs(cls, configs: Sequence[AnyNetConfig]) -> Self:
@@ -62,13 +73,18 @@ class AnyNetBatch:
             strides=column("stride").astype(np.int64),
             bottleneck_ratios=column("bottleneck_ratio"),
             group_widths=column("group_width").astype(np.int64),
+            own={
+                name: np.array([[stage.own[name] for stage in config.stages] for config in configs])
+                for name in first.stages[0].own
+            },
         )
 
     @classmethod
     def stack(cls, batches: Sequence[Self]) -> Self:
         """Return the networks of one batch or more, in order; template and number of stages must be equal."""
         stacked = {column: np.concatenate([getattr(batch, column) for batch in batches]) for column in COLUMNS}
-        return cls(template=batches[0].template, **stacked)
+        own = {name: np.concatenate([batch.own[name] for batch in batches]) for name in batches[0].own}
+        return cls(template=batches[0].template, own=own, **stacked)
 
     def __len__(self) -> int:
         return len(self.depths)
@@ -85,17 +101,26 @@ class AnyNetBatch:
 
     def take(self, index: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Self:
         """Return the networks that a numpy `index` over rows selects."""
-        return replace(self, **{column: getattr(self, column)[index] for column in COLUMNS})
+        own = {name: values[index] for name, values in self.own.items()}
+        return replace(self, own=own, **{column: getattr(self, column)[index] for column in COLUMNS})
 
     def identity(self) -> IntArray:
-        """Return rows that are equal exactly where the networks are: int64 (n, 5 S)."""
+        """Return rows that are equal exactly where the networks are: int64 (n, 5 S, and S for each own parameter).
+
+        Parameters of a block's own are there as the bits of their float64.
+        """
+        own = [np.ascontiguousarray(values, dtype=np.float64).view(np.int64) for values in self.own.values()]
         return np.concatenate(
-            [self.depths, self.widths, self.strides, self.bottleneck_widths, self.group_widths], axis=1
+            [self.depths, self.widths, self.strides, self.bottleneck_widths, self.group_widths, *own], axis=1
         )
+
+    def by_stage(self) -> dict[str, NDArray[Any]]:
+        """Return what tells the stages of the networks apart, by the name of the property: each (n, S)."""
+        return {**{name: getattr(self, column) for column, name in STAGE_PROPERTIES.items()}, **self.own}
 
     def config(self, i: int) -> AnyNetConfig:
         """Return network `i` as a configuration."""
-        grouped = self.template.block in BOTTLENECK_BLOCKS
+        grouped = self.template.block in BOTTLENECK_BLOCKS or isinstance(self.template.block, Code)
         stages = tuple(
             Stage(
                 depth=int(self.depths[i, s]),
@@ -103,6 +128,7 @@ class AnyNetBatch:
                 stride=1 if self.strides[i, s] == 1 else 2,
                 bottleneck_ratio=float(self.bottleneck_ratios[i, s]) if grouped else 1.0,
                 group_width=int(self.group_widths[i, s] if grouped else self.widths[i, s]),
+                own={name: values[i, s].item() for name, values in self.own.items()},
             )
             for s in range(self.num_stages)
         )

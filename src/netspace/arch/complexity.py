@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from netspace.arch.batch import AnyNetBatch
+from netspace.arch.code import Code
 from netspace.arch.config import AnyNetConfig
 from netspace.arch.regnet import RegNetConfig
 from netspace.checks import check_number
+from netspace.errors import ConfigError
 
 Counts = Any  # int or int64 array: the formulas do not care
 
@@ -49,40 +51,49 @@ class Complexity:
 MEASURES = ("flops", "params", "activations")
 
 
-def complexity(network: AnyNetConfig | RegNetConfig | AnyNetBatch, resolution: int = 224) -> Complexity:
+def complexity(
+    network: AnyNetConfig | RegNetConfig | AnyNetBatch,
+    resolution: int = 224,
+    block: Callable[..., Complexity] | None = None,
+) -> Complexity:
     """Return what a network, or each network of a batch, costs on square images.
 
     Args:
         network: one configuration, or a batch of n.
         resolution: height and width of the image in pixels, >= 1.
+        block: what a block of one's own costs, with the arguments of the formulas below and its own parameters by name;
+            `netspace.code.complexity_of` has it.
 
     Returns:
         Ints for one configuration; int64 (n,) for a batch.
 
     Raises:
-        ConfigError: the resolution is not a positive integer.
+        ConfigError: the resolution is not a positive integer, or nothing says what a block of one's own costs.
     """
     check_number(resolution, "resolution", least=1, whole=True)
     if isinstance(network, RegNetConfig):
         network = network.to_anynet()
     if isinstance(network, AnyNetBatch):
-        return _count(network, int(resolution))
-    one = _count(AnyNetBatch.from_configs([network]), int(resolution))
+        return _count(network, int(resolution), block)
+    one = _count(AnyNetBatch.from_configs([network]), int(resolution), block)
     return Complexity(int(one.flops[0]), int(one.params[0]), int(one.activations[0]))
 
 
-def _count(batch: AnyNetBatch, resolution: int) -> Complexity:
+def _count(batch: AnyNetBatch, resolution: int, own_block: Callable[..., Complexity] | None) -> Complexity:
     template = batch.template
+    if isinstance(template.block, Code) and own_block is None:
+        raise ConfigError(f"no formula says what {template.block} costs: netspace.code.complexity_of counts it")
     total, stem_size = _stem(template.stem.kind, template.in_channels, template.stem.width, resolution)
-    block = _BLOCKS[template.block]
+    block = own_block or _BLOCKS[str(template.block)]
     w_in: Counts = np.full(len(batch), template.stem.width, dtype=np.int64)
     size: Counts = np.full(len(batch), stem_size, dtype=np.int64)
     inner = batch.bottleneck_widths
     for s in range(batch.num_stages):
         w, v, g, stride = batch.widths[:, s], inner[:, s], batch.group_widths[:, s], batch.strides[:, s]
-        total += block(w_in, w, v, g, template.se_ratio, size, stride)
+        own = {name: values[:, s] for name, values in batch.own.items()}
+        total += block(w_in, w, v, g, template.se_ratio, size, stride, **own)
         size = _reduced(size, stride)
-        total += block(w, w, v, g, template.se_ratio, size, 1).times(batch.depths[:, s] - 1)
+        total += block(w, w, v, g, template.se_ratio, size, 1, **own).times(batch.depths[:, s] - 1)
         w_in = w
     if template.head_width:
         total += conv(w_in, template.head_width, 1, size) + norm(template.head_width)

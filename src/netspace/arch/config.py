@@ -4,18 +4,40 @@ A network is a stem, a body of stages and a head (RegNet paper, section 3.1). `T
 stages: it is what all the networks of a design space have in common. `AnyNetConfig` adds the stages.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
+from netspace.arch.code import Code, as_code
 from netspace.documents import Document, digest, dump_yaml, parse, read_yaml, whole_if_whole
 from netspace.errors import short
 
 Block = Literal["bottleneck", "linear_bottleneck", "basic", "vanilla", "v", "vr"]
 StemKind = Literal["simple", "res_in", "cifar"]
 Activation = Literal["relu", "silu", "gelu"]
+
+
+def _which(data: Any) -> str:
+    return "tagged-code" if isinstance(data, Code | Mapping) else "tagged-name"
+
+
+AnyBlock = Annotated[
+    Annotated[Block, Tag("tagged-name")] | Annotated[Code, Tag("tagged-code")],
+    Discriminator(_which),
+    BeforeValidator(as_code),
+]
+"""The name of a block, or code that makes one: see `netspace.arch.code`."""
 
 BLOCKS: tuple[str, ...] = get_args(Block)
 """`bottleneck` (X; with `se_ratio` Y; without groups R), `linear_bottleneck` (Z), `basic`, `vanilla`, `v`, `vr`."""
@@ -55,6 +77,7 @@ class Stage(Document):
         bottleneck_ratio: b = width / bottleneck width; below 1 the bottleneck is inverted. 1 for blocks without one.
         group_width: channels per group of the 3x3 convolution; left out, the convolution has one group. It divides the
             bottleneck width, and is the width itself for blocks without groups.
+        own: further parameters of a block of one's own, by name.
     """
 
     depth: Positive
@@ -62,6 +85,7 @@ class Stage(Document):
     stride: Literal[1, 2] = 2
     bottleneck_ratio: Ratio = 1.0
     group_width: Positive = 0  # 0, the default, never stays: `_groups_fit` puts the bottleneck width there
+    own: Mapping[str, int | float] = Field(default_factory=dict)
 
     @property
     def bottleneck_width(self) -> int:
@@ -103,6 +127,9 @@ COLUMNS = {
 }
 """The columns of `stages` in a file and of `AnyNetBatch`, and the attribute of `Stage` that each one holds."""
 
+OWN = "own"
+"""The key of a block's own parameters: in a file a mapping of columns."""
+
 STAGE_PROPERTIES = {column: name for column, name in COLUMNS.items() if name != "stride"}
 """Those that tell networks apart: the stride of a stage is the same throughout a design space."""
 
@@ -111,26 +138,33 @@ def _stages_from_columns(data: Any) -> Any:
     """Accept `stages` as a file writes it: a mapping of columns, one entry a stage."""
     if not isinstance(data, dict):
         return data
+    own = data.get(OWN) or {}
+    if not isinstance(own, Mapping):
+        raise ValueError(f"{OWN} must be a mapping of columns, got {short(own)}")  # noqa: TRY004 (as below)
+    data = {column: values for column, values in data.items() if column != OWN}
     if unknown := set(data) - set(COLUMNS):
-        raise ValueError(f"unknown key '{min(map(str, unknown))}'; valid: {', '.join(COLUMNS)}")
+        raise ValueError(f"unknown key '{min(map(str, unknown))}'; valid: {', '.join((*COLUMNS, OWN))}")
     if missing := [column for column in ("depths", "widths") if column not in data]:
         raise ValueError(f"the key '{missing[0]}' is missing")
     present = {column: values for column, values in data.items() if values is not None}
-    for column, values in present.items():
+    for column, values in {**present, **own}.items():
         if not isinstance(values, list | tuple):
             raise ValueError(f"{column} must be a list with one entry for each stage, got {short(values)}")  # noqa: TRY004 (pydantic catches ValueError only)
-    lengths = {column: len(values) for column, values in present.items()}
+    lengths = {column: len(values) for column, values in {**present, **own}.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError("every column must have one entry for each stage, got " + _pairs(lengths))
     names = [COLUMNS[column] for column in present]
-    return [dict(zip(names, row, strict=True)) for row in zip(*present.values(), strict=True)]
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*present.values(), strict=True)]
+    if own:
+        rows = [row | {OWN: {name: values[i] for name, values in own.items()}} for i, row in enumerate(rows)]
+    return rows
 
 
 class Template(Document):
     """What the networks of one design space share: everything but the stages of the body.
 
     Attributes:
-        block: see `BLOCKS`.
+        block: see `BLOCKS`; or code that makes one, see `netspace.code.blocks`.
         stem: see `Stem`.
         se_ratio: squeeze-and-excitation width over the block's *input* width (pycls); 0 for none, 0.25 in RegNetY.
         head_width: channels of a 1x1 convolution before the pooling; 0 for none.
@@ -141,7 +175,7 @@ class Template(Document):
             with one, which is `linear_bottleneck` with head width 0: it does in timm's RegNetZ, not in pycls.
     """
 
-    block: Block = "bottleneck"
+    block: AnyBlock = "bottleneck"
     stem: Stem = Stem()
     se_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
     head_width: Annotated[int, Field(ge=0, le=LARGEST)] = 0
@@ -174,7 +208,7 @@ class Template(Document):
 
     @model_validator(mode="after")
     def _se_needs_a_bottleneck(self) -> Self:
-        if self.se_ratio and self.block not in BOTTLENECK_BLOCKS:
+        if self.se_ratio and self.block not in BOTTLENECK_BLOCKS and not isinstance(self.block, Code):
             raise ValueError(
                 f"se_ratio must be 0 for block '{self.block}', got {self.se_ratio:g}; "
                 f"blocks with squeeze-and-excitation: {', '.join(sorted(BOTTLENECK_BLOCKS))}"
@@ -200,6 +234,13 @@ class AnyNetConfig(Template):
 
     @model_validator(mode="after")
     def _plain_blocks_have_no_bottleneck(self) -> Self:
+        if isinstance(self.block, Code):
+            return self
+        for number, stage in enumerate(self.stages, start=1):
+            if stage.own:
+                raise ValueError(
+                    f"block '{self.block}' has no parameters of its own, got {', '.join(stage.own)} in stage {number}"
+                )
         if self.block in BOTTLENECK_BLOCKS:
             return self
         for number, stage in enumerate(self.stages, start=1):
@@ -244,9 +285,11 @@ class AnyNetConfig(Template):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values, stages as columns: the inverse of `AnyNetConfig(**values)`."""
-        stages = {
+        stages: dict[str, Any] = {
             column: [whole_if_whole(getattr(stage, name)) for stage in self.stages] for column, name in COLUMNS.items()
         }
+        if own := self.stages[0].own:
+            stages[OWN] = {name: [whole_if_whole(stage.own[name]) for stage in self.stages] for name in own}
         template = {key: whole_if_whole(value) for key, value in self.model_dump(exclude={"stages"}).items()}
         return {"block": template.pop("block"), "stem": template.pop("stem"), "stages": stages, **template}
 

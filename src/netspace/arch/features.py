@@ -1,11 +1,13 @@
 """What networks are made of, as numbers: the features that assisted statistics predict errors from."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netspace.arch.batch import AnyNetBatch
+from netspace.arch.built import BuiltBatch
 from netspace.arch.complexity import MEASURES, Complexity
 
 
@@ -14,7 +16,8 @@ class FeatureTable:
     """Features of n networks.
 
     Attributes:
-        names: of the p features; `features` gives 4 S + 5 of networks with S stages.
+        names: of the p features; `features` gives 4 S + 5 of an AnyNet with S stages, and S for each parameter of a
+            block of one's own; of a network that a function builds one for each number that it takes, and 3.
         values: float64 (n, p).
     """
 
@@ -25,13 +28,25 @@ class FeatureTable:
         return len(self.values)
 
 
-def features(networks: AnyNetBatch, complexity: Complexity) -> FeatureTable:
+def features(networks: AnyNetBatch | BuiltBatch, complexity: Complexity) -> FeatureTable:
     """Return total depth, its log, logs of depth, width, bottleneck ratio and group width by stage, and of complexity.
+
+    Parameters that others have named, of a block or of a function, may be 0 or less: of them it is
+    sign(x) log(1 + |x|).
 
     Args:
         networks: n of them.
         complexity: theirs, (n,) each.
     """
+    if isinstance(networks, BuiltBatch):
+        columns = {f"log_{name}": _any_log(values) for name, values in networks.columns().items()}
+    else:
+        columns = _of_anynet(networks)
+    columns |= {f"log_{measure}": np.log(np.asarray(getattr(complexity, measure))) for measure in MEASURES}
+    return FeatureTable(names=tuple(columns), values=np.column_stack(list(columns.values())))
+
+
+def _of_anynet(networks: AnyNetBatch) -> dict[str, NDArray[np.float64]]:
     depth = networks.depths.sum(axis=1)
     by_stage = {
         "depth": networks.depths,
@@ -42,5 +57,10 @@ def features(networks: AnyNetBatch, complexity: Complexity) -> FeatureTable:
     columns: dict[str, NDArray[np.float64]] = {"depth": depth.astype(np.float64), "log_depth": np.log(depth)}
     for name, values in by_stage.items():
         columns |= {f"log_{name}_{s + 1}": np.log(values[:, s]) for s in range(networks.num_stages)}
-    columns |= {f"log_{measure}": np.log(np.asarray(getattr(complexity, measure))) for measure in MEASURES}
-    return FeatureTable(names=tuple(columns), values=np.column_stack(list(columns.values())))
+    for name, values in networks.own.items():
+        columns |= {f"log_{name}_{s + 1}": _any_log(values[:, s]) for s in range(networks.num_stages)}
+    return columns
+
+
+def _any_log(values: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(np.sign(values) * np.log1p(np.abs(values)), dtype=np.float64)

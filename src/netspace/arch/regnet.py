@@ -176,15 +176,3 @@ class RegNetConfig(Template):
             ConfigError: the file cannot be read, or what it holds breaks a rule; the message names file and key.
         """
         return parse(cls, read_yaml(path), str(path))
-
-
-def read_network(path: Path | str) -> AnyNetConfig:
-    """Read a network from a file: an AnyNet (it has the key `stages`) or a RegNet (it has `w_0`).
-
-    Raises:
-        ConfigError: the file cannot be read, or what it holds breaks a rule; the message names file and key.
-    """
-    data = read_yaml(path)
-    if isinstance(data, dict) and "w_0" in data:
-        return parse(RegNetConfig, data, str(path)).to_anynet()
-    return parse(AnyNetConfig, data, str(path))

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netspace.commands.options import AsJson, Device, device_name
+from netspace.commands.options import AsJson, Device, TrustCode, device_name
 from netspace.commands.output import print_json, print_table, write_text
 from netspace.commands.prediction import PackageName
 from netspace.commands.training import data_spec
 
 if TYPE_CHECKING:
-    from netspace.models import AnyNet
+    from netspace.models.backbone import Described
     from netspace.models.package import Package
     from netspace.training.assessment import Assessment, Labelled
 
@@ -28,6 +28,7 @@ def evaluate(
         typer.Option(metavar="D", help="Images of the same classes, as for train. Default: those of the training."),
     ] = None,
     device: Device = None,
+    trust_code: TrustCode = False,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate one trained network, or compare two.
@@ -44,7 +45,7 @@ def evaluate(
     from netspace.training.assessment import assess, images_to_assess, open_package
 
     names = [package] if other is None else [package, other]
-    opened = [open_package(name) for name in names]
+    opened = [open_package(name, trust_code=trust_code) for name in names]
     if other is not None and opened[0][1].classes != opened[1][1].classes:
         _check_same_classes(package, other, opened[0][1], opened[1][1])
     spec = None if data is None else data_spec(data)
@@ -120,7 +121,7 @@ def _keep(name: str, package: "Package", assessed: "Assessment", result: dict[st
         save(confusion_figure(assessed.evaluation.confusion, package.classes), folder / "confusion")
 
 
-def _note_test_error(folder: Path, model: "AnyNet", package: "Package", result: dict[str, Any]) -> None:
+def _note_test_error(folder: Path, model: "Described", package: "Package", result: dict[str, Any]) -> None:
     """Record in a package what its error on its own test split is."""
     from netspace.models.hub import describe
     from netspace.models.package import MeasuredError

@@ -10,7 +10,7 @@ from netspace.commands.options import AsJson, NetworkName, Resolution, refuse_us
 from netspace.commands.output import make_folder, print_json, print_records, write_text
 
 if TYPE_CHECKING:
-    from netspace.arch import AnyNetConfig
+    from netspace.arch.built import NetworkConfig
 
 
 JsonAlways = Annotated[bool, typer.Option("--json", help="JSON on standard output, which this command always prints.")]
@@ -25,7 +25,7 @@ def complexity(network: NetworkName, resolution: Resolution = 224, _as_json: Jso
         netspace complexity RegNetX-400MF
         netspace complexity network.yaml --resolution 32
     """
-    from netspace.arch import complexity as count
+    from netspace.code import complexity_of as count
 
     print_json(count(find_network(network), resolution).as_dict())
 
@@ -51,9 +51,13 @@ def scale(
         netspace scale RegNetY-4.0GF --factor 4 -o larger.yaml
         netspace scale network.yaml --factor 0.5 --strategy dwr
     """
-    from netspace.arch import scaling
+    from netspace.arch import BuiltConfig, scaling
+    from netspace.errors import ConfigError
 
-    scaled = scaling.scale(find_network(network), factor, strategy, resolution=resolution)
+    config = find_network(network)
+    if isinstance(config, BuiltConfig):
+        raise ConfigError(f"{network}: the rules of scaling are for the networks of AnyNet, got {config}")
+    scaled = scaling.scale(config, factor, strategy, resolution=resolution)
     if output is not None:
         write_text(output, scaled.config.to_yaml())
     stages = scaled.config.to_dict()["stages"]
@@ -88,8 +92,8 @@ def models(
 
 
 def _zoo_rows() -> list[dict[str, Any]]:
-    from netspace.arch import complexity as count
     from netspace.arch import zoo
+    from netspace.code import complexity_of as count
 
     return [
         {
@@ -138,7 +142,7 @@ def _plot(rows: list[dict[str, Any]], folder: Path) -> None:
         print(path, file=sys.stderr)
 
 
-def find_network(name: str) -> "AnyNetConfig":
+def find_network(name: str) -> "NetworkConfig":
     """Return the network in a file, if there is one or the name ends as YAML or JSON does, else that of the zoo."""
     from netspace.arch import read_network, zoo
     from netspace.documents import is_document

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netspace.commands.options import AsJson, refuse_useless
+from netspace.commands.options import AsJson, TrustCode, refuse_useless
 from netspace.commands.output import make_folder, print_json, print_table
 from netspace.commands.prediction import PackageName
 from netspace.commands.training import data_spec
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from netspace.models import AnyNet
+    from netspace.models.backbone import Described
     from netspace.models.export import Format, WithPreparation
     from netspace.models.package import Package
     from netspace.training.assessment import Labelled
@@ -58,6 +58,7 @@ def package(
         str | None,
         typer.Option(metavar="D", help="Images to check the file on, as for train. Default: those of the training."),
     ] = None,
+    trust_code: TrustCode = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a trained network for other run-times.
@@ -84,7 +85,7 @@ def package(
         refuse_useless({"--calibration": calibration}, "without --int8")
     if to == "onnx":
         check_onnx()
-    model, known = open_package(package)
+    model, known = open_package(package, trust_code=trust_code)
     path = output or _default_file(package, to)
     make_folder(path.parent)
     shipped = WithPreparation(model).eval() if with_preparation else model.eval()
@@ -132,7 +133,7 @@ def _real_images(package: str, known: "Package", spec: Any, *, needed: bool) -> 
 def _written(
     to: "Format",
     path: Path,
-    model: "AnyNet | WithPreparation",
+    model: "Described | WithPreparation",
     known: "Package",
     about: dict[str, str],
     images: "Labelled | None",
@@ -170,7 +171,7 @@ def _written(
 
 def _quantised(
     path: Path,
-    model: "AnyNet | WithPreparation",
+    model: "Described | WithPreparation",
     about: dict[str, str],
     images: "Labelled",
     calibration: int,
@@ -199,7 +200,7 @@ def _quantised(
     ]
 
 
-def _error(path: Path, model: "AnyNet | WithPreparation", images: "Labelled") -> float:
+def _error(path: Path, model: "Described | WithPreparation", images: "Labelled") -> float:
     """Return the top-1 error of an ONNX file on labelled images, %."""
     from netspace.models.export import onnx_session
     from netspace.training.images.streaming import in_order
@@ -213,11 +214,11 @@ def _error(path: Path, model: "AnyNet | WithPreparation", images: "Labelled") ->
     return 100 * wrong / len(images.labels)
 
 
-def _inputs(model: "AnyNet | WithPreparation", images: "Labelled", rows: "NDArray[np.int64]") -> "torch.Tensor":
+def _inputs(model: "Described | WithPreparation", images: "Labelled", rows: "NDArray[np.int64]") -> "torch.Tensor":
     return _prepared(model, images.images[rows])
 
 
-def _prepared(model: "AnyNet | WithPreparation", pixels: "NDArray[np.uint8]") -> "torch.Tensor":
+def _prepared(model: "Described | WithPreparation", pixels: "NDArray[np.uint8]") -> "torch.Tensor":
     """Return images as the file takes them."""
     import numpy as np
     import torch

@@ -22,13 +22,14 @@ def spaces(as_json: AsJson = False) -> None:
         netspace spaces
         netspace spaces --json
     """
+    from netspace.arch import Template
     from netspace.space import CATALOG
 
     made = [make() for make in CATALOG.values()]
     rows = [
         {
             "name": space.name,
-            "block": space.network.block,
+            "block": str(space.network.block) if isinstance(space.network, Template) else "",
             "dimensions": sum(law.dimensions for law in space.laws.values()),
             "description": space.description,
         }
@@ -121,16 +122,20 @@ def _timed(
 
 def _summary(population: "Population") -> tuple[list[str], list[list[Any]]]:
     """Return columns and rows for the terminal: a column for each parameter, not one for each of its stages."""
-    from netspace.arch import MEASURES
+    from netspace.arch import MEASURES, BuiltBatch
     from netspace.training.latency import LATENCY
 
     networks, known = population.networks, population.columns()
-    columns = {
-        "depths": networks.depths,
-        "widths": networks.widths,
-        "bottleneck_ratios": networks.bottleneck_ratios,
-        "group_widths": networks.group_widths,
-    }
+    if isinstance(networks, BuiltBatch):
+        columns = {name: values.reshape(len(networks), -1) for name, values in networks.arguments.items()}
+    else:
+        columns = {
+            "depths": networks.depths,
+            "widths": networks.widths,
+            "bottleneck_ratios": networks.bottleneck_ratios,
+            "group_widths": networks.group_widths,
+            **networks.own,
+        }
     costs = {name: known[name] for name in (*MEASURES, LATENCY) if name in known}
     rows = [
         [

@@ -21,7 +21,7 @@ from netspace.commands.options import (
 from netspace.commands.output import make_folder, print_images, print_json, print_records, print_table
 
 if TYPE_CHECKING:
-    from netspace.arch import AnyNetConfig
+    from netspace.arch.built import NetworkConfig
     from netspace.training import DataSpec, Epoch, ImageData, Recipe
 
 Images = Annotated[
@@ -121,7 +121,7 @@ def train(
         netspace train RegNetX-200MF --data images/ --recipe quick -o trained
         netspace train network.yaml --data mnist-5k --epochs 2 --device cpu -o trained
     """
-    from netspace.models import build
+    from netspace.models import AnyNet, build
     from netspace.training import distributed, load_data
     from netspace.training import train as train_network
     from netspace.training.calibration import calibrate
@@ -142,12 +142,16 @@ def train(
     fitted = _fitted(config, images)
     model = build(fitted, seed=seed, **recipe_used.build_options())
     start = None
+    if not isinstance(model, AnyNet):
+        refuse_useless({"--pretrained": pretrained or None, "--weights": weights}, f"with {network}")
     if weights is None:
         refuse_useless({"--weights-key": weights_key}, "without --weights")
     if pretrained:
         refuse_useless({"--weights": weights}, "with --pretrained")
+        assert isinstance(model, AnyNet)
         start = start_from_published(model, network)
     elif weights is not None:
+        assert isinstance(model, AnyNet)
         start = start_from_weights(model, weights, images.class_names, weights_key)
     if start is not None and start.mean is not None and start.std is not None and spec.normalise == COMPUTED:
         # the weights expect what they were trained on
@@ -314,7 +318,7 @@ def data_spec(source: str) -> "DataSpec":
     return DataSpec(source=source)
 
 
-def _fitted(config: "AnyNetConfig", images: "ImageData") -> "AnyNetConfig":
+def _fitted(config: "NetworkConfig", images: "ImageData") -> "NetworkConfig":
     """Return the network with the images' classes and channels."""
     return config.changed(num_classes=images.num_classes, in_channels=images.channels)
 

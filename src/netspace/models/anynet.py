@@ -3,16 +3,21 @@
 import math
 from collections import OrderedDict
 from collections.abc import Iterator
+from typing import overload
 
 import torch
 from torch import Tensor, nn
 
+from netspace.arch.built import BuiltConfig, NetworkConfig
+from netspace.arch.code import Code
 from netspace.arch.config import AnyNetConfig, Stage, Stem
 from netspace.arch.regnet import RegNetConfig
 from netspace.checks import check_number
+from netspace.code.loading import load
 from netspace.errors import ConfigError
 from netspace.models.backbone import Backbone
 from netspace.models.blocks import ACTIVATIONS, RESIDUAL_BLOCKS, ConvNorm, Residual, make_block
+from netspace.models.built import BuiltNet, build_by_function, random_from
 
 
 class AnyNet(Backbone):
@@ -81,13 +86,43 @@ class BodyStage(nn.Module):
         return out
 
 
+@overload
 def build(
     config: AnyNetConfig | RegNetConfig,
     *,
     seed: int | torch.Generator | None = None,
     zero_init_last: bool = False,
     drop_path: float = 0.0,
-) -> AnyNet:
+) -> AnyNet: ...
+
+
+@overload
+def build(
+    config: BuiltConfig,
+    *,
+    seed: int | torch.Generator | None = None,
+    zero_init_last: bool = False,
+    drop_path: float = 0.0,
+) -> BuiltNet: ...
+
+
+@overload
+def build(
+    config: NetworkConfig,
+    *,
+    seed: int | torch.Generator | None = None,
+    zero_init_last: bool = False,
+    drop_path: float = 0.0,
+) -> AnyNet | BuiltNet: ...
+
+
+def build(
+    config: NetworkConfig | RegNetConfig,
+    *,
+    seed: int | torch.Generator | None = None,
+    zero_init_last: bool = False,
+    drop_path: float = 0.0,
+) -> AnyNet | BuiltNet:
     """Return the network of a configuration, freshly initialised, on the CPU, in float32.
 
     Args:
@@ -97,14 +132,22 @@ def build(
         zero_init_last: start with scale 0 in the last normalisation of every residual branch, so that each residual
             block is the identity at first.
         drop_path: probability of dropping the last residual branch in training; rises linearly from 0 at the first
-            block (Huang et al., "Deep Networks with Stochastic Depth", section 3). In [0, 1).
+            block (Huang et al., "Deep Networks with Stochastic Depth", section 3). In [0, 1). A block of one's own is
+            given it as `drop_path`, a function that builds networks as `drop_path` or `drop_path_rate`.
+
+    Of a block of one's own, what is neither convolution, fully connected layer nor batch normalisation keeps its own
+    initialisation; a network that a function builds keeps all of it.
 
     Raises:
-        ConfigError: drop path is out of range, or the block has no shortcut to drop to.
+        ConfigError: drop path is out of range, the block has no shortcut to drop to, or code of one's own raises.
     """
     if isinstance(config, RegNetConfig):
         config = config.to_anynet()
     check_number(drop_path, "drop_path", least=0, below=1)
+    if isinstance(config, BuiltConfig):
+        return build_by_function(config, seed=seed, zero_init_last=zero_init_last, drop_path=drop_path)
+    if isinstance(config.block, Code):
+        return _with_own_block(config, config.block, seed, zero_init_last=zero_init_last, drop_path=drop_path)
     for name, wanted in (("drop_path", drop_path), ("zero_init_last", zero_init_last)):
         if wanted and config.block not in RESIDUAL_BLOCKS:
             raise ConfigError(
@@ -117,6 +160,19 @@ def build(
     model.to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed) if isinstance(seed, int) else seed
     initialise(model, generator, zero_init_last=zero_init_last)
+    return model
+
+
+def _with_own_block(
+    config: AnyNetConfig, block: Code, seed: int | torch.Generator | None, *, zero_init_last: bool, drop_path: float
+) -> AnyNet:
+    for name, wanted in (("drop_path", drop_path), ("zero_init_last", zero_init_last)):
+        if wanted and (name == "zero_init_last" or name not in load(block).names):
+            raise ConfigError(f"{name} needs a block that knows of it, got {block}")
+    generator = torch.Generator().manual_seed(seed) if isinstance(seed, int) else seed
+    with random_from(generator):
+        model = AnyNet(config, drop_path=drop_path)
+    initialise(model, generator)
     return model
 
 

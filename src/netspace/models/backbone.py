@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netspace.arch.built import NetworkConfig
 from netspace.arch.config import STEM_STRIDES, AnyNetConfig
 from netspace.errors import ConfigError, raise_unknown
 from netspace.models.package import Package, Preparation, timm_config
@@ -21,25 +22,20 @@ _POOLS: dict[str, Callable[[], nn.Module]] = {
 _AFTER_FEATURES = ("pool", "flatten", "fc")
 
 
-class Backbone(nn.Module):
-    """A network of a stem, stages and a head, with the methods and attributes of timm's networks.
+class Described(nn.Module):
+    """A network with what is known of it: how it is shown images, and what its outputs mean.
 
     Attributes:
         config: the network; its `num_classes` is that of the last classifier, whether or not it has been taken away.
-        stem, stages: the body.
-        head: perhaps a convolution and an activation, then `pool`, `flatten` and `fc`.
         global_pool: `avg`, `max`, or nothing for features that are not pooled.
         package: what is known of a trained network; None for others.
         preparation: how the network is shown images; None if unknown.
         pretrained_cfg: the same in timm's words, see `netspace.models.package.timm_config`.
     """
 
-    config: AnyNetConfig
-    stem: nn.Sequential
-    stages: nn.Sequential
-    head: nn.Sequential
+    config: NetworkConfig
 
-    def __init__(self, config: AnyNetConfig) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
         self.global_pool: str = "avg"
@@ -70,6 +66,29 @@ class Backbone(nn.Module):
     def default_cfg(self) -> dict[str, Any]:
         """The `pretrained_cfg`, by its former name."""
         return self.pretrained_cfg
+
+    @property
+    def num_classes(self) -> int:
+        """Outputs of the classifier; 0 if there is none."""
+        return self.config.num_classes
+
+
+class Backbone(Described):
+    """A network of a stem, stages and a head, with the methods and attributes of timm's networks.
+
+    Attributes (further ones are those of `Described`):
+        stem, stages: the body.
+        head: perhaps a convolution and an activation, then `pool`, `flatten` and `fc`.
+    """
+
+    config: AnyNetConfig
+    stem: nn.Sequential
+    stages: nn.Sequential
+    head: nn.Sequential
+
+    def __init__(self, config: AnyNetConfig) -> None:
+        super().__init__(config)
+        self.config = config
 
     @property
     def num_classes(self) -> int:

@@ -10,8 +10,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from netspace.arch.code import Code
 from netspace.arch.complexity import se_width
 from netspace.arch.config import AnyNetConfig, Stage
+from netspace.code.complexity import block_arguments
+from netspace.code.loading import load
+from netspace.documents import whole_if_whole
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": lambda: nn.ReLU(inplace=True),
@@ -115,6 +119,8 @@ def make_block(config: AnyNetConfig, stage: Stage, w_in: int, stride: int, drop_
         stride: of the block's one strided 3x3 convolution (in a bottleneck the stride is there, not on the 1x1).
         drop_path: probability of dropping the branch, [0, 1); without effect if there is no shortcut.
     """
+    if isinstance(config.block, Code):
+        return _own(config, config.block, stage, w_in, stride, drop_path)
     same_shape = w_in == stage.width and stride == 1
     branch = _BRANCHES[config.block](config, stage, w_in, stride)
     if config.block not in RESIDUAL_BLOCKS:
@@ -123,6 +129,22 @@ def make_block(config: AnyNetConfig, stage: Stage, w_in: int, stride: int, drop_
         return Residual(branch, nn.Identity(), nn.Identity(), drop_path) if same_shape else Plain(branch)
     shortcut = nn.Identity() if same_shape else ConvNorm(w_in, stage.width, 1, stride=stride)
     return Residual(branch, shortcut, ACTIVATIONS[config.activation](), drop_path)
+
+
+def _own(config: AnyNetConfig, code: Code, stage: Stage, w_in: int, stride: int, drop_path: float) -> nn.Module:
+    """Return a block of someone's own.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    maker = load(code)
+    given = {"bottleneck_ratio": stage.bottleneck_ratio, "group_width": stage.group_width, **stage.own}
+    given = {name: whole_if_whole(value) for name, value in given.items()}
+    arguments = block_arguments(maker, config, w_in, stage.width, stride, given)
+    if "drop_path" in maker.names:
+        arguments["drop_path"] = drop_path
+    block: nn.Module = maker(**arguments)
+    return block
 
 
 def _named(names: Sequence[str], layers: Sequence[nn.Module | None]) -> nn.Sequential:

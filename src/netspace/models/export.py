@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from netspace.errors import MissingExtraError, WeightsError
-from netspace.models.anynet import AnyNet
+from netspace.models.backbone import Described
 from netspace.models.package import Package
 
 TOLERANCE = 1e-4
@@ -47,7 +47,7 @@ class WithPreparation(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, model: AnyNet) -> None:
+    def __init__(self, model: Described) -> None:
         super().__init__()
         if model.preparation is None:
             raise WeightsError("the network is of no package: nothing says how images are normalised for it")
@@ -93,7 +93,7 @@ def metadata(package: Package, *, prepared: bool) -> dict[str, str]:
 
 
 def export_program(
-    model: AnyNet | WithPreparation, resolution: int = 224, *, dynamic_size: bool = False
+    model: Described | WithPreparation, resolution: int = 224, *, dynamic_size: bool = False
 ) -> torch.export.ExportedProgram:
     """Return the network in evaluation mode as a `torch.export` program for any batch size.
 
@@ -120,7 +120,7 @@ def export_program(
 
 
 def export_onnx(
-    model: AnyNet | WithPreparation,
+    model: Described | WithPreparation,
     path: Path | str,
     resolution: int = 224,
     *,
@@ -174,7 +174,7 @@ def export_onnx(
 
 
 def export_torchscript(
-    model: AnyNet | WithPreparation,
+    model: Described | WithPreparation,
     path: Path | str,
     resolution: int = 224,
     *,
@@ -206,7 +206,7 @@ def export_torchscript(
 
 
 def export_saved_program(
-    model: AnyNet | WithPreparation,
+    model: Described | WithPreparation,
     path: Path | str,
     resolution: int = 224,
     *,
@@ -275,7 +275,7 @@ def check_outputs(outputs: Tensor, model: nn.Module, images: Tensor, what: str) 
     return difference
 
 
-def example_images(model: AnyNet | WithPreparation, resolution: int, *, batch: int) -> Tensor:
+def example_images(model: Described | WithPreparation, resolution: int, *, batch: int) -> Tensor:
     """Return random images as the network takes them."""
     generator = torch.Generator().manual_seed(0)
     if isinstance(model, WithPreparation):

@@ -12,21 +12,25 @@ from typing import Any
 
 import safetensors.torch
 
-from netspace.arch.config import AnyNetConfig
-from netspace.documents import parse
+from netspace.arch.built import BuiltConfig, NetworkConfig, code_of, network_from
+from netspace.arch.code import LIBRARIES, Code, know_file, known_file, sources
 from netspace.errors import ConfigError, WeightsError, first_line
-from netspace.models.anynet import AnyNet
+from netspace.models.anynet import build
+from netspace.models.backbone import Described
 from netspace.models.model_card import model_card
 from netspace.models.package import Package, from_config, processor_config, to_config
 from netspace.models.weights import load_weights
+from netspace.models.weights_file import read_weights
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 PROCESSOR = "preprocessor_config.json"
 CARD = "README.md"
+CODE = "code"
+"""The folder of a package with the files of code that its network is made by, if it is not netspace's alone."""
 
 
-def save_pretrained(model: AnyNet, folder: Path | str, package: Package | None = None) -> Path:
+def save_pretrained(model: Described, folder: Path | str, package: Package | None = None) -> Path:
     """Write a network as a package into a folder, made if missing, and return the folder.
 
     Args:
@@ -45,7 +49,7 @@ def save_pretrained(model: AnyNet, folder: Path | str, package: Package | None =
     return folder
 
 
-def describe(folder: Path, config: AnyNetConfig, package: Package | None, head: Mapping[str, Any]) -> None:
+def describe(folder: Path, config: NetworkConfig, package: Package | None, head: Mapping[str, Any]) -> None:
     """Write all files of a package but the weights.
 
     Args:
@@ -59,10 +63,20 @@ def describe(folder: Path, config: AnyNetConfig, package: Package | None, head: 
         content |= to_config(package)
         _write_json(folder / PROCESSOR, processor_config(package.preparation))
         (folder / CARD).write_text(model_card(package, config), encoding="utf-8")
+    if files := _files_of_code(config):
+        content["code"] = sorted(files)
+        (folder / CODE).mkdir(exist_ok=True)
+        for name, text in files.items():
+            (folder / CODE / name).write_bytes(text)
     _write_json(folder / CONFIG, {**content, "network": config.to_dict()})
 
 
-def from_pretrained(source: Path | str, *, revision: str | None = None) -> AnyNet:
+def _files_of_code(config: NetworkConfig) -> dict[str, bytes]:
+    code = code_of(config)
+    return sources(known_file(code)) if code is not None and code.in_file else {}
+
+
+def from_pretrained(source: Path | str, *, revision: str | None = None, trust_code: bool = False) -> Described:
     """Return the network of a folder that `save_pretrained` wrote, or of a repository of the Hugging Face hub.
 
     Its `transform` prepares an image for it, its `classes` name its outputs, and its `package` holds what else the
@@ -71,20 +85,60 @@ def from_pretrained(source: Path | str, *, revision: str | None = None) -> AnyNe
     Args:
         source: a folder, or a repository's `owner/name`.
         revision: branch, tag or commit of a repository.
+        trust_code: run the code that the package brings, or names, if its network is not made by netspace alone. It may
+            do whatever you may: look at it first.
 
     Raises:
-        WeightsError: there is no such folder or repository, it cannot be reached, its weights are not its network's, or
-            a newer netspace wrote it.
+        WeightsError: there is no such folder or repository, it cannot be reached, its weights are not its network's, a
+            newer netspace wrote it, or it needs code that is not trusted.
         ConfigError: its configuration breaks a rule.
     """
     config, package = read_package(source, revision=revision)
     content = _read_json(_file(source, CONFIG, revision))
+    code = code_of(config)
+    if code is not None:
+        return _made_by(code, source, revision, config, package, content.get("code") or [], trusted=trust_code)
     headless = content.get("num_classes") == 0
     # every tensor comes from the file: the seed only keeps the global random state out of it
+    assert not isinstance(config, BuiltConfig)
     model = load_weights(config, weights_path(source, revision=revision), reinit_head=headless, seed=0)
     model.set_pool(content.get("global_pool", "avg"))
     if headless:
         model.reset_classifier(0)
+    if package is not None:
+        model.know(package)
+    return model
+
+
+def _made_by(
+    code: Code,
+    source: Path | str,
+    revision: str | None,
+    config: NetworkConfig,
+    package: Package | None,
+    files: list[str],
+    *,
+    trusted: bool,
+) -> Described:
+    """Return the network of a package that code makes, if the code may run."""
+    if code.source not in LIBRARIES and not trusted:
+        where = f"{source}/{CODE}/{code.source}" if code.in_file else f"the module {code.source}"
+        raise WeightsError(
+            f"{source}: the network is made by code that netspace does not know: {code.name} in {where}, which would "
+            f"run here (digest {code.digest}); look at it, then trust it: trust_code=True, or --trust-code"
+        )
+    if code.in_file:
+        # the digest tells whether it is the code that the network was made by
+        paths = [_file(source, f"{CODE}/{name}", revision) for name in files if Path(name).name == name]
+        main = next((path for path in paths if path.name == code.source), None)
+        if main is None or know_file(main) != code.digest:
+            raise WeightsError(f"{source}: {code.source} is missing or has changed since the package was written")
+    model = build(config, seed=0)
+    state = read_weights(weights_path(source, revision=revision))
+    try:
+        model.load_state_dict(dict(state))
+    except RuntimeError as error:
+        raise WeightsError(f"{source}: the weights are not this network's ({first_line(error)})") from None
     if package is not None:
         model.know(package)
     return model
@@ -104,7 +158,7 @@ def weights_path(source: Path | str, *, revision: str | None = None) -> Path:
     return _file(source, WEIGHTS, revision)
 
 
-def read_package(source: Path | str, *, revision: str | None = None) -> tuple[AnyNetConfig, Package | None]:
+def read_package(source: Path | str, *, revision: str | None = None) -> tuple[NetworkConfig, Package | None]:
     """Return a package's network and what is known of it, without reading the weights.
 
     Raises:
@@ -114,7 +168,7 @@ def read_package(source: Path | str, *, revision: str | None = None) -> tuple[An
     content = _read_json(path)
     package = from_config(content, str(path)) if isinstance(content, dict) else None
     network = content.get("network") if isinstance(content, dict) else None
-    config = parse(AnyNetConfig, network, f"{path}, network")
+    config = network_from(network, f"{path}, network")
     if package is not None and len(package.classes) != config.num_classes:
         raise WeightsError(
             f"{path}: id2label names {len(package.classes)} classes, the network has {config.num_classes} outputs"
@@ -122,7 +176,7 @@ def read_package(source: Path | str, *, revision: str | None = None) -> tuple[An
     return config, package
 
 
-def push_to_hub(model: AnyNet, repository: str, *, private: bool = False, message: str = "Upload a network") -> str:
+def push_to_hub(model: Described, repository: str, *, private: bool = False, message: str = "Upload a network") -> str:
     """Upload a network to the Hugging Face hub, as the user that is logged in there, and return the commit's address.
 
     Args:

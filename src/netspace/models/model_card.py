@@ -2,23 +2,22 @@
 
 from typing import Any
 
-from netspace.arch.complexity import complexity
-from netspace.arch.config import AnyNetConfig
+from netspace.arch.built import BuiltConfig, NetworkConfig
+from netspace.code import complexity_of
 from netspace.documents import dump_yaml
 from netspace.models.package import Package
 
 _SHOWN_CLASSES = 20
 
 
-def model_card(package: Package, config: AnyNetConfig) -> str:
+def model_card(package: Package, config: NetworkConfig) -> str:
     """Return a model card: YAML for the Hugging Face hub, then Markdown for people."""
-    cost = complexity(config, package.preparation.resolution)
+    cost = complexity_of(config, package.preparation.resolution)
     size = package.preparation.resolution
     colour = "RGB" if package.preparation.channels == 3 else "grey"
     sections = [
         f"# {package.name}",
-        f"A {config.block} network of {config.total_depth} blocks that distinguishes {len(package.classes)} classes: "
-        f"{_listed(package.classes)}.",
+        f"{_kind(config)} that distinguishes {len(package.classes)} classes: {_listed(package.classes)}.",
         f"It takes {colour} images of {size} x {size} pixels (the shorter side resized bicubically, the centre "
         f"cropped) and costs {cost.flops:,} multiply-adds; it has {cost.params:,} parameters.",
         "## Use",
@@ -35,6 +34,12 @@ def model_card(package: Package, config: AnyNetConfig) -> str:
         package.license or "None was given: ask whoever made this network before you use it.",
     ]
     return f"---\n{dump_yaml(_front_matter(package))}---\n\n" + "\n\n".join(sections) + "\n"
+
+
+def _kind(config: NetworkConfig) -> str:
+    if isinstance(config, BuiltConfig):
+        return f"A network that {config} builds and"
+    return f"A {config.block} network of {config.total_depth} blocks"
 
 
 def _front_matter(package: Package) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from netspace.errors import DataError, WeightsError
-from netspace.models.anynet import AnyNet
+from netspace.models.backbone import Described
 from netspace.models.cpu_kernels import accelerated
 from netspace.models.transform import Transform
 
@@ -65,7 +65,7 @@ def find_images(names: Iterable[str]) -> list[Path]:
 
 
 def predict(
-    model: AnyNet, files: Sequence[Path], *, batch_size: int = 64, device: str | torch.device = "cpu"
+    model: Described, files: Sequence[Path], *, batch_size: int = 64, device: str | torch.device = "cpu"
 ) -> Iterator[Prediction]:
     """Yield what a network of a package makes of each file, in order.
 
@@ -101,7 +101,11 @@ def predict(
 
 
 def _classified(
-    model: AnyNet, transform: Transform, temperature: float, images: list[NDArray[np.uint8]], device: str | torch.device
+    model: Described,
+    transform: Transform,
+    temperature: float,
+    images: list[NDArray[np.uint8]],
+    device: str | torch.device,
 ) -> NDArray[np.float64]:
     """Return the probabilities of images, float64 (n, classes)."""
     if not images:

@@ -6,6 +6,7 @@ from typing import Literal, overload
 from torch import Tensor, nn
 
 from netspace.arch import zoo
+from netspace.arch.built import BuiltConfig, NetworkConfig, code_of
 from netspace.arch.published import Published
 from netspace.errors import ConfigError, WeightsError, first_line
 from netspace.models.anynet import AnyNet, build
@@ -84,10 +85,14 @@ def create_model(
     """
     given = {"num_classes": num_classes or None, "in_channels": in_channels}
     changes = {key: value for key, value in given.items() if value is not None}
+    package = None
+    original: NetworkConfig
     if is_package(name):
         original, package = read_package(name)
     else:
-        original, package = zoo.find(name).config, None
+        original = zoo.find(name).config
+    if code_of(original) is not None or isinstance(original, BuiltConfig):
+        raise ConfigError(f"{name}: its network is made by code of its own: netspace.from_pretrained opens it")
     config = original.changed(**changes)
     model = build(config, seed=seed, drop_path=drop_path)
     if pretrained and is_package(name):

@@ -13,7 +13,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from netspace.arch import AnyNetConfig
+from netspace.arch import AnyNetConfig, BuiltConfig
+from netspace.arch.built import NetworkConfig
 from netspace.errors import NetspaceError
 from netspace.report.axes import scale_axis
 from netspace.report.figures import edf_figure
@@ -139,13 +140,14 @@ def study_html(study: Any) -> str:
     return _heading(study.spec.name) + reason + _facts(described)
 
 
-def network_html(config: AnyNetConfig) -> str:
+def network_html(config: NetworkConfig) -> str:
     """Return a network: its structure in a line, and its YAML."""
     return f"<p>{html.escape(structure(config.to_dict()))}</p><pre>{html.escape(config.to_yaml())}</pre>"
 
 
 _SHOWN: dict[type, Callable[[Any], str]] = {
     AnyNetConfig: network_html,
+    BuiltConfig: network_html,
     Comparison: comparison_html,
     DesignSpace: space_html,
     EDF: edf_html,

@@ -36,7 +36,8 @@ from netspace.report.text import (
 )
 from netspace.results.properties import is_logarithmic, label, unit
 from netspace.results.public import place_of, public_settings, without_folders
-from netspace.results.study_tables import StudyTables
+from netspace.results.runs import structure
+from netspace.results.study_tables import StudyTables, network_yaml
 from netspace.space.definition import PARAMETERS
 from netspace.space.population import column_names
 from netspace.store import STATUSES
@@ -97,10 +98,14 @@ def page_data(tables: StudyTables) -> dict[str, Any]:
     readable = _readable(tables)
     templates: dict[str, int] = {}
     stages: list[list[Any] | None] = []
+    made: list[list[str] | None] = []
     template: list[int | None] = []
     for run_id in runs.index:
         config = tables.configs.get(run_id)
-        if config is None:
+        # of a network that code makes, the script shows what is written here
+        by_code = config is not None and ("builder" in config or not isinstance(config["block"], str))
+        made.append([structure(config), network_yaml(config)] if config is not None and by_code else None)
+        if config is None or by_code:
             stages.append(None)
             template.append(None)
             continue
@@ -119,6 +124,7 @@ def page_data(tables: StudyTables) -> dict[str, Any]:
         "status": runs["status"].tolist(),
         "error": [_number(value) for value in runs["error"]],
         "stages": stages,
+        "made": made,
         "template": template,
         "templates": [json.loads(text) for text in templates],
         "properties": [
@@ -138,9 +144,13 @@ def page_data(tables: StudyTables) -> dict[str, Any]:
 
 def _readable(tables: StudyTables) -> frozenset[str]:
     """Return which of the properties of a network a space's `where` can read: a latency, for one, it cannot."""
-    stages = max((len(config["stages"]["depths"]) for config in tables.configs.values()), default=0)
+    stages = max((len(one["stages"]["depths"]) for one in tables.configs.values() if "stages" in one), default=0)
     drawn_once = {name: False for names in PARAMETERS.values() for name in names}
-    return column_names(drawn_once, stages)
+    described = [one for one in tables.study.spec.get("spaces") or () if isinstance(one, Mapping)]
+    own = {str(name): one["parameters"][name] for one in described for name in one.get("parameters", ())}
+    lengths = {name: law.get("stages", stages) if isinstance(law, Mapping) else 0 for name, law in own.items()}
+    lists = {f"{name}_{s + 1}" for name, length in lengths.items() for s in range(length)}
+    return column_names(drawn_once, stages) | own.keys() | lists
 
 
 def _definition(tables: StudyTables, name: str) -> dict[str, Any] | None:

@@ -226,7 +226,7 @@ def _leader_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[tuple[s
     models = runs[runs["space"] == leader]
     order = ranked(models).get(leader, models[:0])
     ranks = zip(order.index, order["error"], strict=True)
-    networks = [(error, tables.configs[run]) for run, error in ranks if run in tables.configs]
+    networks = [(error, tables.configs[run]) for run, error in ranks if "stages" in tables.configs.get(run, {})]
     if networks:
         best, worst = networks[:EXTREMES], networks[EXTREMES:][-EXTREMES:][::-1]
         figure = networks_figure(best, worst, title=leader)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netspace.arch import AnyNetBatch, AnyNetConfig, Complexity
+from netspace.arch import Complexity
+from netspace.arch.built import batch_of, network_from
 from netspace.arch.features import FeatureTable, features
-from netspace.documents import parse
 from netspace.errors import ConfigError, StatisticsError, raise_unknown
 from netspace.stats.assistance import Assistance
 from netspace.stats.assisted_restrictions import SampledSpace
@@ -172,7 +172,7 @@ def network_features(runs: Sequence[RunRecord]) -> FeatureTable:
     Raises:
         ConfigError: a stored network is none, or they differ in template or number of stages.
     """
-    networks = AnyNetBatch.from_configs([parse(AnyNetConfig, dict(run.config), "stored network") for run in runs])
+    networks = batch_of([network_from(run.config, "stored network") for run in runs])
     costs = ([getattr(run, measure) for run in runs] for measure in ("flops", "params", "activations"))
     return features(networks, Complexity(*(np.array(values) for values in costs)))
 

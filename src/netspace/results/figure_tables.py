@@ -68,7 +68,7 @@ def e_fit_table(runs: pd.DataFrame, configs: Mapping[int, Mapping[str, Any]], li
 
     Args:
         runs: see `runs_table`.
-        configs: networks by run id; runs without one are left out.
+        configs: networks by run id; runs without one, or of one that has no stages, are left out.
         limit: networks of a space at most, evenly over its ranks.
 
     Returns:
@@ -76,7 +76,8 @@ def e_fit_table(runs: pd.DataFrame, configs: Mapping[int, Mapping[str, Any]], li
         `w_m`.
     """
     rows = []
-    for space, models in ranked(runs[runs.index.isin(list(configs))]).items():
+    with_stages = [run for run, config in configs.items() if "stages" in config]
+    for space, models in ranked(runs[runs.index.isin(with_stages)]).items():
         chosen = np.unique(np.linspace(0, len(models) - 1, min(limit, len(models))).round().astype(int))
         for run_id, error in models["error"].iloc[chosen].items():
             fit = fit_widths(block_widths(configs[int(str(run_id))]))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from netspace.arch import AnyNetConfig
+from netspace.arch.built import NetworkConfig
 from netspace.store import Outcome
 
 LAST, LEAST, GIVEN = "of the last epoch", "the least of all epochs, an optimistic choice", "as the tool gives it"
@@ -28,5 +28,5 @@ class ImportedModel:
     params: int = 0
     activations: int = 0
     seed: int = 0
-    network: AnyNetConfig | None = None
+    network: NetworkConfig | None = None
     parameters: Mapping[str, Any]

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from netspace.arch import MEASURES
@@ -47,6 +48,9 @@ def number_columns(runs: pd.DataFrame) -> tuple[str, ...]:
 
 def structure(config: Mapping[str, Any]) -> str:
     """Return a network's body in one short line, as the paper's tables write it: "d 1,2,7 w 32,64,160 g 16 b 1"."""
+    if "builder" in config:
+        arguments = config["arguments"].items()
+        return " ".join(f"{name} {','.join(f'{one:g}' for one in np.atleast_1d(value))}" for name, value in arguments)
     stages = config["stages"]
     parts = []
     for key, letter in (("depths", "d"), ("widths", "w"), ("group_widths", "g"), ("bottleneck_ratios", "b")):
@@ -54,7 +58,8 @@ def structure(config: Mapping[str, Any]) -> str:
         shown = values[:1] if len(set(values)) == 1 and letter in "gb" else values
         if shown:
             parts.append(f"{letter} " + ",".join(f"{value:g}" for value in shown))
-    return " ".join(parts)
+    own = stages.get("own") or {}
+    return " ".join([*parts, *(f"{name} {','.join(f'{one:g}' for one in values)}" for name, values in own.items())])
 
 
 def _numbers(run: RunRecord) -> dict[str, float]:
@@ -67,6 +72,9 @@ def _numbers(run: RunRecord) -> dict[str, float]:
     if not run.config:  # of an imported model only the results may be known; then what its table says is all there is
         measured = {measure: float(getattr(run, measure)) or math.nan for measure in MEASURES}
         return {name: value for name, value in given.items() if name not in MEASURES} | measured
+    if "builder" in run.config:
+        costs = {measure: float(getattr(run, measure)) for measure in MEASURES}
+        return {name: value for name, value in given.items() if name not in MEASURES} | costs
     stages = run.config["stages"]
     once = {name: value for name, value in given.items() if name != "depth" and not _of_a_stage(name)}
     built = {"depth": float(sum(stages["depths"]))}

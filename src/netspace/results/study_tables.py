@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from netspace.arch import MEASURES, AnyNetConfig
-from netspace.documents import parse
+from netspace.arch import MEASURES
+from netspace.arch.built import network_from
 from netspace.errors import StatisticsError
 from netspace.results.assistance import study_assistance
 from netspace.results.assisted_tables import shrunken_errors
@@ -246,7 +246,7 @@ def _imported(spec: Mapping[str, Any]) -> list[str]:
 
 def network_yaml(config: Mapping[str, Any]) -> str:
     """Return a stored network as the YAML that `netspace train` reads."""
-    return parse(AnyNetConfig, dict(config), "stored network").to_yaml()
+    return network_from(config, "stored network").to_yaml()
 
 
 def network_file(digest: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from netspace.arch import AnyNetConfig
+from netspace.arch.built import NetworkConfig, network_from
 from netspace.errors import DataError, StatisticsError, UnknownNameError, first_line, raise_unknown, short
 from netspace.results.imported_model import ImportedModel
 from netspace.results.populations import Reading, Unit, models_of
@@ -201,9 +201,9 @@ def _whole(value: Any) -> int:
     return whole
 
 
-def _network(value: Any) -> AnyNetConfig | None:
+def _network(value: Any) -> NetworkConfig | None:
     """Return the network that a cell holds: as text, or, in JSON lines, as it is."""
     content = json.loads(value) if isinstance(value, str) else value
     if not isinstance(content, dict):
         raise TypeError(f"a network as a JSON object is expected, got {short(value)}")
-    return AnyNetConfig(**content)
+    return network_from(content, "network")

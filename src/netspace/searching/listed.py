@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from netspace.arch import AnyNetConfig
 from netspace.documents import digest
 from netspace.results.standing import Standing
 from netspace.space import Population
@@ -45,7 +44,7 @@ def listed_run(population: Population, row: int, space: str, seed: int, launch: 
         seed: of the study that the run belongs to.
         launch: position in that study.
     """
-    config: AnyNetConfig = population[row]
+    config = population[row]
     own = population.complexity
     return PlannedRun(
         space=space,

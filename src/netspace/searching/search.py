@@ -17,7 +17,7 @@ from netspace.arch.config import StemKind
 from netspace.arch.features import FeatureTable
 from netspace.documents import parse
 from netspace.errors import StudyError, WindowError
-from netspace.models.anynet import AnyNet
+from netspace.models.backbone import Described
 from netspace.models.hub import from_pretrained
 from netspace.models.package import Package
 from netspace.report import write_report
@@ -73,7 +73,7 @@ class SearchResult:
     summary: str
 
     @cached_property
-    def model(self) -> AnyNet:
+    def model(self) -> Described:
         """The winner, trained, with its `transform` and `classes`; in evaluation mode."""
         return from_pretrained(self.folder / PACKAGE).eval()
 
@@ -409,10 +409,12 @@ class _Search:
 
     def _candidate(self, one: Trained, likely: Any = None) -> Candidate:
         population = self._pools[one.space]
+        config = population[one.row]
+        assert isinstance(config, AnyNetConfig)  # a search looks at the spaces of the catalogue alone
         return Candidate(
             space=one.space,
             row=one.row,
-            config=population[one.row],
+            config=config,
             flops=int(population.complexity.flops[one.row]),
             params=int(population.complexity.params[one.row]),
             errors=one.errors,

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from netspace.arch import Template
+from netspace.arch import MEASURES, BuiltTemplate, Code, Template
 from netspace.arch.config import BOTTLENECK_BLOCKS
 from netspace.arch.regnet import is_whole_ratio
 from netspace.checks import check_number
+from netspace.code import load
 from netspace.documents import digest, dump_yaml
 from netspace.errors import ConfigError, raise_unknown
 from netspace.space.constraints import Constraint, Ordered, Restrict, Shared, Tied, Where, Window
@@ -20,16 +21,20 @@ from netspace.space.expressions import Expression
 from netspace.space.laws import InOrder, Law, Once, PerStage
 from netspace.space.population import column_names
 
-Kind = Literal["anynet", "regnet"]
+Kind = Literal["anynet", "regnet", "builder"]
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "anynet": ("depth", "width", "bottleneck_ratio", "group_width"),
     "regnet": ("depth", "w_0", "w_a", "w_m", "group_width", "bottleneck_ratio"),
+    "builder": (),
 }
-"""The parameters of each kind of space, in the order in which they are drawn."""
+"""The parameters of each kind of space, in the order in which they are drawn; those that code names follow by name."""
 
 OPTIONAL = frozenset({"bottleneck_ratio", "group_width"})
 """Left out, the ratio is 1 and the 3x3 convolutions have one group."""
+
+RESERVED = frozenset({*MEASURES, "digest", "error", "index", "latency_ms", "num_classes", "score", "space", "status"})
+"""Names that a parameter of one's own cannot have: those of other columns, and of what networks are given anyway."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,11 +45,12 @@ class SpaceDefinition:
         name: for people; not part of the identity, nor is the description.
         kind: `anynet`, whose parameters (depth, width, bottleneck_ratio, group_width) are drawn for each stage, or
             `regnet`, whose parameters (depth, w_0, w_a, w_m, group_width, bottleneck_ratio) are drawn once and become
-            stages by the quantized linear rule.
+            stages by the quantized linear rule; or `builder`, whose networks a function builds that names its own.
         stages: how many stages every network has; RegNet settings that give another number are rejected.
         parameters: the distribution of each parameter.
         constraints: see `netspace.space.constraints`, in the order in which they were added.
-        network: what all networks share: block, stem, classes, ...
+        lengths: of a space of kind `builder`: how many values the parameters have that are lists, by name.
+        network: what all networks share: block, stem, classes, ...; or the function that builds them.
         strides: of the first block of each stage, 1 or 2.
         description: what the space is and where it comes from.
         paper_size: how many networks the RegNet paper counts where its arithmetic does not follow from the parameters.
@@ -58,7 +64,8 @@ class SpaceDefinition:
     stages: int = 4
     parameters: Mapping[str, Distribution]
     constraints: tuple[Constraint, ...] = ()
-    network: Template = field(default_factory=Template)
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    network: Template | BuiltTemplate = field(default_factory=Template)
     strides: tuple[int, ...] = ()
     description: str = ""
     paper_size: int | None = None
@@ -70,22 +77,66 @@ class SpaceDefinition:
         object.__setattr__(self, "strides", tuple(self.strides) or (2,) * self.stages)
         if len(self.strides) != self.stages or not set(self.strides) <= {1, 2}:
             raise ConfigError(f"strides must be one 1 or 2 for each of {self.stages} stages, got {self.strides}")
+        if isinstance(self.network, BuiltTemplate) != (self.kind == "builder"):
+            raise ConfigError(f"{self.name}: a builder belongs to spaces of kind 'builder', got kind '{self.kind}'")
         self._check_parameters()
+        self._check_lengths()
         self._check_constraints()
 
+    @property
+    def code(self) -> Code | None:
+        """The block of one's own, or the function that builds the networks; None if there is neither."""
+        made_by = self.network.builder if isinstance(self.network, BuiltTemplate) else self.network.block
+        return made_by if isinstance(made_by, Code) else None
+
+    @cached_property
+    def own(self) -> tuple[str, ...]:
+        """The parameters that code names, in the order in which they are drawn."""
+        return tuple(sorted(self.parameters.keys() - set(PARAMETERS[self.kind])))
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """The parameters of this space, in the order in which they are drawn."""
+        return (*(name for name in PARAMETERS[self.kind] if name in self.parameters), *self.own)
+
     def _check_parameters(self) -> None:
-        valid = [
-            name for name in PARAMETERS[self.kind] if self.network.block in BOTTLENECK_BLOCKS or name not in OPTIONAL
-        ]
         for name, distribution in self.parameters.items():
-            if name not in valid:
-                raise_unknown(
-                    f"parameter of the {self.kind} space {self.name} (block {self.network.block})", name, valid
-                )
-            _check_values(name, distribution)
+            if name not in self.own:
+                _check_values(name, distribution)
+        if isinstance(self.network, BuiltTemplate):
+            valid: list[str] = []
+        else:
+            block = self.network.block
+            valid = [
+                name
+                for name in PARAMETERS[self.kind]
+                if block in BOTTLENECK_BLOCKS or isinstance(block, Code) or name not in OPTIONAL
+            ]
+            for name in self.parameters:
+                if name not in valid and not isinstance(block, Code):
+                    raise_unknown(f"parameter of the {self.kind} space {self.name} (block {block})", name, valid)
+        if self.code is not None:
+            self._check_reaches(self.code)
         missing = [name for name in valid if name not in self.parameters and name not in OPTIONAL]
         if missing:
             raise ConfigError(f"{self.name}: the parameter '{missing[0]}' has no distribution")
+
+    def _check_reaches(self, code: Code) -> None:
+        """Raise unless the parameters that code names reach it."""
+        maker = load(code)
+        for name in (*self.own, *(OPTIONAL & self.parameters.keys())):
+            if name in RESERVED or not name.isidentifier():
+                raise ConfigError(f"{self.name}: a parameter of one's own cannot be called '{name}'")
+            listed = name in maker.names if name in OPTIONAL and self.kind != "builder" else maker.takes(name)
+            if not listed:
+                raise_unknown(f"parameter of {code}: it does not reach it:", name, maker.names)
+
+    def _check_lengths(self) -> None:
+        for name, length in self.lengths.items():
+            if self.kind != "builder":
+                raise ConfigError(f"{self.name}: {name}: 'stages' belongs to parameters of spaces of kind 'builder'")
+            self._check_name(name)
+            check_number(length, f"{name}: stages", least=1, whole=True)
 
     def _check_constraints(self) -> None:
         for constraint in self.constraints:
@@ -96,6 +147,13 @@ class SpaceDefinition:
                 )
             if isinstance(constraint, Shared | Ordered | Tied | Restrict):
                 self._check_name(constraint.parameter)
+            if isinstance(constraint, Shared | Ordered) and self.kind == "builder":
+                self._check_name(constraint.parameter)
+                if constraint.parameter not in self.lengths:
+                    raise ConfigError(
+                        f"{self.name}: {constraint.spec()} does not apply: '{constraint.parameter}' is one number; "
+                        "with 'stages' beside its distribution it is a list"
+                    )
             if isinstance(constraint, Shared | Ordered | Restrict) and constraint.parameter in self.ties:
                 source = self.ties[constraint.parameter]
                 raise ConfigError(
@@ -107,6 +165,11 @@ class SpaceDefinition:
                 if constraint.source == constraint.parameter or constraint.source in self.ties:
                     raise ConfigError(
                         f"{self.name}: '{constraint.source}' is itself tied; tie to a parameter that is drawn"
+                    )
+                if self.lengths.get(constraint.parameter) != self.lengths.get(constraint.source):
+                    raise ConfigError(
+                        f"{self.name}: '{constraint.parameter}' and '{constraint.source}' cannot be tied: "
+                        "they differ in how many values they have"
                     )
                 if self.ties[constraint.parameter] != constraint.source:
                     raise ConfigError(f"{self.name}: '{constraint.parameter}' is tied to more than one parameter")
@@ -129,9 +192,7 @@ class SpaceDefinition:
     @cached_property
     def laws(self) -> dict[str, Law]:
         """The joint law over the stages of every parameter that is drawn, in the order in which they are drawn."""
-        return {
-            name: self._law(name) for name in PARAMETERS[self.kind] if name in self.parameters and name not in self.ties
-        }
+        return {name: self._law(name) for name in self.parameter_names if name not in self.ties}
 
     def _law(self, name: str) -> Law:
         distribution = self.parameters[name]
@@ -141,7 +202,8 @@ class SpaceDefinition:
                     distribution = distribution.restricted(low=c.low, high=c.high, values=c.values)
                 except ConfigError as error:
                     raise error.at(f"{self.name}: {name}") from None
-        if self.kind == "regnet":
+        stages = self.lengths.get(name) if self.kind == "builder" else self.stages
+        if self.kind == "regnet" or stages is None:
             return Once(distribution)
         orders = {c.order for c in self.constraints if isinstance(c, Ordered) and c.parameter == name}
         if len(orders) > 1:
@@ -152,8 +214,8 @@ class SpaceDefinition:
                 raise ConfigError(f"{self.name}: '{name}' cannot be both shared and {order}")
             return Once(distribution)
         if order is None:
-            return PerStage(distribution, self.stages)
-        return InOrder(distribution, self.stages, order)
+            return PerStage(distribution, stages)
+        return InOrder(distribution, stages, order)
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -168,11 +230,14 @@ class SpaceDefinition:
     @property
     def column_names(self) -> frozenset[str]:
         """The columns that conditions may read."""
+        if self.kind == "builder":
+            lists = {f"{name}_{s + 1}" for name, length in self.lengths.items() for s in range(length)}
+            return frozenset({*(self.parameters.keys() - self.lengths.keys()), *lists, *MEASURES})
         per_stage = {
             name: self.kind == "anynet" and not isinstance(self.laws.get(self.ties.get(name, name)), Once)
             for name in self.parameters
         }
-        return column_names(per_stage, self.stages)
+        return column_names(per_stage, self.stages, self.own)
 
     @cached_property
     def digest(self) -> str:
@@ -181,14 +246,15 @@ class SpaceDefinition:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the space as plain values, as its YAML file has them. A Python predicate is there by name only."""
+        shape = {} if self.kind == "builder" else {"stages": self.stages, "strides": list(self.strides)}
         return {
             "name": self.name,
             "description": self.description,
             "kind": self.kind,
-            "stages": self.stages,
-            "strides": list(self.strides),
+            **shape,
             "parameters": {
-                name: dict(self.parameters[name].spec) for name in PARAMETERS[self.kind] if name in self.parameters
+                name: {**self.parameters[name].spec, **({"stages": self.lengths[name]} if name in self.lengths else {})}
+                for name in self.parameter_names
             },
             "constraints": [constraint.spec() for constraint in self.constraints],
             "network": self.network.model_dump(),
@@ -212,16 +278,33 @@ class SpaceDefinition:
         return text
 
 
-def changed_network(network: Template, changes: Mapping[str, Any]) -> Template:
+def changed_network(network: Template | BuiltTemplate, changes: Mapping[str, Any]) -> Template | BuiltTemplate:
     """Return `network` with some keys changed; a mapping for `stem` may hold some of its keys only.
 
     Raises:
         ConfigError: a key is unknown or its value is not valid.
     """
+    if isinstance(network, BuiltTemplate):
+        return BuiltTemplate(**(network.model_dump() | dict(changes)))
     values = network.model_dump() | dict(changes)
     if isinstance(values["stem"], Mapping):
         values["stem"] = network.stem.model_dump() | dict(values["stem"])
     return Template(**values)
+
+
+def fitting(
+    space: SpaceDefinition, network: Template | BuiltTemplate
+) -> tuple[dict[str, Distribution], tuple[Constraint, ...]]:
+    """Return the parameters and constraints of a space that are left with another block.
+
+    A block of one's own that has no parameter `bottleneck_ratio` or `group_width` goes without it, as V blocks do.
+    """
+    block = None if isinstance(network, BuiltTemplate) else network.block
+    if not isinstance(block, Code):
+        return dict(space.parameters), space.constraints
+    absent = OPTIONAL - load(block).names
+    parameters = {name: law for name, law in space.parameters.items() if name not in absent}
+    return parameters, tuple(c for c in space.constraints if getattr(c, "parameter", None) not in absent)
 
 
 def _check_values(name: str, distribution: Distribution) -> None:

@@ -10,8 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from netspace.code import named
 from netspace.space.constraints import Bounds, Constraint, window
-from netspace.space.definition import SpaceDefinition, changed_network
+from netspace.space.definition import SpaceDefinition, changed_network, fitting
 from netspace.space.distributions import Distribution
 from netspace.space.population import Population
 from netspace.space.sampling import PATIENCE, regnet_stages, sample
@@ -110,10 +111,17 @@ class DesignSpace(SpaceDefinition):
     def with_network(self, **changes: Any) -> Self:
         """Return the space with some of what all networks share changed: `num_classes=10, stem={"kind": "cifar"}`.
 
+        `block` may be a class or function of one's own: see the guide. `bottleneck_ratio` and `group_width` are left
+        out where it has no such parameter.
+
         Raises:
             ConfigError: a key is unknown or its value is not valid.
         """
-        return replace(self, network=changed_network(self.network, changes))
+        if callable(changes.get("block")):
+            changes["block"] = named(changes["block"])
+        network = changed_network(self.network, changes)
+        parameters, constraints = fitting(self, network)
+        return replace(self, network=network, parameters=parameters, constraints=constraints)
 
 
 def _size(space: SpaceDefinition) -> Size:

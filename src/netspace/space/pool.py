@@ -5,24 +5,26 @@ large sample would not do, for it holds no network twice: of a space with few ne
 list of them all, the rare ones as often as the frequent ones.
 """
 
-import itertools
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from netspace.arch.complexity import MEASURES
 from netspace.arch.config import STAGE_PROPERTIES
 from netspace.arch.features import FeatureTable, features
 from netspace.checks import check_number
+from netspace.code import is_counted
 from netspace.errors import WindowError
 from netspace.space.constraints import Window
 from netspace.space.design_space import DesignSpace
 from netspace.space.laws import Once
 from netspace.space.population import Population, columns
-from netspace.space.sampling import CHUNK, PATIENCE, Candidates, accepted, draw
+from netspace.space.sampling import PATIENCE, accepted, patience_of, stream
 
 SAMPLES = 100
 """Samples of the study's size in a pool."""
+COUNTED_SAMPLES = 10
+"""The same of a space whose networks must be built to be counted: the fewest that assist."""
 _POOL = 0x706F6F6C
 """Sets the streams of pools apart from those of samples, whatever their seeds."""
 
@@ -46,10 +48,12 @@ def parameter_columns(space: DesignSpace) -> tuple[str, ...]:
     """
     if space.kind == "regnet":
         return tuple(space.laws)
+    if space.kind == "builder":
+        return tuple(sorted(space.column_names - set(MEASURES)))
     once = [name for name, law in space.laws.items() if isinstance(law, Once) and name != "depth"]
     stages = [
         f"{name}_{stage}"
-        for name in STAGE_PROPERTIES.values()
+        for name in (*STAGE_PROPERTIES.values(), *space.own)
         if name in space.laws and name not in once
         for stage in range(1, space.stages + 1)
     ]
@@ -68,7 +72,7 @@ def pool_of(
     *,
     windows: tuple[Window, ...] = (),
     resolution: int = 224,
-    samples: int = SAMPLES,
+    samples: int | None = None,
     patience: int = PATIENCE,
 ) -> Pool:
     """Draw a pool for samples of n networks: `samples` independent samples of that size.
@@ -82,7 +86,7 @@ def pool_of(
         seed: whole number >= 0.
         windows: on complexity, besides the space's own.
         resolution: of the image, for complexity, pixels.
-        samples: how many.
+        samples: how many; None for 100, or 10 where networks must be built to be counted.
         patience: give up after this many candidates in a row without a new network.
 
     Returns:
@@ -92,13 +96,16 @@ def pool_of(
         ConfigError: a number is out of range.
         WindowError: the space holds fewer than n networks inside the windows, or they are too rare to be found.
     """
+    if samples is None:
+        samples = COUNTED_SAMPLES if is_counted(space.network) else SAMPLES
+    patience = patience_of(space, patience)
     for what, value, least in (("n", n, 1), ("seed", seed, 0), ("samples", samples, 1)):
         check_number(value, what, least=least, whole=True)
     parts: list[Pool] = []
     names = parameter_columns(space)
     seen: set[bytes] = set()
-    complete, fruitless = 0, 0
-    for candidates in _stream(space, int(seed), resolution):
+    complete, last = 0, 0
+    for candidates, drawn in stream(space, (int(seed), _POOL), resolution):
         met = accepted(candidates, space, space.windows + windows)
         chosen = []
         for row, identity in enumerate(map(bytes, np.ascontiguousarray(met.networks.identity()))):
@@ -114,12 +121,12 @@ def pool_of(
         taken = met.take(np.array(chosen, dtype=np.int64))
         if len(taken):
             known = columns(taken.networks, taken.parameters, taken.complexity)
-            drawn = np.column_stack([known[name] for name in names]).astype(np.float64)
-            parts.append(Pool(features(taken.networks, taken.complexity), FeatureTable(names=names, values=drawn)))
+            values = np.column_stack([known[name] for name in names]).astype(np.float64)
+            parts.append(Pool(features(taken.networks, taken.complexity), FeatureTable(names=names, values=values)))
         if complete == samples:
             return Pool(*map(_together, zip(*parts, strict=True)))
-        fruitless = 0 if len(taken) else fruitless + CHUNK
-        if fruitless >= patience:
+        last = drawn if len(taken) else last
+        if (fruitless := drawn - last) >= patience:
             raise WindowError(
                 f"{space.name}: a pool of {samples} samples of {n} networks cannot be drawn: none new in the last "
                 f"{fruitless:,} candidates of sample {complete + 1}, which holds {len(seen)}"
@@ -129,9 +136,3 @@ def pool_of(
 
 def _together(parts: tuple[FeatureTable, ...]) -> FeatureTable:
     return FeatureTable(names=parts[0].names, values=np.concatenate([part.values for part in parts]))
-
-
-def _stream(space: DesignSpace, seed: int, resolution: int) -> Iterator[Candidates]:
-    for k in itertools.count():
-        generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_POOL, k)))
-        yield draw(space, generator, CHUNK, resolution)

@@ -1,13 +1,14 @@
 """Population: the networks that a sample drew, as arrays; configurations and a table on request."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netspace.arch import MEASURES, AnyNetBatch, AnyNetConfig, Complexity
+from netspace.arch import MEASURES, BuiltBatch, Complexity
+from netspace.arch.built import NetworkBatch, NetworkConfig
 from netspace.arch.config import STAGE_PROPERTIES
 from netspace.space.distributions import Values
 
@@ -31,7 +32,7 @@ class Population:
         candidates: how many settings of the parameters were drawn to find these n.
     """
 
-    networks: AnyNetBatch
+    networks: NetworkBatch
     parameters: Mapping[str, Values]
     complexity: Complexity
     resolution: int
@@ -40,12 +41,12 @@ class Population:
     def __len__(self) -> int:
         return len(self.networks)
 
-    def __getitem__(self, i: int) -> AnyNetConfig:
+    def __getitem__(self, i: int) -> NetworkConfig:
         if not -len(self) <= i < len(self):
             raise IndexError(f"network {i} of {len(self)}")
         return self.networks.config(i)
 
-    def __iter__(self) -> Iterator[AnyNetConfig]:
+    def __iter__(self) -> Iterator[NetworkConfig]:
         return self.networks.configs()
 
     @property
@@ -53,7 +54,7 @@ class Population:
         """The share of candidates that became a network of the population, in (0, 1]."""
         return len(self) / self.candidates
 
-    def configs(self) -> list[AnyNetConfig]:
+    def configs(self) -> list[NetworkConfig]:
         """Return every network as a configuration, in the order of the draw."""
         return list(self.networks.configs())
 
@@ -68,29 +69,38 @@ class Population:
         return pd.DataFrame({**self.columns(), "digest": [config.digest for config in self]})
 
 
-def columns(networks: AnyNetBatch, parameters: Mapping[str, Values], complexity: Complexity) -> dict[str, NDArray[Any]]:
+def columns(
+    networks: NetworkBatch, parameters: Mapping[str, Values], complexity: Complexity
+) -> dict[str, NDArray[Any]]:
     """Return everything known of a population by column, each (n,): what predicates see and tables show.
 
     Parameters drawn once for a network come first, as drawn (`w_0`, `w_a`, `w_m`, shared `bottleneck_ratio` and
     `group_width`); then `depth`, the total; then by stage, counted from 1, the *final* `depth_1`, `width_1`,
-    `bottleneck_ratio_1`, `group_width_1`; then what the compatibility rule may have changed, as it was drawn for each
-    stage (`drawn_width_1`, `drawn_group_width_1`); then `flops`, `params`, `activations` of the final network.
+    `bottleneck_ratio_1`, `group_width_1` and the parameters of a block of one's own; then what the compatibility rule
+    may have changed, as it was drawn for each stage (`drawn_width_1`, `drawn_group_width_1`); then `flops`, `params`,
+    `activations` of the final network. Of networks that a function builds there are its parameters and complexity.
     """
+    costs = {measure: np.asarray(getattr(complexity, measure)) for measure in MEASURES}
+    if isinstance(networks, BuiltBatch):
+        return {**networks.columns(), **costs}
     once = {name: values for name, values in parameters.items() if values.ndim == 1 and name != "depth"}
-    final = {name: getattr(networks, column) for column, name in STAGE_PROPERTIES.items()}
+    final = networks.by_stage()
     drawn = {f"drawn_{name}": parameters[name] for name in ADJUSTED if name in parameters}
     per_stage = {name: values for name, values in {**final, **drawn}.items() if values.ndim == 2}
     return {
         **once,
         "depth": networks.depths.sum(axis=1),
         **{f"{name}_{s + 1}": values[:, s] for name, values in per_stage.items() for s in range(networks.num_stages)},
-        **{measure: np.asarray(getattr(complexity, measure)) for measure in MEASURES},
+        **costs,
     }
 
 
-def column_names(parameters: Mapping[str, bool], stages: int) -> frozenset[str]:
-    """Return the names that `columns` gives, for `parameters` that are drawn for each stage (True) or once (False)."""
+def column_names(parameters: Mapping[str, bool], stages: int, own: Iterable[str] = ()) -> frozenset[str]:
+    """Return the names that `columns` gives, for `parameters` that are drawn for each stage (True) or once (False).
+
+    `own` are those of a block of one's own.
+    """
     once = {name for name, per_stage in parameters.items() if not per_stage}
-    by_stage = {*STAGE_PROPERTIES.values(), *(f"drawn_{name}" for name in ADJUSTED if parameters.get(name))}
+    by_stage = {*STAGE_PROPERTIES.values(), *own, *(f"drawn_{name}" for name in ADJUSTED if parameters.get(name))}
     numbered = {f"{name}_{stage + 1}" for name in by_stage for stage in range(stages)}
     return frozenset({"depth", *once, *numbered, *MEASURES})

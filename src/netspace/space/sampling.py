@@ -8,26 +8,36 @@ and widths to be compatible, count complexity, keep what the windows and conditi
 
 import itertools
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netspace.arch import MEASURES, AnyNetBatch, Complexity, complexity
+from netspace.arch import MEASURES, AnyNetBatch, BuiltBatch, BuiltTemplate, Code, Complexity
+from netspace.arch.built import NetworkBatch
 from netspace.arch.config import BOTTLENECK_BLOCKS
 from netspace.arch.regnet import adjust_compatibility, group_into_stages, quantized_linear
 from netspace.checks import check_number
+from netspace.code import complexity_of, is_counted
+from netspace.code.complexity import check_counts
 from netspace.errors import WindowError
-from netspace.space.constraints import Window, format_count
-from netspace.space.definition import SpaceDefinition
+from netspace.space.constraints import Where, Window, format_count
+from netspace.space.definition import OPTIONAL, SpaceDefinition
 from netspace.space.distributions import Values
+from netspace.space.expressions import Expression
 from netspace.space.population import Population, columns
 
 PATIENCE = 2_000_000
 """Give up after so many candidates in a row without a new network."""
+
+COUNTED_PATIENCE = 5_000
+"""The same for networks that must be built to be counted, of which some hundred are counted a second at best."""
+
+COUNTED_AT_ONCE = 32
+"""How many of a chunk are counted before it is seen whether they suffice; changes no sample."""
 
 CHUNK = 8192
 """Candidates in a chunk. Part of what a sample depends on: another number gives other samples."""
@@ -47,7 +57,7 @@ class Candidates:
 
     positions: NDArray[np.int64]
     parameters: Mapping[str, Values]
-    networks: AnyNetBatch
+    networks: NetworkBatch
     complexity: Complexity
 
     def __len__(self) -> int:
@@ -75,19 +85,65 @@ def sample(
 
     windows = space.windows + windows
     search = _Search(space, n, windows)
-    for k in itertools.count():
-        generator = np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=(k,)))
-        candidates = draw(space, generator, CHUNK, resolution)
-        search.add(candidates)
+    patience = patience_of(space, patience)
+    for candidates, drawn in stream(space, (int(seed),), resolution):
+        search.add(candidates, drawn)
         if search.found >= n:
-            return search.population(resolution)
+            population = search.population(resolution)
+            if space.code is not None:
+                check_counts(population.networks, population.complexity, resolution)
+            return population
         if search.fruitless >= patience:
             raise WindowError(search.explanation())
     raise AssertionError("the stream of candidates does not end")
 
 
+def patience_of(space: SpaceDefinition, patience: int) -> int:
+    """Return after how many fruitless candidates to give up: sooner where networks must be built to be counted."""
+    return min(patience, COUNTED_PATIENCE) if is_counted(space.network) else patience
+
+
+def stream(space: SpaceDefinition, seeds: tuple[int, ...], resolution: int) -> Iterator[tuple[Candidates, int]]:
+    """Yield the candidates of a space for ever, some at a time, each with how many have been drawn by then.
+
+    Args:
+        space: what is sampled.
+        seeds: of the stream: a seed, and the beginning of its spawn key if there is one.
+        resolution: of the image, for complexity, pixels.
+    """
+    for k in itertools.count():
+        generator = np.random.default_rng(np.random.SeedSequence(seeds[0], spawn_key=(*seeds[1:], k)))
+        drawn = drawn_networks(space, generator, CHUNK)
+        if not is_counted(space.network):
+            yield _with_complexity(drawn, resolution), (k + 1) * CHUNK
+            continue
+        # what no window concerns is decided first, and no more are counted than it takes
+        hopeful = _meeting(drawn, [one for one in space.conditions if not _reads_complexity(one)])
+        for first in range(0, len(hopeful), COUNTED_AT_ONCE):
+            part = hopeful.take(slice(first, first + COUNTED_AT_ONCE))
+            yield _with_complexity(part, resolution), k * CHUNK + int(part.positions[-1]) + 1
+        yield _with_complexity(drawn.take(slice(0, 0)), resolution), (k + 1) * CHUNK
+
+
+def _with_complexity(candidates: Candidates, resolution: int) -> Candidates:
+    return replace(candidates, complexity=complexity_of(candidates.networks, resolution))
+
+
+def _reads_complexity(condition: Where) -> bool:
+    """Return whether a condition needs what networks cost; of a Python function nobody knows."""
+    return not isinstance(condition.condition, Expression) or bool(condition.condition.names & set(MEASURES))
+
+
 def draw(space: SpaceDefinition, generator: np.random.Generator, n: int, resolution: int) -> Candidates:
     """Draw n settings of the parameters and return the networks of those that make one with the right stages."""
+    return _with_complexity(drawn_networks(space, generator, n), resolution)
+
+
+def drawn_networks(space: SpaceDefinition, generator: np.random.Generator, n: int) -> Candidates:
+    """Return what `draw` does.
+
+    What they cost is not counted yet: 0.
+    """
     parameters = {name: law.draw(generator, n) for name, law in space.laws.items()}
     for name, source in space.ties.items():
         parameters[name] = parameters[source]
@@ -96,13 +152,16 @@ def draw(space: SpaceDefinition, generator: np.random.Generator, n: int, resolut
         parameters = {name: values[positions] for name, values in parameters.items()}
     else:
         positions = np.arange(n)
-        depths, widths = (_for_stages(parameters[name], space.stages) for name in ("depth", "width"))
-    networks = _compatible(space, depths, widths, parameters)
+        depths = widths = np.empty((n, 0), dtype=np.int64)
+        if space.kind == "anynet":
+            depths, widths = (_for_stages(parameters[name], space.stages) for name in ("depth", "width"))
+    networks = _networks(space, depths, widths, parameters)
+    nothing = np.zeros(len(positions), dtype=np.int64)
     return Candidates(
         positions=positions,
         parameters=parameters,
         networks=networks,
-        complexity=complexity(networks, resolution),
+        complexity=Complexity(nothing, nothing, nothing),
     )
 
 
@@ -111,7 +170,11 @@ def accepted(candidates: Candidates, space: SpaceDefinition, windows: tuple[Wind
     inside = [w.contains(getattr(candidates.complexity, w.measure)) for w in windows]
     if inside:
         candidates = candidates.take(np.flatnonzero(reduce(np.logical_and, inside)))
-    for condition in space.conditions:
+    return _meeting(candidates, space.conditions)
+
+
+def _meeting(candidates: Candidates, conditions: Iterable[Where]) -> Candidates:
+    for condition in conditions:
         known = columns(candidates.networks, candidates.parameters, candidates.complexity)
         candidates = candidates.take(condition.holds(known, len(candidates)))
     return candidates
@@ -135,16 +198,22 @@ def regnet_stages(
     return hopeful[fits], depths[fits], widths[fits]
 
 
-def _compatible(
+def _networks(
     space: SpaceDefinition,
     depths: NDArray[np.int64],
     widths: NDArray[np.int64],
     parameters: Mapping[str, Values],
-) -> AnyNetBatch:
-    """Return the networks, with widths and group widths that fit each other."""
+) -> NetworkBatch:
+    """Return the networks of settings, an AnyNet's with widths and group widths that fit each other."""
+    if isinstance(space.network, BuiltTemplate):
+        lists = {name: _for_stages(parameters[name], length) for name, length in space.lengths.items()}
+        arguments = {name: lists.get(name, values) for name, values in sorted(parameters.items())}
+        return BuiltBatch(template=space.network, size=len(next(iter(parameters.values()))), arguments=arguments)
     ratios = np.ones(widths.shape)
     groups: NDArray[np.int64] = widths
-    if space.network.block in BOTTLENECK_BLOCKS:
+    block = space.network.block
+    drawn = isinstance(block, Code) and OPTIONAL & parameters.keys()
+    if drawn or block in BOTTLENECK_BLOCKS:
         if "bottleneck_ratio" in parameters:
             ratios = _for_stages(parameters["bottleneck_ratio"], space.stages).astype(np.float64)
         groups = np.full_like(widths, _ONE_GROUP)
@@ -158,6 +227,7 @@ def _compatible(
         strides=np.broadcast_to(np.asarray(space.strides, dtype=np.int64), widths.shape),
         bottleneck_ratios=ratios,
         group_widths=groups,
+        own={name: _for_stages(parameters[name], space.stages) for name in space.own},
     )
 
 
@@ -186,18 +256,18 @@ class _Search:
         """Candidates since the last new network."""
         return self.drawn - self.last
 
-    def add(self, candidates: Candidates) -> None:
-        """Keep the new ones among the next chunk's candidates that meet every constraint."""
+    def add(self, candidates: Candidates, drawn: int) -> None:
+        """Keep the new ones among the next candidates that meet every constraint; `drawn` is their number so far."""
         self.with_stages += len(candidates)
         met = accepted(candidates, self.space, self.windows)
         new = met.take(self._first_of_their_kind(met)[: self.n - self.found])
         if len(new):
             self.kept.append(new)
             self.found += len(new)
-            self.last = self.drawn + int(new.positions[-1]) + 1
+            self.last = (drawn - 1) // CHUNK * CHUNK + int(new.positions[-1]) + 1
         elif not self.found:
             self._note_nearest(candidates)
-        self.drawn += CHUNK
+        self.drawn = drawn
 
     def _first_of_their_kind(self, candidates: Candidates) -> NDArray[np.int64]:
         """Return the rows whose network has not been seen before, and remember them."""
@@ -220,7 +290,7 @@ class _Search:
         """Return what was found."""
         parts = self.kept
         return Population(
-            networks=AnyNetBatch.stack([part.networks for part in parts]),
+            networks=_stacked([part.networks for part in parts]),
             parameters={
                 name: np.concatenate([part.parameters[name] for part in parts]) for name in parts[0].parameters
             },
@@ -245,6 +315,11 @@ class _Search:
             return f"{text}; no candidate had {self.space.stages} stages"
         nearest = "".join(f"; nearest {measure} seen: {_short(value)}" for measure, value in self.nearest.items())
         return text if self.found else text + nearest
+
+
+def _stacked(batches: list[NetworkBatch]) -> NetworkBatch:
+    built = [batch for batch in batches if isinstance(batch, BuiltBatch)]
+    return BuiltBatch.stack(built) if built else AnyNetBatch.stack([b for b in batches if isinstance(b, AnyNetBatch)])
 
 
 def _short(value: float) -> str:

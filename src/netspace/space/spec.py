@@ -12,6 +12,9 @@ constraints:
   - {flops: "360M:400M"}
   - {where: "depth <= 40 and width_4 <= 8 * width_1"}
 network: {stem: {kind: cifar, width: 16}, num_classes: 10}
+
+A block of one's own is `network: {block: my_blocks.py:Name}`; networks that a function builds have `builder:
+my_models.py:build` in the place of `base`. Paths are relative to the file.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,13 +25,16 @@ from typing import Any
 
 from pydantic import Field
 
-from netspace.arch import MEASURES, Template
+from netspace.arch import MEASURES, BuiltTemplate, Template
+from netspace.arch.built import with_code_from
+from netspace.arch.code import code_from
 from netspace.documents import Document, is_document, parse, read_yaml
 from netspace.errors import ConfigError, NetspaceError, short
 from netspace.space import catalog, distributions
 from netspace.space.constraints import Constraint, ordered, restrict, shared, tied, where, window
-from netspace.space.definition import changed_network
+from netspace.space.definition import changed_network, fitting
 from netspace.space.design_space import DesignSpace
+from netspace.space.distributions import Distribution
 from netspace.space.laws import ORDERS
 
 
@@ -39,6 +45,7 @@ class SpaceFile(Document):
     description: str | None = None
     base: str | None = None
     kind: str | None = None
+    builder: str | None = None
     stages: int | None = Field(default=None, ge=1)
     strides: list[int] | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
@@ -57,35 +64,43 @@ def load(name_or_path: Path | str) -> DesignSpace:
     """
     path = Path(name_or_path)
     if is_document(path) or path.is_file():
-        return space_from_dict(read_yaml(path), str(path), name=path.stem)
+        return space_from_dict(read_yaml(path), str(path), name=path.stem, folder=path.parent)
     return catalog.get(str(name_or_path))
 
 
-def space_from_dict(data: Any, where: str, *, name: str = "unnamed") -> DesignSpace:
+def space_from_dict(
+    data: Any, where: str, *, name: str = "unnamed", folder: Path | str = ".", above: tuple[Path, ...] = ()
+) -> DesignSpace:
     """Return the space that plain `data` describes, as a file would.
 
     Args:
         data: a mapping with the keys of `SpaceFile`.
         where: what begins the message of an error: the file, and the key inside it if there is one.
         name: for a space without one.
+        folder: what paths in it are relative to: of its code, and of the space that it is based on.
+        above: the files that are being read, each because the one before is based on it.
 
     Raises:
         ConfigError: `data` breaks a rule; the message names the key and what is valid.
     """
     file = parse(SpaceFile, data, where)
-    if (file.base is None) == (file.kind is None):
-        raise ConfigError(f"{where}: exactly one of the keys 'base' and 'kind' must be given")
+    if [file.base, file.kind, file.builder].count(None) != 2:
+        raise ConfigError(f"{where}: exactly one of the keys 'base', 'kind' and 'builder' must be given")
     with _at(where, "base"):
-        base = _based_on(file)
-    network = base.network if base else Template()
-    with _at(where, "network"):
-        if unknown := [key for key in file.network if key not in Template.model_fields]:
-            raise ConfigError(f"unknown key '{unknown[0]}'; valid: {', '.join(Template.model_fields)}")
-        network = changed_network(network, file.network)
+        base = _based_on(file, Path(folder), above)
+    kind = base.kind if base else "builder" if file.builder is not None else file.kind
+    if kind == "builder" and (file.stages is not None or file.strides is not None):
+        raise ConfigError(f"{where}: a builder's networks have no stages or strides; parameters may have 'stages' each")
+    with _at(where, "network" if file.builder is None else "builder"):
+        network = _network(file, base, kind, with_code_from(file.network, Path(folder), ""), Path(folder))
     laws = dict(base.parameters) if base else {}
+    lengths = dict(base.lengths) if base else {}
     for parameter, spec in file.parameters.items():
         with _at(where, f"parameters.{parameter}"):
-            laws[parameter] = distributions.from_spec(spec)
+            laws[parameter], length = _law(spec, builder=kind == "builder")
+            lengths.pop(parameter, None)
+            if length is not None:
+                lengths[parameter] = length
     constraints = list(base.constraints) if base else []
     for i, spec in enumerate(file.constraints):
         with _at(where, f"constraints.{i}"):
@@ -93,8 +108,7 @@ def space_from_dict(data: Any, where: str, *, name: str = "unnamed") -> DesignSp
     shape: dict[str, Any] = {
         "name": file.name or name,
         "network": network,
-        "parameters": laws,
-        "constraints": tuple(constraints),
+        "lengths": lengths,
     }
     if file.description is not None:
         shape["description"] = file.description
@@ -102,15 +116,56 @@ def space_from_dict(data: Any, where: str, *, name: str = "unnamed") -> DesignSp
         shape["strides"] = tuple(file.strides)
     with _at(where):
         if base is None:
-            return DesignSpace(kind=file.kind, stages=file.stages or 4, **shape)  # type: ignore[arg-type]
+            stages = {} if file.stages is None else {"stages": file.stages}
+            return DesignSpace(kind=kind, **stages, **shape, parameters=laws, constraints=tuple(constraints))  # type: ignore[arg-type]
+        kept, own = fitting(base, network)
+        laws = {name: law for name, law in laws.items() if name in kept or name in file.parameters}
+        constraints = [*own, *constraints[len(base.constraints) :]]
         changed = file.parameters or file.constraints
-        return replace(base, **shape, paper_size=None if changed else base.paper_size)
+        paper_size = None if changed else base.paper_size
+        return replace(base, **shape, parameters=laws, constraints=tuple(constraints), paper_size=paper_size)
 
 
-def _based_on(file: SpaceFile) -> DesignSpace | None:
+def _based_on(file: SpaceFile, folder: Path, above: tuple[Path, ...]) -> DesignSpace | None:
     if file.base is None:
         return None
+    path = folder / file.base
+    if is_document(path) or path.is_file():
+        if path.resolve() in above:
+            raise ConfigError(f"{path}: is based on itself")
+        if file.stages is not None:
+            raise ConfigError(f"stages: {path} has its own; give another number to a space of the catalogue alone")
+        known = (*above, path.resolve())
+        return space_from_dict(read_yaml(path), str(path), name=path.stem, folder=path.parent, above=known)
     return catalog.get(file.base) if file.stages is None else catalog.get(file.base, stages=file.stages)
+
+
+def _network(
+    file: SpaceFile, base: DesignSpace | None, kind: str | None, given: Mapping[str, Any], folder: Path
+) -> Template | BuiltTemplate:
+    if kind == "builder":
+        valid: Mapping[str, Any] = BuiltTemplate.model_fields
+        if file.builder is not None:
+            given = {**given, "builder": code_from(file.builder, folder)}
+        elif base is None and "builder" not in given:
+            raise ConfigError("a space of kind 'builder' needs the key 'builder'")
+    else:
+        valid = Template.model_fields
+    if unknown := [key for key in given if key not in valid]:
+        raise ConfigError(f"unknown key '{unknown[0]}'; valid: {', '.join(valid)}")
+    if base is not None:
+        return changed_network(base.network, given)
+    return BuiltTemplate(**given) if kind == "builder" else changed_network(Template(), given)
+
+
+def _law(spec: Any, *, builder: bool) -> tuple[Distribution, int | None]:
+    """Return a parameter's distribution, and how many values it has if it is a list of a builder's."""
+    if not builder or not isinstance(spec, Mapping) or "stages" not in spec:
+        return distributions.from_spec(spec), None
+    length = spec["stages"]
+    if not isinstance(length, int) or isinstance(length, bool) or length < 1:
+        raise ConfigError(f"stages must be a whole number >= 1, got {short(length)}")
+    return distributions.from_spec({key: value for key, value in spec.items() if key != "stages"}), length
 
 
 def constraint_from_spec(spec: Any) -> Constraint:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from netspace.arch import MEASURES
+from netspace.arch.code import known_file
 from netspace.documents import dump_yaml, parse, read_yaml, whole_if_whole
 from netspace.errors import StatisticsError, StudyError, raise_unknown
 from netspace.results.assistance import sampled_space
@@ -226,8 +227,8 @@ def next_study(study: Path, advice: SpaceAdvice, target: Path) -> str:
     document |= {
         "name": f"{document['name']}-refine-{advice.space.name}",
         "spaces": [
-            entry if named else advice.space.to_dict(),
-            *(_based_on(entry, one) if named else one.space.to_dict() for one in advice.next),
+            entry if named else _in_place(advice.space, target.parent),
+            *(_based_on(entry, one) if named else _in_place(one.space, target.parent) for one in advice.next),
         ],
         "seed": int(document.get("seed", 0)) + 1,
         "claims": [proposal.claim for proposal in advice.next],
@@ -238,6 +239,17 @@ def next_study(study: Path, advice: SpaceAdvice, target: Path) -> str:
         document["data"] = {**data, "source": os.path.relpath(source, target.parent.resolve())}
     parse(StudySpec, document, str(target))
     return f"# Restrictions of {advice.space.name}, proposed by `netspace refine`.\n{dump_yaml(document)}"
+
+
+def _in_place(space: DesignSpace, folder: Path) -> dict[str, Any]:
+    """Return a space as a study file in `folder` holds it: code of someone's own by the path of its file."""
+    described = space.to_dict()
+    code = space.code
+    if code is not None:
+        path = os.path.relpath(known_file(code), folder.resolve()) if code.in_file else code.source
+        key = "builder" if space.kind == "builder" else "block"
+        described["network"] = {**described["network"], key: f"{path}:{code.name}"}
+    return described
 
 
 def _based_on(name: str, proposal: Proposal) -> dict[str, Any]:
@@ -253,7 +265,7 @@ def _based_on(name: str, proposal: Proposal) -> dict[str, Any]:
 def _own_parameters(space: DesignSpace, models: pd.DataFrame) -> pd.DataFrame:
     """Return the columns on which restrictions are sought: what the space draws, once or for each stage."""
     own = models[list(parameter_columns(space))]
-    return own if space.kind == "regnet" else own.rename(columns={"depth": TOTAL_DEPTH})
+    return own if space.kind in ("regnet", "builder") else own.rename(columns={"depth": TOTAL_DEPTH})
 
 
 def _needs_fresh_samples(restriction: Restriction) -> bool:

@@ -93,6 +93,8 @@ class JobContext:
         recipe: how to train.
         checkpoints: where long runs are kept while they are trained; None for nowhere.
         images: the `identity` of the images; None to train on whatever a worker finds.
+        code: files of someone's own that make networks; a worker reads them where they lie, and trains with none that
+            has changed.
     """
 
     data: DataSpec
@@ -101,6 +103,7 @@ class JobContext:
     recipe: Recipe
     checkpoints: Checkpoints | None = None
     images: str | None = None
+    code: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

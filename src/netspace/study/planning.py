@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from netspace.arch import AnyNetConfig
+from netspace.arch.built import network_from
 from netspace.errors import StatisticsError
 from netspace.models import build
 from netspace.results.stopping import DEFAULT_METHOD, Stop
@@ -99,7 +99,7 @@ def measure_speed(
 def _seconds_of(study: Study, run: PlannedRun, device: str, budget: float) -> float:
     """Estimate the time of a whole training by short ones: a first one that warms up, a second one that counts."""
     data, recipe = study.data, study.recipe
-    model = build(AnyNetConfig(**run.config), seed=run.seed)
+    model = build(network_from(run.config, "the run's network"), seed=run.seed)
     steps = max(1, len(data.train_labels) // recipe.batch_size)
     once = recipe.model_copy(update={"epochs": 1, "warmup_epochs": 0.0})
 

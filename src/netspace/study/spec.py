@@ -7,8 +7,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from netspace.arch.built import with_code_from
 from netspace.arch.complexity import MEASURES
-from netspace.arch.config import Activation, Block, Stem
+from netspace.arch.config import Activation, AnyBlock, Stem
 from netspace.documents import Document, parse, read_yaml
 from netspace.errors import ConfigError
 from netspace.results.stopping import PAPER_N, Stop
@@ -67,7 +68,7 @@ class Network(Document):
     The number of classes and of input channels always come from the data.
     """
 
-    block: Block | None = None
+    block: AnyBlock | None = None
     stem: Stem | None = None
     se_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
     head_width: Annotated[int, Field(ge=0)] | None = None
@@ -170,4 +171,7 @@ class StudySpec(Document):
             ConfigError: it cannot be read, or what it holds breaks a rule; the message names file and key.
             UnknownNameError: it names a recipe that does not exist.
         """
-        return parse(cls, read_yaml(path), str(path))
+        data = read_yaml(path)
+        if isinstance(data, dict) and "network" in data:
+            data = {**data, "network": with_code_from(data["network"], Path(path).parent, f"{path}: network")}
+        return parse(cls, data, str(path))

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from netspace.arch.code import known_file
 from netspace.documents import Document, differences, digest, plain
 from netspace.errors import ConfigError, StudyError, TrainingError, UnknownNameError
 from netspace.results.standing import Standing
@@ -79,6 +80,11 @@ class Study:
             resolution=self.data.resolution,
             recipe=self.recipe,
             images=identity(self.data),
+            code=tuple(
+                dict.fromkeys(
+                    known_file(space.code) for space in self.spaces if space.code is not None and space.code.in_file
+                )
+            ),
         )
 
     @property
@@ -128,7 +134,7 @@ class Study:
 
     def _space(self, entry: str | dict[str, Any]) -> DesignSpace:
         if isinstance(entry, dict):
-            return space_from_dict(entry, f"study '{self.spec.name}', spaces")
+            return space_from_dict(entry, f"study '{self.spec.name}', spaces", folder=self.root)
         beside = self.root / entry
         return load(str(beside) if beside.is_file() else entry)
 

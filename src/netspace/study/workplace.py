@@ -2,7 +2,8 @@
 
 import traceback
 
-from netspace.arch import AnyNetConfig
+from netspace.arch.built import network_from
+from netspace.arch.code import know_file
 from netspace.errors import DataError, NetspaceError
 from netspace.models import build
 from netspace.store import Epoch, Outcome
@@ -47,6 +48,8 @@ class Workplace:
         if self._data is None:
             usable_device(self._device)
             context = self._context
+            for path in context.code:
+                know_file(path)
             data = self._given or load_data(context.data, context.resolution, root=context.root)
             if context.images not in (None, identity(data)):
                 raise DataError(
@@ -59,7 +62,8 @@ class Workplace:
 
 def _trained(job: Job, context: JobContext, device: str, data: ImageData) -> Event:
     try:
-        model = build(AnyNetConfig(**job.config), seed=job.seed, **context.recipe.build_options())
+        config = network_from(job.config, "the run's network")
+        model = build(config, seed=job.seed, **context.recipe.build_options())
         checkpoints = context.checkpoints
         trained_here: list[Epoch] = []
         result = train(

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from netspace.errors import DataError, TrainingError
-from netspace.models.anynet import AnyNet
+from netspace.models.backbone import Described
 from netspace.models.hub import from_pretrained
 from netspace.models.package import Package, Preparation
 from netspace.training.cache import cache_folder, scratch_folder
@@ -66,15 +66,19 @@ class Assessment:
         return found
 
 
-def open_package(source: Path | str) -> tuple[AnyNet, Package]:
+def open_package(source: Path | str, *, trust_code: bool = False) -> tuple[Described, Package]:
     """Return a package's network and what is known of it; the folder of a training by an earlier version will do.
+
+    Args:
+        source: a folder, or a repository's `owner/name`.
+        trust_code: see `from_pretrained`.
 
     Raises:
         WeightsError: it cannot be read.
         TrainingError: an earlier version wrote it, and not a training.
         DataError: an earlier version wrote it, and the images that it was trained on are gone.
     """
-    model = from_pretrained(source)
+    model = from_pretrained(source, trust_code=trust_code)
     if model.package is None:
         training = TrainingFolder.read(Path(source))
         known = training.trained_on
@@ -160,7 +164,7 @@ def images_to_assess(source: Path | str, package: Package, spec: DataSpec | None
         )
 
 
-def assess(model: AnyNet, package: Package, images: Labelled, device: str | torch.device = "cpu") -> Assessment:
+def assess(model: Described, package: Package, images: Labelled, device: str | torch.device = "cpu") -> Assessment:
     """Return how a network of a package classifies images.
 
     Raises:

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, field_validator
 
-from netspace.arch import MEASURES, AnyNetConfig, Complexity
+from netspace.arch import MEASURES, Complexity
+from netspace.arch.built import NetworkConfig
 from netspace.checks import check_rule
 from netspace.documents import Document
 from netspace.errors import ConfigError, WindowError, short
@@ -97,7 +98,7 @@ class Latency(Document):
         low, high = self.window
         return (low is None or milliseconds >= low) and (high is None or milliseconds <= high)
 
-    def measure(self, config: AnyNetConfig, resolution: int) -> float:
+    def measure(self, config: NetworkConfig, resolution: int) -> float:
         """Return the latency of a network with random weights, in milliseconds a batch: kept, or measured and kept.
 
         It is the least over the repeats: other work on the machine only ever adds to a time. On two busy cores, two

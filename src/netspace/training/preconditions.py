@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from netspace.arch import AnyNetConfig
+from netspace.arch.built import NetworkConfig
 from netspace.errors import TrainingError
 from netspace.training.distributed import processes
 from netspace.training.images.data import ImageData
@@ -23,7 +23,7 @@ def check_fit(model: nn.Module, data: ImageData) -> None:
         check_network_fits(config, data)
 
 
-def check_network_fits(config: AnyNetConfig, data: ImageData) -> None:
+def check_network_fits(config: NetworkConfig, data: ImageData) -> None:
     """Raise unless a network takes these images, by its description, before it is built.
 
     Raises:

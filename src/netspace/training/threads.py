@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
-from netspace.arch import AnyNetConfig
+from netspace.arch.built import NetworkConfig
 from netspace.training.recipe import Recipe
 
 _BATCH = 64  # images of the measured steps, at most
@@ -27,7 +27,7 @@ def cpu_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def fastest_threads(config: AnyNetConfig, recipe: Recipe, resolution: int, images: int) -> int:
+def fastest_threads(config: NetworkConfig, recipe: Recipe, resolution: int, images: int) -> int:
     """Return how many threads train a network fastest here and now, from a few steps with 1, 2, 4, ... threads.
 
     No more are tried than torch would take by itself ($OMP_NUM_THREADS, or one for each core).

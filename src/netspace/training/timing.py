@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 
-from netspace.arch import AnyNetConfig
+from netspace.arch.built import NetworkConfig
 from netspace.documents import Document, digest
 from netspace.errors import TrainingError
 from netspace.models import build
@@ -54,7 +54,7 @@ class Conditions(Document):
 
 
 def time_network(
-    config: AnyNetConfig, conditions: Conditions, device: str = "cpu", actions: Sequence[Action] = ACTIONS
+    config: NetworkConfig, conditions: Conditions, device: str = "cpu", actions: Sequence[Action] = ACTIONS
 ) -> dict[str, Any]:
     """Return the times of a network with random weights.
 
@@ -105,7 +105,7 @@ def time_network(
     }
 
 
-def can_train_on(config: AnyNetConfig, conditions: Conditions) -> bool:
+def can_train_on(config: NetworkConfig, conditions: Conditions) -> bool:
     """Return whether a batch has statistics to normalise by: one image that ends as one pixel has none."""
     return conditions.batch_size > 1 or conditions.resolution > config.total_stride
 
@@ -126,7 +126,7 @@ def keep_timing(timing: dict[str, Any]) -> Path:
 
 
 def kept_timing(
-    config: AnyNetConfig, conditions: Conditions, device: str = "cpu", actions: Sequence[Action] = ACTIONS
+    config: NetworkConfig, conditions: Conditions, device: str = "cpu", actions: Sequence[Action] = ACTIONS
 ) -> dict[str, Any] | None:
     """Return the timing kept for a network under these conditions, or None if one of the actions is missing.
 

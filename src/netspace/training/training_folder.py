@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from netspace.documents import Document, is_document, parse
 from netspace.errors import TrainingError
-from netspace.models.anynet import AnyNet
+from netspace.models.backbone import Described
 from netspace.models.hub import read_package, save_pretrained
 from netspace.models.package import Calibration, DataFacts, MeasuredError, Package, Preparation
 from netspace.training.images.data import DataSpec, ImageData, as_recorded, completed
@@ -138,7 +138,7 @@ class TrainingFolder:
         source = self.data.source
         return {**self.data.model_dump(mode="json"), "source": source if public_name(source) == source else None}
 
-    def start(self, model: AnyNet) -> None:
+    def start(self, model: Described) -> None:
         """Write the network and the settings; weights are those before training until `finish`."""
         save_pretrained(model, self.folder, self.package)
         if self.package is not None and self.package.data is not None and self.data is not None:
@@ -154,7 +154,7 @@ class TrainingFolder:
             writer.writeheader()
             writer.writerows(asdict(epoch) for epoch in curve)
 
-    def finish(self, model: AnyNet, result: TrainResult, calibration: Calibration | None = None) -> None:
+    def finish(self, model: Described, result: TrainResult, calibration: Calibration | None = None) -> None:
         """Write the trained network, the curve and the result.
 
         Args:

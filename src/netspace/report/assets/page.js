@@ -359,12 +359,14 @@
   const compact = (values) => (values.every((v) => v === values[0]) ? [values[0]] : values).join(",");
 
   function structure(i) {
+    if (data.made[i] !== null) return data.made[i][0];
     if (data.stages[i] === null) return "network not known";
     const [depths, widths, , ratios, groups] = data.stages[i];
     return `d ${depths.join(",")}  w ${widths.join(",")}  g ${compact(groups)}  b ${compact(ratios)}`;
   }
 
   function yaml(i) {
+    if (data.made[i] !== null) return data.made[i][1];
     if (data.stages[i] === null) return "";
     const { block, stem, ...others } = data.templates[data.template[i]];
     const columns = ["depths", "widths", "strides", "bottleneck_ratios", "group_widths"];
@@ -387,7 +389,7 @@
 
   function showNetwork(i) {
     byId("network").textContent = `# ${describe(i).replaceAll(/[\r\n]+/g, "\n# ")}\n${yaml(i)}`;
-    if (data.stages[i] !== null) copy(yaml(i), "The network's YAML is copied.");
+    if (yaml(i) !== "") copy(yaml(i), "The network's YAML is copied.");
   }
 
   async function copy(text, message) {
