@@ -24,7 +24,7 @@ from netspace.commands import (
     studies,
     training,
 )
-from netspace.errors import NetspaceError
+from netspace.errors import NetspaceError, first_line, one_line
 
 COMMANDS = (
     studies.demo,
@@ -116,7 +116,16 @@ def main() -> None:
     try:
         app()
     except NetspaceError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
+        sys.exit(2)
+    except MemoryError:
+        print("error: the memory of this machine is used up; end other programs, or ask for less", file=sys.stderr)
+        sys.exit(2)
+    except ImportError as error:
+        # a library that is installed but finds no memory to be loaded into; anything else is a bug of ours
+        if "allocate memory" not in str(error) and "failed to map" not in str(error):
+            raise
+        print(f"error: a library cannot be loaded ({one_line(first_line(error))})", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

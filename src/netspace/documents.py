@@ -15,12 +15,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from netspace.errors import ConfigError, NetspaceError, first_line, short
+from netspace.errors import ConfigError, NetspaceError, first_line, one_line, short
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 _TAG = "tag:yaml.org,2002:"
+
+_MOST_REPEATED = 1_000_000
+"""Values that the aliases of a YAML file may stand for, all together; a few lines can stand for billions."""
+
+_SURROGATE = re.compile("[\\ud800-\\udfff]")
 
 
 class _Loader(yaml.SafeLoader):
@@ -83,7 +88,7 @@ def read_yaml(path: Path | str) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
         # YAML allows no tabs where JSON does
-        return json.loads(text) if path.suffix.lower() == ".json" else yaml.load(text, Loader=_Loader)
+        return json_value(text) if path.suffix.lower() == ".json" else _loaded(text)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -99,6 +104,76 @@ def read_yaml(path: Path | str) -> Any:
         raise ConfigError(f"{path}: not valid YAML (nested too deeply)") from None
     except (ValueError, LookupError, AttributeError) as error:  # PyYAML lets these out of `2026-02-30`, `!!bool x`, ...
         raise ConfigError(f"{path}: not valid YAML (a value cannot be read: {first_line(error)})") from None
+
+
+def _loaded(text: str) -> Any:
+    """Return what a YAML text holds.
+
+    Raises:
+        ValueError: its aliases repeat too much, or a text in it is none that can be written.
+        yaml.YAMLError, LookupError, AttributeError, RecursionError: PyYAML cannot read it.
+    """
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        sizes: dict[int, int] = {}
+        if _size(node, sizes) > len(sizes) + _MOST_REPEATED:
+            raise ValueError(f"its aliases stand for more than {_MOST_REPEATED:,} values")
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return how many values a node stands for, each alias counted as what it repeats."""
+    if id(node) in known:
+        if not known[id(node)]:
+            raise ValueError("an alias stands for what it is part of")
+        return known[id(node)]
+    known[id(node)] = 0  # until it is done
+    size = 1
+    if isinstance(node, yaml.MappingNode):
+        size += sum(_size(key, known) + _size(value, known) for key, value in node.value)
+    elif isinstance(node, yaml.SequenceNode):
+        size += sum(_size(item, known) for item in node.value)
+    elif _SURROGATE.search(node.value):
+        raise ValueError("a text holds half a character, a lone surrogate")
+    known[id(node)] = size
+    return size
+
+
+def json_value(text: str | bytes) -> Any:
+    """Return what a JSON text holds.
+
+    Raises:
+        ValueError: it is not JSON or UTF-8, it is nested too deeply, or a text in it is none that can be written.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8-sig")
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    # half a character can be there as an escape alone
+    if re.search(r"\\u[dD][89a-fA-F]", text) and _SURROGATE.search(json.dumps(found, ensure_ascii=False)):
+        raise ValueError("a text holds half a character, a lone surrogate")
+    return found
+
+
+def read_json(path: Path, error: type[NetspaceError] = ConfigError) -> Any:
+    """Return what the JSON file at `path` holds.
+
+    Raises:
+        NetspaceError: of the kind `error`; the file is missing, unreadable or not JSON.
+    """
+    try:
+        return json_value(path.read_bytes())
+    except FileNotFoundError:
+        raise error(f"{path}: no such file") from None
+    except (OSError, ValueError) as reason:
+        raise error(f"{path}: cannot be read as JSON ({first_line(reason)})") from None
 
 
 def parse(model: type[Model], data: Any, where: str) -> Model:
@@ -171,7 +246,7 @@ def _first_problem(error: ValidationError, model: type[BaseModel], where: str) -
     path = [
         part for part in problem["loc"] if not (isinstance(part, str) and part.startswith(("function-", "tagged-")))
     ]
-    key = ".".join(map(str, path))
+    key = one_line(".".join(str(part)[:120] for part in path), 240)
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if problem["type"] == "extra_forbidden":
         owner = _model_at(model, path[:-1])

@@ -96,6 +96,16 @@ def first_line(error: BaseException | str, otherwise: str = "no reason given") -
     return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
 
 
+def one_line(text: str, limit: int = 2000) -> str:
+    """Return a text as one line of at most `limit` characters that a terminal shows as it is written.
+
+    Line ends become blanks. Control characters and such as change the direction of writing are written as escapes.
+    """
+    line = " ".join(text[: 4 * limit].split())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in line)
+    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+
+
 def short(value: object, limit: int = 60) -> str:
     """Return a value as a message shows it: as Python writes it, cut to `limit` characters.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from netspace.arch.config import BOTTLENECK_BLOCKS, AnyNetConfig
 from netspace.arch.regnet import RegNetConfig
+from netspace.checks import is_number
 from netspace.errors import ConfigError
 
 _BLOCKS = {
@@ -32,12 +33,12 @@ def network_of(cfg: Mapping[str, Any]) -> AnyNetConfig | None:
     """Return the network of a pycls configuration, or None if it is of another family than ours."""
     kind, net = _part(cfg)
     model = cfg.get("MODEL", {})
-    block, stem = _BLOCKS.get(net.get("BLOCK_TYPE", "")), _STEMS.get(net.get("STEM_TYPE", ""))
+    block, stem = _BLOCKS.get(str(net.get("BLOCK_TYPE", ""))), _STEMS.get(str(net.get("STEM_TYPE", "")))
     activation = _ACTIVATIONS.get(str(model.get("ACTIVATION_FUN", "relu")).lower())
     if block is None or stem is None or activation is None:
         return None
-    grouped, head_width = block in BOTTLENECK_BLOCKS, net.get("HEAD_W", 0)
     try:
+        grouped, head_width = block in BOTTLENECK_BLOCKS, net.get("HEAD_W", 0)
         return AnyNetConfig(
             block=block,
             stem={"kind": stem, "width": net["STEM_W"]},
@@ -48,7 +49,7 @@ def network_of(cfg: Mapping[str, Any]) -> AnyNetConfig | None:
             num_classes=model.get("NUM_CLASSES", 1000),
             head_activation=block != "linear_bottleneck" or head_width > 0,
         )
-    except (ConfigError, KeyError, TypeError, ZeroDivisionError):
+    except (ConfigError, LookupError, TypeError, ValueError, ArithmeticError):
         return None
 
 
@@ -57,7 +58,11 @@ def regnet_parameters(cfg: Mapping[str, Any]) -> dict[str, float]:
     kind, net = _part(cfg)
     if kind != "REGNET" or not {*_REGNET.values()} <= net.keys():
         return {}
-    return {name: net[key] for name, key in _REGNET.items()} | {"bottleneck_ratio": 1 / (net.get("BOT_MUL") or 1)}
+    numbers = {name: net[key] for name, key in _REGNET.items()} | {"BOT_MUL": net.get("BOT_MUL") or 1}
+    if not all(map(is_number, numbers.values())):
+        return {}
+    multiplier = numbers.pop("BOT_MUL")
+    return numbers | {"bottleneck_ratio": 1 / multiplier}
 
 
 def _part(cfg: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from netspace.documents import digest
+from netspace.documents import digest, read_json
 from netspace.errors import DataError, StudyError, raise_unknown
 from netspace.results.imported_model import GIVEN, LAST, LEAST, ImportedModel
 from netspace.results.imported_study import ImportedStudy
 from netspace.results.portable import is_study, study_of
-from netspace.results.sweeps import read_json, read_nds, read_pycls
+from netspace.results.sweeps import read_nds, read_pycls
 from netspace.results.table_rows import Meaning, results_of_table
 from netspace.results.tables import read_table
 from netspace.results.trials import read_optuna, read_ray, shown_url
@@ -149,8 +149,9 @@ def detect_layout(file: str) -> str:
         return "ray"
     if path.suffix.lower() != ".json" or not path.is_file():
         return "table"
-    content = read_json(path)
-    first = next((job for jobs in content.values() for job in jobs), None) if isinstance(content, dict) else None
+    content = read_json(path, DataError)
+    lists = content.values() if isinstance(content, dict) else ()
+    first = next((job for jobs in lists if isinstance(jobs, list) for job in jobs), None)
     if isinstance(content, list):
         first = content[0] if content else None
     keys = first.keys() if isinstance(first, dict) else ()

@@ -9,120 +9,201 @@
   `train_ep_loss`.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, Field
 
 from netspace.arch.pycls import network_of, regnet_parameters
-from netspace.errors import DataError, first_line
+from netspace.documents import parse, read_json, whole_if_whole
+from netspace.errors import ConfigError, DataError
 from netspace.results.imported_model import ImportedModel
 from netspace.store import Epoch, Outcome
 
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, lt=2**63, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Rate = Annotated[float, Field(allow_inf_nan=False)]
+Job = TypeVar("Job", bound=BaseModel)
+
+
+class _PyclsTests(BaseModel):
+    """The evaluations of a job, one entry an epoch."""
+
+    top1_err: list[Percent] = []
+    epoch_ind: list[int] = []
+    epoch_max: list[int] = []
+
+
+class _PyclsTraining(BaseModel):
+    """The epochs of a job's training; a loss that is no number any more is one of a training that diverged."""
+
+    loss: list[float] = []
+    lr: list[Rate] = []
+    time_epoch: list[Seconds] = []
+
+
+class _PyclsComplexity(BaseModel):
+    flops: Amount = 0
+    params: Amount = 0
+    acts: Amount = 0
+
+
+class _PyclsOptimizer(BaseModel):
+    BASE_LR: float | None = None
+    WEIGHT_DECAY: float | None = None
+
+
+class _PyclsConfig(BaseModel, extra="allow"):
+    """What is read here of a configuration; the network's part is read by `network_of`."""
+
+    MODEL: dict[str, Any] = {}
+    ANYNET: dict[str, Any] = {}
+    REGNET: dict[str, Any] = {}
+    OPTIM: _PyclsOptimizer = _PyclsOptimizer()
+    RNG_SEED: Seed = 0
+
+
+class _PyclsJob(BaseModel):
+    cfg: _PyclsConfig
+    complexity: _PyclsComplexity = _PyclsComplexity()
+    test_epoch: _PyclsTests | None = None
+    test_ema_epoch: _PyclsTests | None = None
+    train_epoch: _PyclsTraining = _PyclsTraining()
+    err: str | None = None
+
+
+class _NdsNetwork(BaseModel):
+    """One number a stage; a network of cells has a genotype instead."""
+
+    ds: list[float] = []
+    ws: list[float] = []
+    bot_muls: list[float] = []
+    num_gs: list[float] = []
+
+
+class _NdsOptimizer(BaseModel):
+    base_lr: float | None = None
+    wd: float | None = None
+    max_ep: int | None = None
+
+
+class _NdsJob(BaseModel):
+    net: _NdsNetwork
+    optim: _NdsOptimizer = _NdsOptimizer()
+    flops: Amount = 0
+    params: Amount = 0
+    rng_seed: Seed = 0
+    test_ep_top1: list[Percent] = []
+    train_ep_loss: list[float] = []
+
 
 def read_pycls(file: Path) -> list[ImportedModel]:
-    """Read a sweep of pycls, a space of the file's name, or of its folder's if it is called sweep.json."""
-    jobs = read_json(file)
+    """Read a sweep of pycls, a space of the file's name, or of its folder's if it is called sweep.json.
+
+    Raises:
+        DataError: it is no such sweep; the message names the job and the key.
+    """
+    jobs = read_json(file, DataError)
     if not isinstance(jobs, list) or not all(isinstance(job, dict) and "cfg" in job for job in jobs):
         raise DataError(f"{file}: not a pycls sweep: a list of objects with 'cfg' is expected")
     space = file.parent.name if file.stem == "sweep" and file.parent.name else file.stem
-    return [_pycls_job(job, space) for job in jobs]
+    return [_pycls_job(_checked(_PyclsJob, job, f"{file}: job {i}"), job["cfg"], space) for i, job in enumerate(jobs)]
 
 
-def _pycls_job(job: Mapping[str, Any], space: str) -> ImportedModel:
-    cfg, complexity = job["cfg"], job.get("complexity", {})
-    tests = job.get("test_ema_epoch") or job.get("test_epoch") or {}
-    training = job.get("train_epoch", {})
-    errors = tests.get("top1_err", [])
-    reached, wanted = ((tests.get(key) or [0])[-1] for key in ("epoch_ind", "epoch_max"))
-    complete = bool(errors) and reached == wanted
-    last_words = (str(job.get("err") or "").strip().splitlines() or ["no message"])[-1]
-    seconds = training.get("time_epoch", [])
-    rates, losses = training.get("lr", []), training.get("loss", [])
+def _checked(kind: type[Job], job: Mapping[str, Any], where: str) -> Job:
+    try:
+        return parse(kind, job, where)
+    except ConfigError as error:
+        raise DataError(str(error)) from None
+
+
+def _pycls_job(job: _PyclsJob, cfg: Mapping[str, Any], space: str) -> ImportedModel:
+    tests = next((one for one in (job.test_ema_epoch, job.test_epoch) if one is not None), _PyclsTests())
+    reached, wanted = ((of or [0])[-1] for of in (tests.epoch_ind, tests.epoch_max))
+    complete = bool(tests.top1_err) and reached == wanted
+    last_words = ((job.err or "").strip().splitlines() or ["no message"])[-1]
+    training = job.train_epoch
     return ImportedModel(
         space=space,
         outcome=Outcome(
             status="done" if complete else "failed",
-            error=float(errors[-1]) if complete else None,
+            error=tests.top1_err[-1] if complete else None,
             message=None if complete else f"it ended after epoch {reached} of {wanted or '?'}: {last_words}",
-            seconds=float(sum(seconds)),
-            curve=_curve(errors, losses, rates, seconds),
+            seconds=math.fsum(training.time_epoch),
+            curve=_curve(tests.top1_err, training.loss, training.lr, training.time_epoch),
         ),
-        flops=int(complexity.get("flops", 0)),
-        params=int(complexity.get("params", 0)),
-        activations=int(complexity.get("acts", 0)),
-        seed=int(cfg.get("RNG_SEED", 0)),
+        flops=int(job.complexity.flops),
+        params=int(job.complexity.params),
+        activations=int(job.complexity.acts),
+        seed=job.cfg.RNG_SEED,
         network=network_of(cfg),
-        parameters=regnet_parameters(cfg)
-        | {
-            "lr": cfg.get("OPTIM", {}).get("BASE_LR"),
-            "weight_decay": cfg.get("OPTIM", {}).get("WEIGHT_DECAY"),
-        },
+        parameters=regnet_parameters(cfg) | {"lr": job.cfg.OPTIM.BASE_LR, "weight_decay": job.cfg.OPTIM.WEIGHT_DECAY},
     )
 
 
 def read_nds(file: Path) -> list[ImportedModel]:
-    """Read a file of the NDS layout, a space of its name."""
-    found = read_json(file)
-    jobs = [job for jobs in found.values() for job in jobs] if isinstance(found, dict) else found
-    if not isinstance(jobs, list) or not all(isinstance(job, dict) and "net" in job for job in jobs):
+    """Read a file of the NDS layout, a space of its name.
+
+    Raises:
+        DataError: it is no such file; the message names the job and the key.
+    """
+    found = read_json(file, DataError)
+    lists = list(found.values()) if isinstance(found, dict) else [found]
+    jobs = [job for jobs in lists if isinstance(jobs, list) for job in jobs]
+    if not all(isinstance(jobs, list) for jobs in lists) or not all(
+        isinstance(job, dict) and "net" in job for job in jobs
+    ):
         raise DataError(f"{file}: not of the NDS layout: a list of objects with 'net' is expected")
-    return [_nds_job(job, file.stem) for job in jobs]
+    return [_nds_job(_checked(_NdsJob, job, f"{file}: job {i}"), file.stem) for i, job in enumerate(jobs)]
 
 
-def _nds_job(job: Mapping[str, Any], space: str) -> ImportedModel:
-    net, optim = job["net"], job.get("optim", {})
-    errors = job.get("test_ep_top1", [])
-    wanted = optim.get("max_ep", len(errors))
+def _nds_job(job: _NdsJob, space: str) -> ImportedModel:
+    errors, net = job.test_ep_top1, job.net
+    wanted = len(errors) if job.optim.max_ep is None else job.optim.max_ep
     complete = bool(errors) and len(errors) == wanted
+    columns = {"depth": net.ds, "width": net.ws, "bottleneck_multiplier": net.bot_muls, "groups": net.num_gs}
     numbers = {
-        f"{name}_{stage}": value
-        for column, name in {
-            "ds": "depth",
-            "ws": "width",
-            "bot_muls": "bottleneck_multiplier",
-            "num_gs": "groups",
-        }.items()
-        for stage, value in enumerate(net.get(column, []), start=1)
+        f"{name}_{stage}": whole_if_whole(value)
+        for name, values in columns.items()
+        for stage, value in enumerate(values, start=1)
     }
     return ImportedModel(
         space=space,
         outcome=Outcome(
             status="done" if complete else "failed",
-            error=float(errors[-1]) if complete else None,
+            error=errors[-1] if complete else None,
             message=None if complete else f"it ended after epoch {len(errors)} of {wanted}",
             seconds=0.0,
-            curve=_curve(errors, job.get("train_ep_loss", []), [], []),
+            curve=_curve(errors, job.train_ep_loss, [], []),
         ),
-        flops=round(job.get("flops", 0)),
-        params=round(job.get("params", 0)),
-        seed=int(job.get("rng_seed", 0)),
-        parameters=numbers | {name: optim.get(key) for name, key in (("lr", "base_lr"), ("weight_decay", "wd"))},
+        flops=round(job.flops),
+        params=round(job.params),
+        seed=job.rng_seed,
+        parameters=numbers | {"lr": job.optim.base_lr, "weight_decay": job.optim.wd},
     )
 
 
-def _curve(errors: Sequence[Any], losses: Sequence[Any], rates: Sequence[Any], seconds: Sequence[Any]) -> Any:
+def _curve(
+    errors: Sequence[float], losses: Sequence[float], rates: Sequence[float], seconds: Sequence[float]
+) -> list[Epoch]:
     """Return one point an epoch; what a tool does not report is missing, or 0 where the store needs a number."""
 
-    def at(values: Sequence[Any], i: int, missing: float) -> float:
-        return float(values[i]) if i < len(values) else missing
+    def at(values: Sequence[float], i: int, missing: float) -> float:
+        return values[i] if i < len(values) else missing
 
+    took = [0.0, *accumulate(seconds)]
     return [
         Epoch(
             epoch=i + 1,
             train_loss=at(losses, i, math.nan),
             lr=at(rates, i, 0.0),
-            seconds=math.fsum(map(float, seconds[: i + 1])),
-            val_error=float(error),
+            seconds=took[min(i + 1, len(seconds))],
+            val_error=error,
         )
         for i, error in enumerate(errors)
     ]
-
-
-def read_json(file: Path) -> Any:
-    """Return the content of a JSON file."""
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file}: cannot be read as JSON ({first_line(error)})") from None

@@ -1,6 +1,5 @@
 """Rows of a table, whatever tool wrote it, as models for the store."""
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from netspace.arch.built import NetworkConfig, network_from
+from netspace.documents import json_value
 from netspace.errors import DataError, StatisticsError, UnknownNameError, first_line, raise_unknown, short
 from netspace.results.imported_model import ImportedModel
 from netspace.results.populations import Reading, Unit, models_of
@@ -203,7 +203,7 @@ def _whole(value: Any) -> int:
 
 def _network(value: Any) -> NetworkConfig | None:
     """Return the network that a cell holds: as text, or, in JSON lines, as it is."""
-    content = json.loads(value) if isinstance(value, str) else value
+    content = json_value(value) if isinstance(value, str) else value
     if not isinstance(content, dict):
         raise TypeError(f"a network as a JSON object is expected, got {short(value)}")
     return network_from(content, "network")

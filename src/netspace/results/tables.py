@@ -6,7 +6,6 @@ lines; JSON lines or a JSON list of objects; Parquet. Names and texts are stripp
 
 import csv
 import io
-import json
 import math
 import re
 from collections import Counter
@@ -16,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from netspace.documents import json_value
 from netspace.errors import DataError, first_line
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "?"})
@@ -66,8 +66,7 @@ def read_table(path: Path, texts: Collection[str] = ("space",)) -> pd.DataFrame:
 def _parquet(path: Path) -> pd.DataFrame:
     try:
         frame = pd.read_parquet(path)
-    # pandas and pyarrow raise ValueError for whatever they cannot read; OSError covers files
-    except (ValueError, OSError) as error:
+    except Exception as error:  # whatever pandas and pyarrow meet in a damaged file; they have no common base
         raise DataError(f"{path}: cannot be read as a Parquet table ({first_line(error)})") from None
     return _stripped(frame, path)
 
@@ -93,7 +92,7 @@ def _decoded(content: bytes, path: Path) -> str:
 def _records(text: str, path: Path) -> list[dict[str, Any]]:
     try:
         found = (
-            json.loads(text) if text.lstrip()[0] == "[" else [json.loads(line) for line in text.splitlines() if line]
+            json_value(text) if text.lstrip()[0] == "[" else [json_value(line) for line in text.splitlines() if line]
         )
     except ValueError as error:
         raise DataError(f"{path}: cannot be read as JSON lines ({first_line(error)})") from None

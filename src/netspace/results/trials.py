@@ -1,7 +1,7 @@
 """Trials of hyper-parameter searches as tables: an Optuna storage, the folder of a Ray Tune experiment."""
 
-import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pandas as pd
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from netspace.documents import json_value, read_json
 from netspace.errors import DataError, MissingExtraError, first_line
 
 VALUE = "value"
@@ -74,15 +75,15 @@ def shown_url(url: str) -> str:
     """Return a storage's URL without its password."""
     try:
         return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url
+    except (ArgumentError, ValueError):  # a port that is no number
+        return re.sub(r"//[^/@]*@", "//***@", url)
 
 
 def _check_exists(url: str, shown: str) -> None:
     """Raise if an SQLite file is missing, which Optuna would make."""
     try:
         parts = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise DataError(f"{shown}: is no URL of an Optuna storage, such as sqlite:///study.db") from None
     if parts.get_backend_name() == "sqlite" and not (parts.database and Path(parts.database).is_file()):
         raise DataError(f"{shown}: no such file")
@@ -125,10 +126,11 @@ def _ray_statuses(root: Path) -> Iterator[tuple[str, str]]:
     """Yield the status of each trial, by its id and by its folder's name, from the newest state of an experiment."""
     states = sorted(root.glob("experiment_state-*.json"), key=lambda path: path.stat().st_mtime)
     content = _read_json(states[-1]) if states else {}
-    for entry in content.get("trial_data", []):
+    trials = content.get("trial_data")
+    for entry in trials if isinstance(trials, list) else ():
         described = entry[0] if isinstance(entry, list) and entry else entry
         try:
-            trial = json.loads(described) if isinstance(described, str) else described
+            trial = json_value(described) if isinstance(described, str) else described
         except ValueError:
             continue
         if isinstance(trial, dict) and isinstance(trial.get("status"), str):
@@ -144,10 +146,10 @@ def _ray_status(last: Mapping[str, Any], error: Path) -> str:
 
 
 def _last_result(path: Path) -> dict[str, Any]:
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
     for line in reversed(lines):
         try:
-            found = json.loads(line)
+            found = json_value(line)
         except ValueError:
             continue  # the last line of a trial that was killed may be half a one
         if isinstance(found, dict):
@@ -156,10 +158,7 @@ def _last_result(path: Path) -> dict[str, Any]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({first_line(error)})") from None
+    found = read_json(path, DataError)
     return found if isinstance(found, dict) else {}
 
 

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -11,12 +12,21 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import ValidationError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from netspace._version import __version__
 from netspace.documents import plain
-from netspace.errors import MissingExtraError, StoreError, StoreUnreachableError, first_line, raise_unknown
+from netspace.errors import (
+    MissingExtraError,
+    NetspaceError,
+    StoreError,
+    StoreUnreachableError,
+    first_line,
+    one_line,
+    raise_unknown,
+)
 from netspace.store.schema import SCHEMA_VERSION, Now, meta, metadata, pools
 
 DEFAULT_PATH = Path("netspace.db")
@@ -107,7 +117,7 @@ class Database:
             StoreError: the database refuses, or its file is not the one any more that was opened.
         """
         self._check_place()
-        with self._errors_in_one_line(), self._engine.begin() as connection:
+        with self._errors_in_one_line(), self._sound(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -117,7 +127,7 @@ class Database:
         Raises:
             StoreError: as for `read`. Where a file has gone, what was written is in the copy that the message names.
         """
-        with self._errors_in_one_line(), self._writer.begin() as connection:
+        with self._errors_in_one_line(), self._sound(), self._writer.begin() as connection:
             if alone and self._engine.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
             yield connection
@@ -222,6 +232,27 @@ class Database:
             kind = StoreUnreachableError if _is_unreachable(error) else StoreError
             raise kind(f"{self.where}: {advice}") from error
 
+    @contextmanager
+    def _sound(self) -> Iterator[None]:
+        """Tell of values that are not what the tables' columns hold: somebody else has written them, or a disk."""
+        try:
+            yield
+        except (NetspaceError, SQLAlchemyError, sqlite3.Error):
+            raise
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, zlib.error) as error:
+            raise StoreError(
+                f"{self.where}: a value in it, or for it, is not of the kind that belongs there ({_said(error)}); if "
+                "it was not changed by hand, the database is damaged: restore it from a copy"
+            ) from error
+
+
+def _said(error: Exception) -> str:
+    """Return what is wrong with a value in a line, of pydantic's report the first key and its complaint."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        return one_line(f"{error.title}: {'.'.join(map(str, first['loc']))}: {first['msg']}", 200)
+    return first_line(error)
+
 
 def is_sqlite(path: Path) -> bool:
     """Return whether there is an SQLite database at `path`, whatever it holds."""
@@ -280,7 +311,7 @@ def _resolve(target: str | Path) -> URL:
         return URL.create("sqlite", database=str(Path(target).expanduser()))
     try:
         url = make_url(str(target))
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a port that is no number, for one
         raise StoreError("the store's URL cannot be read; valid: postgresql://USER:PASSWORD@HOST/DATABASE") from None
     backend = url.get_backend_name()
     if backend not in ("sqlite", "postgresql", "postgres"):

@@ -38,6 +38,7 @@ from netspace.store.records import (
     StudyRecord,
     curve_rows,
 )
+from netspace.store.rows import run_of, state_of, study_of
 from netspace.store.schema import Now, curves, runs, studies, text
 from netspace.store.worker import Worker
 
@@ -112,7 +113,7 @@ class Store:
             if row is None:
                 values = {"name": name, "spec": spec, "digest": digest, "created": Now()}
                 row = connection.execute(insert(studies).values(values).returning(studies)).one()
-            study = StudyRecord(**row._mapping)
+            study = study_of(row)
             if study.digest != digest:
                 raise StudyError(
                     f"{self.where}: study '{name}' was started from another specification (digest {study.digest}, now "
@@ -162,7 +163,7 @@ class Store:
             if connection.execute(select(studies.c.id).where(studies.c.name == name)).first() is not None:
                 raise StudyError(f"{self.where}: it already holds a study '{name}'; choose another name")
             values = {"name": name, "spec": spec, "digest": digest, "created": Now()}
-            study = StudyRecord(**connection.execute(insert(studies).values(values).returning(studies)).one()._mapping)
+            study = study_of(connection.execute(insert(studies).values(values).returning(studies)).one())
             for run, outcome in ended:
                 row = asdict(run) | _recorded(outcome) | {"study_id": study.id, "attempts": 1}
                 run_id = connection.execute(insert(runs).values(row).returning(runs.c.id)).scalar_one()
@@ -179,7 +180,7 @@ class Store:
     def studies(self) -> list[StudyRecord]:
         """Return every study, the oldest first."""
         with self._database.read() as connection:
-            return [StudyRecord(**row._mapping) for row in connection.execute(select(studies).order_by(studies.c.id))]
+            return [study_of(row) for row in connection.execute(select(studies).order_by(studies.c.id))]
 
     def keep_pools(self, study_id: int, kept: Iterable[StoredPool]) -> None:
         """Keep the pools of a study's spaces; those of spaces that have one already are left as they are."""
@@ -320,7 +321,7 @@ class Store:
     def _update(self, change: Update) -> list[RunRecord]:
         """Carry out a change of runs and return them as they are after it, in launch order."""
         with self._database.write() as connection:
-            changed = [RunRecord(**row._mapping) for row in connection.execute(change.returning(runs))]
+            changed = [run_of(row) for row in connection.execute(change.returning(runs))]
         return sorted(changed, key=lambda run: (run.launch, run.id))
 
     def run(self, run_id: int) -> RunRecord:
@@ -333,7 +334,7 @@ class Store:
             row = connection.execute(select(runs).where(runs.c.id == run_id)).first()
         if row is None:
             raise StoreError(f"{self.where}: it holds no run {run_id}")
-        return RunRecord(**row._mapping)
+        return run_of(row)
 
     def runs(self, study_id: int, *, space: str | None = None, status: Status | None = None) -> list[RunRecord]:
         """Return the runs of a study in launch order, of one space or status if given."""
@@ -343,13 +344,13 @@ class Store:
         if status is not None:
             query = query.where(runs.c.status == status)
         with self._database.read() as connection:
-            return [RunRecord(**row._mapping) for row in connection.execute(query)]
+            return [run_of(row) for row in connection.execute(query)]
 
     def states(self, study_id: int) -> list[RunState]:
         """Return what became of each run of a study, in launch order: its networks, which are large, stay unread."""
         query = select(*_STATE).where(runs.c.study_id == study_id).order_by(runs.c.launch, runs.c.id)
         with self._database.read() as connection:
-            return [RunState(**row._mapping) for row in connection.execute(query)]
+            return [state_of(row) for row in connection.execute(query)]
 
     def counts(self, study_id: int) -> dict[str, dict[Status, int]]:
         """Return the number of runs by space and status, zeros included; spaces in the order of their first launch."""
@@ -373,7 +374,7 @@ class Store:
         )
         query = select(*_STATE).where(runs.c.study_id == study_id, telling).order_by(runs.c.launch, runs.c.id)
         with self._database.read() as connection:
-            return _counts(connection, study_id), [RunState(**row._mapping) for row in connection.execute(query)]
+            return _counts(connection, study_id), [state_of(row) for row in connection.execute(query)]
 
     def chance_error(self, study_id: int) -> float:
         """Return the error of guessing, in %: as the first result recorded it, else 100 (1 - 1 / classes)."""
@@ -393,7 +394,7 @@ class Store:
         found: dict[str, dict[int, float]] = {}
         with self._database.read() as connection:
             for space, index, error in connection.execute(query.order_by(runs.c.launch, runs.c.id)):
-                found.setdefault(space, {})[index] = math.inf if error is None else error
+                found.setdefault(space, {})[index] = math.inf if error is None else float(error)
         return found
 
     def lost(self, study_id: int) -> dict[str, set[int]]:
