@@ -3,6 +3,7 @@
 import argparse
 import logging
 import pickle
+import random
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from netspace.arch import AnyNetConfig, zoo
 from netspace.errors import ConfigError, UnknownNameError, WeightsError
 from netspace.models import build, create_model, from_netspace, load_weights, recognise
 from netspace.models import pretrained as pretrained_module
+from netspace.models.weights_file import read_weights, save_weights
 
 SMALL = AnyNetConfig(stem={"width": 8}, stages={"depths": [1, 2], "widths": [8, 16]}, se_ratio=0.25, num_classes=4)
 
@@ -251,3 +253,33 @@ def test_no_network_says_what_to_do(monkeypatch):
         create_model("x200mf", pretrained=True)
     with pytest.raises(WeightsError, match="torchvision does not have RegNetX-200MF"):
         create_model("x200mf", pretrained=True, library="torchvision")
+
+
+@pytest.mark.parametrize("ending", [".pth", ".safetensors"])
+def test_of_single_flipped_bits_none_gives_other_weights(tmp_path, ending):
+    state = {"stem.weight": torch.arange(300.0).reshape(30, 10), "head.bias": torch.ones(7, dtype=torch.bfloat16)}
+    path = tmp_path / f"weights{ending}"
+    save_weights(state, path) if ending == ".safetensors" else torch.save(state, path)
+    content, rng, refused = path.read_bytes(), random.Random(0), 0
+    for _ in range(150):
+        place = rng.randrange(len(content))
+        flipped = bytes([content[place] ^ (1 << rng.randrange(8))])
+        path.write_bytes(content[:place] + flipped + content[place + 1 :])
+        try:
+            found = read_weights(path)
+        except WeightsError:
+            refused += 1
+            continue
+        assert found.keys() == state.keys()
+        assert all(torch.equal(found[name], state[name]) for name in state)
+    assert refused > 50
+
+
+def test_a_checkpoint_written_without_checksums_is_read(tmp_path):
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"a": torch.ones(3)}, tmp_path / "weights.pth")
+    finally:
+        torch.serialization.set_crc32_options(before)
+    assert read_weights(tmp_path / "weights.pth")["a"].tolist() == [1, 1, 1]

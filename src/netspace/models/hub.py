@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
-
 from netspace.arch.built import BuiltConfig, NetworkConfig, code_of, network_from
 from netspace.arch.code import LIBRARIES, Code, know_file, known_file, sources
 from netspace.errors import ConfigError, WeightsError, first_line
@@ -20,7 +18,7 @@ from netspace.models.backbone import Described
 from netspace.models.model_card import model_card
 from netspace.models.package import Package, from_config, processor_config, to_config
 from netspace.models.weights import load_weights
-from netspace.models.weights_file import read_weights
+from netspace.models.weights_file import read_weights, save_weights
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -41,9 +39,7 @@ def save_pretrained(model: Described, folder: Path | str, package: Package | Non
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    # safetensors stores dense tensors only, and a channels_last one is not dense in its sense
-    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
-    safetensors.torch.save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    save_weights(model.state_dict(), folder / WEIGHTS)
     head = {"num_classes": model.num_classes, "global_pool": model.global_pool}
     describe(folder, model.config, package or model.package, head)
     return folder

@@ -1,15 +1,18 @@
 """Weights out of a file: read without running code, and found in whatever a training code wrapped them in."""
 
 import argparse
+import hashlib
 import logging
 import pathlib
 import pickle
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
@@ -24,6 +27,9 @@ _DEEPEST = 3
 """Dictionaries inside dictionaries in which weights are looked for."""
 
 _AVERAGED = re.compile(r"(?:^|[._])(?:ema|swa|avg|averaged?)(?:$|[._])")
+
+_DIGEST = "netspace_sha256"
+"""The key of the digest in the metadata of our own safetensors files."""
 
 _log = logging.getLogger(__name__)
 
@@ -74,9 +80,13 @@ def read_weights(path: Path | str, key: str | None = None) -> State:
 def _content(path: Path) -> Any:
     try:
         if path.suffix.lower() == ".safetensors":
-            return dict(safetensors.torch.load_file(path))
+            return _safetensors(path)
+        if _zip_is_damaged(path):
+            raise _damaged(path)
         with torch.serialization.safe_globals(list(_HARMLESS)):
             return torch.load(path, map_location="cpu", weights_only=True)
+    except WeightsError:
+        raise
     except pickle.UnpicklingError as error:
         if "GLOBAL" in str(error):  # a name outside torch's list of what tensors need, and ours
             raise WeightsError(
@@ -86,6 +96,54 @@ def _content(path: Path) -> Any:
         raise _damaged(path) from None
     except Exception:  # a damaged file can break its reader anywhere: struct.error, EOFError, IndexError, ...
         raise _damaged(path) from None
+
+
+def _safetensors(path: Path) -> State:
+    """Return the tensors of a safetensors file, compared with their digest if `save_weights` has written one."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dictionary)
+        told = (file.metadata() or {}).get(_DIGEST)
+    if told not in (None, digest_of(state)):
+        raise WeightsError(f"{path}: is damaged: its weights are not those that were written (SHA-256 differs)")
+    return state
+
+
+def save_weights(state: State, path: Path) -> None:
+    """Write tensors as a safetensors file, with a digest by which `read_weights` notices damage.
+
+    Args:
+        state: dense tensors on any device.
+        path: where to; what is there is replaced once the new file is whole.
+    """
+    # safetensors stores dense tensors only, and a channels_last one is not dense in its sense
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    part = path.with_name(f".{path.name}.part")
+    try:
+        safetensors.torch.save_file(tensors, part, metadata={"format": "pt", _DIGEST: digest_of(tensors)})
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def digest_of(state: State) -> str:
+    """Return the SHA-256 of tensors with their names, types and shapes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        # NumPy lacks some of torch's types: the bytes themselves
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _zip_is_damaged(path: Path) -> bool:
+    """Return whether a checkpoint's entries differ from their checksums, which torch writes and does not look at.
+
+    Without any checksum (torch can be told to write none) there is nothing to compare.
+    """
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(entry.CRC for entry in archive.infolist()) and archive.testzip() is not None
 
 
 def _damaged(path: Path) -> WeightsError:

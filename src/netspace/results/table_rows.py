@@ -197,7 +197,7 @@ def _whole(value: Any) -> int:
     # a seed needs all its 63 bits, which a float does not have
     whole = value if isinstance(value, int) else round(_amount(value))
     if not 0 <= whole < 2**63:
-        raise ValueError(f"a number from 0 to below 2^63 is expected, got {whole:g}")
+        raise ValueError(f"a number from 0 to below 2^63 is expected, got {short(whole)}")
     return whole
 
 

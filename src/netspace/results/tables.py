@@ -149,6 +149,8 @@ def _delimiter(lines: Sequence[str]) -> str:
 def _of_cells(
     rows: Sequence[Sequence[str]], texts: Collection[str], path: Path, *, decimal_comma: bool
 ) -> pd.DataFrame:
+    if not rows:
+        raise DataError(f"{path}: the table is empty")
     header, *body = rows
     names = list(header)
     if body and all(len(row) == len(names) + 1 for row in body):

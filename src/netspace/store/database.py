@@ -38,6 +38,9 @@ BUSY_SECONDS = 60.0
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _ADVISORY_LOCK = 0x6E_65_74_73  # "nets": one key for everything that must not run twice at once on PostgreSQL
 
+_OPEN_OPTIONS = {"host", "hostaddr", "port", "dbname", "user", "sslmode", "connect_timeout"}
+"""What messages may show of a URL's query; `options`, `passfile` and `sslkey` name or hold secrets."""
+
 _ADVICE = {
     "readonly database": "the store is read-only; copy it to a writable folder, or choose another store",
     "unable to open database file": "cannot open the store for writing; choose a store in a writable folder",
@@ -239,7 +242,15 @@ class Database:
             yield
         except (NetspaceError, SQLAlchemyError, sqlite3.Error):
             raise
-        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, zlib.error) as error:
+        except (
+            ValueError,
+            TypeError,
+            LookupError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+            zlib.error,
+        ) as error:
             raise StoreError(
                 f"{self.where}: a value in it, or for it, is not of the kind that belongs there ({_said(error)}); if "
                 "it was not changed by hand, the database is damaged: restore it from a copy"
@@ -288,8 +299,8 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _shown(url: URL) -> str:
-    """Return a URL without its passwords, which may stand in its query as well."""
-    hidden = {key: "***" for key in url.query if "password" in key}
+    """Return a URL without its password, and of its query what can hold no secret."""
+    hidden = {key: "***" for key in url.query if key not in _OPEN_OPTIONS}
     return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 

@@ -513,3 +513,14 @@ def test_a_located_source_means_the_same_from_any_folder(tmp_path, monkeypatch):
     assert located("shards", root) == str(here / "shards")
     assert located("torchvision:MNIST:files", root) == f"torchvision:MNIST:{here / 'files'}"
     assert [located(name, root) for name in ("mnist-5k", "ylecun/mnist")] == ["mnist-5k", "ylecun/mnist"]
+
+
+def test_a_table_that_names_a_file_of_this_machine_instead_of_holding_an_image_is_refused(tmp_path):
+    elsewhere = tmp_path / "private.png"
+    elsewhere.write_bytes(png(3))
+    (tmp_path / "table").mkdir()
+    cells = [{"bytes": png(v), "path": None} for v in (1, 2, 3)] + [{"bytes": None, "path": str(elsewhere)}]
+    path = tmp_path / "table" / "train.parquet"
+    pd.DataFrame({"image": cells, "label": [0, 1, 0, 1]}).to_parquet(path)
+    with pytest.raises(DataError, match=r"train.parquet, row 3: names a file instead of holding an image: '"):
+        load_data(DataSpec(source=str(path), validation=2))

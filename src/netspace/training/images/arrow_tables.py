@@ -13,7 +13,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from netspace.errors import DataError, first_line, raise_unknown, short
+from netspace.errors import DataError, NetspaceError, first_line, raise_unknown, short
 from netspace.training.images.folders import SPLIT_NAMES, shown
 
 HUB_SECONDS = 10.0
@@ -54,6 +54,17 @@ class ArrowColumn(Sequence[Any]):
             raise IndexError(row)
         chunk = int(np.searchsorted(self._ends, row, side="right")) - 1
         return self._chunks[chunk][row - int(self._ends[chunk])].as_py()
+
+    def named_files(self) -> Iterator[tuple[int, Any]]:
+        """Yield the row and the path of each cell that holds no image but the path of one."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for start, chunk in zip(self._ends, self._chunks, strict=False):
+            if pa.types.is_struct(chunk.type) and {"bytes", "path"} <= {field.name for field in chunk.type}:
+                named = pc.and_(pc.is_null(chunk.field("bytes")), pc.is_valid(chunk.field("path")))
+                for row in np.flatnonzero(named.to_numpy(zero_copy_only=False)):
+                    yield int(start + row), chunk.field("path")[int(row)].as_py()
 
 
 def is_image_folder(source: str) -> bool:
@@ -123,9 +134,9 @@ def open_tables(source: str, folder: Path) -> Any:
             if shards := _shards(link):
                 return datasets.load_dataset("webdataset", data_files=shards, **local)
             return datasets.load_dataset(str(link), **local)
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        if isinstance(error, DataError):
-            raise
+    except NetspaceError:
+        raise
+    except Exception as error:  # of `datasets`, pyarrow or tarfile, which a damaged file can break anywhere
         reason = first_line(error)
         tried = "cannot be read as images" if path.exists() else "not found locally or on the Hugging Face Hub"
         raise DataError(f"{shown(source)}: {tried} ({reason})") from None
@@ -164,9 +175,25 @@ def _asked_of_the_hub(name: str) -> Iterator[None]:
             setattr(module, flag, value)
 
 
-def arrow_column(table: Any, name: str) -> ArrowColumn:
-    """Return a column of a table that `open_tables` gave."""
-    return ArrowColumn([file["filename"] for file in table.cache_files], name)
+def arrow_column(table: Any, name: str, source: str) -> ArrowColumn:
+    """Return the column of images of a table that `open_tables` gave for `source`.
+
+    Raises:
+        DataError: a row names a file of this machine instead of holding an image: whoever made the table could have any
+            file read. Files below the table's own folder, and in the cache of what came from the hub, may be named.
+    """
+    import datasets
+    import huggingface_hub
+
+    column = ArrowColumn([file["filename"] for file in table.cache_files], name)
+    caches = (datasets.config.HF_CACHE_HOME, huggingface_hub.constants.HF_HUB_CACHE)
+    place = Path(source).resolve()
+    allowed = [Path(folder).resolve() for folder in caches]
+    allowed += [place if place.is_dir() else place.parent] if place.exists() else []
+    for row, path in column.named_files():
+        if not any(Path(os.fsdecode(path)).resolve().is_relative_to(folder) for folder in allowed):
+            raise DataError(f"{shown(source)}, row {row}: names a file instead of holding an image: {short(path)}")
+    return column
 
 
 def find_columns(features: Any, source: str, image: str | None, label: str | None) -> tuple[str, str]:

@@ -216,7 +216,7 @@ def _from_tables(source: str, folder: Path, columns: dict[str, str | None]) -> _
         table, where = tables[found], f"{shown(source)}, split '{found}'"
         image, label = find_columns(table.features, shown(source), columns["image_column"], columns["label_column"])
         labels, classes = find_labels(table, label, where, classes)
-        splits[split] = _Table(cells=arrow_column(table, image), labels=labels, where=where, folder=found)
+        splits[split] = _Table(cells=arrow_column(table, image, source), labels=labels, where=where, folder=found)
     if "train" not in splits or classes is None:
         raise DataError(f"{shown(source)}: has no split named 'train', only {', '.join(map(repr, tables))}")
     return _Tables(splits=splits, class_names=tuple(map(str, classes)))
