@@ -228,7 +228,7 @@ def _outcomes(
     """Return the outcome of each row, and notes."""
     if status is None:
         return np.full(len(frame), "done", dtype=object), []
-    words = ["" if pd.isna(cell) else str(cell).strip() for cell in frame[status]]
+    words = ["" if pd.api.types.is_scalar(cell) and pd.isna(cell) else str(cell).strip() for cell in frame[status]]
     meanings = {word: outcome_of(word, reading.outcomes) for word in dict.fromkeys(words)}
     outcomes = np.array([meanings[word] or "" for word in words], dtype=object)
     asked = (outcomes == "") & np.isfinite(values)
