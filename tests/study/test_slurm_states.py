@@ -5,14 +5,15 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from netspace.errors import StudyError
-from netspace.store import Worker
+from netspace.store import Epoch, Outcome, Worker
 from netspace.study import Study
 from netspace.study.executors import make_executor, slurm_worker
 from netspace.study.executors.slurm_worker import Hello, Mailbox, Serve
-from netspace.study.jobs import Checkpoints, Failed, Job, Lost
+from netspace.study.jobs import Checkpoints, Failed, Finished, Job, Lost, Unfit
 
 # as written by SLURM 22.05 (cgroup v1, cgroup v2 and JobAcctGather's OverMemoryKill), 23.11, and by srun
 OUT_OF_MEMORY_LOGS = [
@@ -321,3 +322,48 @@ def test_what_the_signal_of_a_requeue_raises_in_the_midst_of_a_run_is_no_failure
     assert published == []
     again = serve.checkpoint(tmp_path).function
     assert not again._broken_off
+
+
+def test_the_mailbox_is_its_owners_alone_and_holds_data_that_come_back_as_they_were(study_file, tmp_path):
+    context = replace(
+        Study.from_yaml(study_file()).context, checkpoints=Checkpoints(folder=tmp_path / "c", seconds=3.0)
+    )
+    old = os.umask(0o002)
+    try:
+        box = Mailbox.create(tmp_path / "netspace-x", context, "cpu")
+    finally:
+        os.umask(old)
+    assert box.folder.stat().st_mode & 0o777 == 0o700
+    assert box.task() == (context, "cpu")
+    worker = box.say_hello(Hello(slurm_job="1", host="node", pid=7))
+    job = Job(run_id=4, config={"stages": {"depths": [1, 2]}, "se_ratio": 0.25}, seed=2**62)
+    box.give(worker, job)
+    assert box.take(worker) == job
+    curve = [Epoch(epoch=1, train_loss=float("nan"), val_error=None, lr=0.1, seconds=1 / 3)]
+    done = Outcome(status="done", error=100 / 3, curve=curve, seconds=0.1, details={"memory_share": np.float64(0.5)})
+    events = [Finished(run_id=1, outcome=done), Failed(run_id=2, message="a\nb"), Lost(run_id=3, message="c"),
+              Unfit(run_id=5, message="d")]  # fmt: skip
+    for event in events:
+        box.publish(worker, event)
+    found = [event for _, event in box.collect()]
+    assert found[1:] == events[1:]
+    assert isinstance(found[0], Finished)
+    assert (found[0].outcome.error, found[0].outcome.details) == (100 / 3, {"memory_share": 0.5})
+    assert found[0].outcome.curve[0].seconds == 1 / 3
+    assert found[0].outcome.curve[0].train_loss != found[0].outcome.curve[0].train_loss
+    # nothing is Python's own format, which runs what it says
+    assert not [path for path in box.folder.rglob("*") if path.suffix in (".pkl", ".pickle")]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x80\x04garbage", b"[" * 10_000, b'{"kind": "Finished", "event": {}}', b"[]"]
+)
+def test_garbage_in_the_mailbox_is_passed_over(executor, box, slurm, content):
+    executor.submit(Job(run_id=4, config={}, seed=1))
+    worker = start(executor, box, slurm, 1)
+    (box.folder / "events" / f"{worker}-4.json").write_bytes(content)
+    (box.folder / "workers" / "colleague").mkdir()
+    (box.folder / "workers" / "colleague" / "hello.json").write_bytes(content)
+    assert executor.wait(1) == []
+    box.publish(worker, Lost(run_id=4, message="gone"))
+    assert executor.wait(1) == [Lost(run_id=4, message="gone")]

@@ -2,31 +2,40 @@
 
 A worker makes a folder of its own (a job that is requeued makes another), says hello there, trains the jobs that the
 driver puts into it one after the other, and leaves what came of them among the events. Every file appears whole, by a
-rename. A worker ends by itself where its driver has stopped showing signs of life.
+rename. A worker ends by itself where its driver has stopped showing signs of life. The folder is its owner's alone, and
+what lies in it is JSON: nothing is run that somebody else may have put there, and what cannot be read is passed over.
 
-    FOLDER/task.pkl                 context and device, for all workers
+    FOLDER/task.json                context and device, for all workers
     FOLDER/driver                   who drives; rewritten every few seconds
     FOLDER/workers/ID/hello.json    which SLURM job, host and process
-    FOLDER/workers/ID/job.pkl       the next job, until the worker has taken it
-    FOLDER/events/ID-RUN.pkl        what came of a job, until the driver has taken it
+    FOLDER/workers/ID/job.json      the next job, until the worker has taken it
+    FOLDER/events/ID-RUN.json       what came of a job, until the driver has taken it
 """
 
 import contextlib
 import json
+import logging
 import os
-import pickle
 import shutil
 import socket
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self, TypeVar
 from uuid import uuid4
 
+from pydantic import TypeAdapter
+
+from netspace.documents import plain
+from netspace.errors import NetspaceError, first_line
 from netspace.store import Worker
-from netspace.study.jobs import Event, Job, JobContext
+from netspace.study.jobs import Event, Failed, Finished, Job, JobContext, Lost, Unfit
+
+Read = TypeVar("Read", covariant=True)
+
+_log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 5.0
 """How often a driver shows that it lives."""
@@ -62,16 +71,18 @@ class Mailbox:
             OSError: it cannot be written.
         """
         box = cls(folder)
-        box._workers.mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
+        box._workers.mkdir()
         box._events.mkdir()
         box.beat(str(Worker.current()), 0)
-        _write(folder / "task.pkl", pickle.dumps((context, device)))
+        _write(folder / "task.json", _packed({"context": _CONTEXT.dump_python(context, mode="json"), "device": device}))
         return box
 
     def task(self) -> tuple[JobContext, str]:
         """Return context and device."""
-        task: tuple[JobContext, str] = pickle.loads((self.folder / "task.pkl").read_bytes())
-        return task
+        task = json.loads((self.folder / "task.json").read_bytes())
+        return _CONTEXT.validate_python(task["context"]), str(task["device"])
 
     def beat(self, driver: str, number: int) -> None:
         """Show that the driver lives: a number that changes."""
@@ -86,7 +97,7 @@ class Mailbox:
 
     def remove(self) -> None:
         """Remove all but the logs; workers that are left end."""
-        for name in ("driver", "task.pkl"):
+        for name in ("driver", "task.json"):
             (self.folder / name).unlink(missing_ok=True)
         for folder in (self._workers, self._events):
             shutil.rmtree(folder, ignore_errors=True)
@@ -112,33 +123,75 @@ class Mailbox:
     def hellos(self, known: set[str]) -> dict[str, Hello]:
         """Return who said hello, by identity, except those already `known`."""
         new = {path.parent.name: path for path in self._workers.glob("*/hello.json") if path.parent.name not in known}
-        return {identity: Hello(**json.loads(path.read_bytes())) for identity, path in new.items()}
+        read = {identity: _read(path, _HELLO) for identity, path in new.items()}
+        return {identity: hello for identity, hello in read.items() if hello is not None}
 
     def give(self, identity: str, job: Job) -> None:
         """Put a job before a worker."""
-        _write(self._workers / identity / "job.pkl", pickle.dumps(job))
+        _write(self._workers / identity / "job.json", _packed(_JOB.dump_python(job, mode="json")))
 
     def take(self, identity: str) -> Job | None:
         """Return the job that was put before this worker, if there is one, and remove it."""
-        path = self._workers / identity / "job.pkl"
-        try:
-            job: Job = pickle.loads(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        path.unlink()
+        path = self._workers / identity / "job.json"
+        job = _read(path, _JOB)
+        path.unlink(missing_ok=True)
         return job
 
     def publish(self, identity: str, event: Event) -> None:
         """Leave what came of a job."""
-        _write(self._events / f"{identity}-{event.run_id}.pkl", pickle.dumps(event))
+        if isinstance(event, Finished):
+            outcome = event.outcome
+            told = replace(outcome, environment=plain(outcome.environment), details=plain(outcome.details))
+            event = replace(event, outcome=told)
+        content = {"kind": type(event).__name__, "event": _EVENTS[type(event).__name__].dump_python(event)}
+        _write(self._events / f"{identity}-{event.run_id}.json", _packed(content))
 
     def collect(self) -> list[tuple[str, Event]]:
         """Return the events since the last call, each with the identity of its worker, and remove them."""
         collected = []
-        for path in sorted(self._events.glob("*.pkl")):
-            collected.append((path.stem.partition("-")[0], pickle.loads(path.read_bytes())))
-            path.unlink()
+        for path in sorted(self._events.glob("*.json")):
+            event = _read(path, _EVENT)
+            if event is not None:
+                collected.append((path.stem.partition("-")[0], event))
+            path.unlink(missing_ok=True)
         return collected
+
+
+_CONTEXT = TypeAdapter(JobContext)
+_JOB = TypeAdapter(Job)
+_HELLO = TypeAdapter(Hello)
+_EVENTS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in (Finished, Failed, Lost, Unfit)}
+
+
+class _Event:
+    """Reads an event by the kind that is told beside it."""
+
+    def validate_python(self, content: Any) -> Event:
+        event: Event = _EVENTS[content["kind"]].validate_python(content["event"])
+        return event
+
+
+_EVENT = _Event()
+
+
+class _Reader(Protocol[Read]):
+    def validate_python(self, content: Any, /) -> Read: ...
+
+
+def _packed(content: Any) -> bytes:
+    """Return plain values as JSON, in which a loss may be NaN."""
+    return json.dumps(content).encode()
+
+
+def _read(path: Path, kind: _Reader[Read]) -> Read | None:
+    """Return what a file of the mailbox holds; None if it is not there, or not what it should be."""
+    try:
+        return kind.validate_python(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, LookupError, RecursionError, NetspaceError) as error:
+        _log.warning("%s: passed over, it holds no message (%s)", path, first_line(error))
+        return None
 
 
 class Serve:
