@@ -85,7 +85,9 @@ def test_a_study_at_its_end_trains_nothing(store):
 
 
 @pytest.mark.parametrize(("kind", "status"), [(Failed, "failed"), (Lost, "lost")])
-def test_a_run_that_fails_is_tried_again_and_given_up_with_its_evidence(store, kind, status):
+def test_a_run_that_fails_is_tried_again_and_given_up_with_its_evidence(store, kind, status, monkeypatch):
+    monkeypatch.setattr(runner, "MAX_LOSSES", 0)
+
     def answer(job: Job, times: int) -> Event:
         if job.seed == 4 or (job.seed == 7 and times < 3):
             return kind(run_id=job.run_id, message=f"broke at attempt {times}\nevidence")
@@ -514,3 +516,21 @@ def test_a_locked_store_is_waited_for_and_nothing_is_trained_twice(store, tmp_pa
         record, executor = plan(impatient), Scripted(answer, capacity=1)
         assert run_study(record, impatient, executor).number("done") == 10
     assert executor.submitted == [run.id for run in store.runs(record.id)]
+
+
+def test_a_run_whose_worker_vanishes_is_begun_again_at_no_attempts_cost_up_to_a_limit(store):
+    def answer(job: Job, times: int) -> Event:
+        if job.seed == 3 or (job.seed == 6 and times <= runner.MAX_LOSSES):
+            return Lost(run_id=job.run_id, message="the worker process was killed by SIGKILL")
+        if job.seed == 8:
+            return Lost(run_id=job.run_id, message="out of memory: the worker process was killed by SIGKILL")
+        return finished(job)
+
+    record, executor = plan(store), Scripted(answer)
+    run_study(record, store, executor, attempts=1)
+    runs = {run.seed: run for run in store.runs(record.id)}
+    assert (runs[6].status, runs[6].attempts) == ("done", 1)
+    assert (runs[3].status, runs[3].attempts) == ("lost", 1)
+    assert executor.submitted.count(runs[3].id) == runner.MAX_LOSSES + 1
+    # memory that a network takes is its own
+    assert (runs[8].status, executor.submitted.count(runs[8].id)) == ("lost", 1)
