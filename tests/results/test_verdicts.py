@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from netspace.results.verdicts import Models, compare_spaces
+from netspace.results.verdicts import Models, compare_spaces, study_verdicts
 from netspace.stats import compare_normalized
 
 
@@ -63,3 +63,23 @@ def test_the_reason_is_given_where_spaces_cannot_be_compared_at_equal_flops(chan
     assert verdict.at_equal_flops not in verdict.lines
     assert verdict.as_dict()["p_value_at_equal_flops"] is None
     json.dumps(verdict.as_dict(), allow_nan=False)
+
+
+def test_lost_runs_are_missing_and_not_bad_and_above_one_in_twenty_the_verdict_says_so(make_study):
+    whole = study_verdicts(make_study(n=40), "small")[0]
+    (few,) = study_verdicts(with_lost(make_study(n=40), 2), "small")[:1]
+    assert (few.n, few.failures, few.n_against) == (whole.n - 2, 0, whole.n_against)
+    assert abs(few.theta - whole.theta) < 0.05
+    assert "missing" not in few.notes
+    (many,) = study_verdicts(with_lost(make_study(n=40), 4), "small")[:1]
+    assert (many.n, many.failures) == (whole.n - 4, 0)
+    assert "4 of 40 models of RegNetX are missing, lost with their machines (more than 5%)" in many.notes
+    assert "no fair sample" in many.notes
+
+
+def with_lost(store, number: int):
+    """Return the store with some runs of RegNetX lost."""
+    with store._database.write() as connection:
+        change = "UPDATE runs SET status = 'lost', error = NULL WHERE space = 'RegNetX' AND \"index\" < "
+        connection.exec_driver_sql(f"{change}{number}")
+    return store

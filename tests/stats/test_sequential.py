@@ -227,3 +227,11 @@ def test_impossible_counts_and_truths_are_refused() -> None:
         operating_characteristics(1.2)
     with pytest.raises(StatisticsError, match="horizon"):
         operating_characteristics(0.5, horizon=0)
+
+
+def test_a_pair_that_lost_a_model_to_its_machine_counts_for_neither_space():
+    comparison = SequentialComparison()
+    for launch, lost in enumerate([False, True, False]):
+        comparison.record("a", launch, 30.0)
+        comparison.record("b", launch, np.inf if lost else 20.0, lost=lost)
+    assert (comparison.wins, comparison.losses, comparison.ties) == (2, 0, 1)

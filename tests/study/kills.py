@@ -30,6 +30,8 @@ from netspace.store import Store
 
 SIGNALS = ("SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", "SIGSTOP")
 TARGETS = ("worker", "worker", "driver", "group")
+PAUSES = (0.3, 1, 4, 12)
+"""Seconds between two kills: a worker takes some to start, and is to be met at work too."""
 STUDY = {
     "spaces": ["AnyNetXA", "RegNetX"], "seed": 5, "flops": "20K:150K", "resolution": 20,
     "data": {"source": "mnist-5k", "train": 512, "validation": 100},
@@ -49,6 +51,8 @@ class Driven:
         self._file = folder / "study.yaml"
         self._file.write_text(yaml.safe_dump({"name": name, "n": runs // 2, **STUDY}))
         self._environment = {**os.environ, "NETSPACE_CACHE": str(cache), "TMPDIR": str(folder)}
+        # torch's own cache of what it compiled, which it means to keep
+        self._environment["TORCHINDUCTOR_CACHE_DIR"] = str(cache.parent / "torch")
         self.start()
 
     def start(self) -> None:
@@ -144,9 +148,9 @@ def main() -> int:
             ]
             everything += studies
             left = list(studies)
-            calm_after = time.monotonic() + 240  # so that a round ends
+            calm_after = time.monotonic() + 300  # so that a round ends
             while left:
-                time.sleep(rng.choice([0.05, 0.3, 1, 3]))
+                time.sleep(rng.choice(PAUSES))
                 left = [study for study in left if not study.ended()]
                 if (
                     left

@@ -13,7 +13,7 @@ from netspace.errors import ConfigError, StatisticsError, raise_unknown
 from netspace.stats.assistance import Assistance
 from netspace.stats.assisted_restrictions import SampledSpace
 from netspace.stats.pool_check import LEAST_MODELS, RefusedError, too_few
-from netspace.store import FINAL, RunRecord, RunState, Store, StudyRecord
+from netspace.store import FINAL, JUDGED, RunRecord, RunState, Store, StudyRecord
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,17 +46,19 @@ def study_assistance(study: StudyRecord, runs: Sequence[RunState], store: Store)
     for space in dict.fromkeys(run.space for run in runs):
         of_space = [run for run in runs if run.space == space]
         first = ended_prefix(of_space)
-        if (ended := sum(run.status in FINAL for run in of_space)) > len(first):
+        if (ended := sum(run.status in JUDGED for run in of_space)) > len(first):
             notes[space] = f"the first {len(first)} runs in launch order, of {ended} that ended"
         errors[space] = np.array([run.score for run in first])
         pool = pools.get(space)
-        lost = sum(run.status == "lost" for run in first)
+        lost = sum(run.status == "lost" for run in of_space)
         if len(first) < LEAST_MODELS:
             refused[space] = too_few(len(first))
         elif "imported" in study.spec:
             refused[space] = RESULTS_OF_OTHERS
-        elif lost > MOST_LOST * len(first):
-            refused[space] = f"{lost} of {len(first)} runs were lost with their machines, more than {MOST_LOST:.0%}"
+        elif lost > MOST_LOST * (lost + len(first)):
+            refused[space] = (
+                f"{lost} of {lost + len(first)} runs were lost with their machines, more than {MOST_LOST:.0%}"
+            )
         elif pool is not None and pool.refused is not None:
             refused[space] = pool.refused
         elif pool is not None and pool.values is not None:
@@ -160,10 +162,10 @@ def table_assistance(
 
 
 def ended_prefix(runs: Sequence[RunState]) -> list[RunState]:
-    """Return a space's runs in launch order up to the first that has not ended."""
+    """Return a space's runs in launch order up to the first that has not ended, without those that were lost."""
     ordered = sorted(runs, key=lambda run: run.index)
     stop = next((place for place, run in enumerate(ordered) if run.status not in FINAL), len(ordered))
-    return ordered[:stop]
+    return [run for run in ordered[:stop] if run.status in JUDGED]
 
 
 def network_features(runs: Sequence[RunRecord]) -> FeatureTable:

@@ -62,7 +62,7 @@ class TableModels:
     Attributes:
         spaces: names, (n,).
         outcomes: "done", "diverged", "failed", "lost" or "unfinished", (n,).
-        errors: in %, float64 (n,); +inf unless done, NaN if unfinished.
+        errors: in %, float64 (n,); +inf unless done, NaN if unfinished or lost.
         notes: what was understood that a reader may want to check.
     """
 
@@ -73,14 +73,15 @@ class TableModels:
 
     @property
     def ended(self) -> NDArray[np.bool_]:
-        """Which models have ended, well or not."""
-        return np.asarray(self.outcomes != "unfinished", dtype=np.bool_)
+        """Which models have ended, well or not; those that were lost with their machines are missing."""
+        return ~np.isin(self.outcomes.astype(str), ("unfinished", "lost"))
 
     @property
     def left_out(self) -> tuple[str, ...]:
         """How many models have not ended, in words, if there are any."""
-        count = int((~self.ended).sum())
-        return (f"left out: {count} models that have not ended",) if count else ()
+        told = {"unfinished": "that have not ended", "lost": "that were lost with their machines"}
+        counts = {outcome: int((self.outcomes == outcome).sum()) for outcome in told}
+        return tuple(f"left out: {counts[outcome]} models {why}" for outcome, why in told.items() if counts[outcome])
 
 
 def populations_from_frame(
@@ -152,7 +153,10 @@ def models_of(frame: pd.DataFrame, reading: Reading, default_space: str | None =
         raise StatisticsError("the table has no rows")
     _check_names(reading)
     spaces = _spaces(frame, reading, default_space)
-    values = pd.to_numeric(frame[reading.error], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    try:
+        values = pd.to_numeric(frame[reading.error], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    except (OverflowError, TypeError):  # a whole number larger than any float; a list in a cell
+        raise StatisticsError(f"column '{reading.error}': holds more than numbers") from None
     texts = _not_numbers(frame[reading.error], values)
     outcomes, notes = _outcomes(frame, status, values, reading)
     done = outcomes == "done"
@@ -168,7 +172,8 @@ def models_of(frame: pd.DataFrame, reading: Reading, default_space: str | None =
     outcomes[failed] = "failed"
     done &= ~failed
     values, more = _percentages(values, done, frame, reading)
-    errors = np.where(done, values, np.where(outcomes == "unfinished", np.nan, np.inf))
+    missing = (outcomes == "unfinished") | (outcomes == "lost")
+    errors = np.where(done, values, np.where(missing, np.nan, np.inf))
     return TableModels(
         spaces=spaces,
         outcomes=outcomes,

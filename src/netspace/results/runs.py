@@ -11,7 +11,7 @@ from netspace.arch import MEASURES
 from netspace.arch.config import STAGE_PROPERTIES
 from netspace.results.properties import column, place
 from netspace.results.public import without_folders
-from netspace.store import FAILED, RunRecord
+from netspace.store import JUDGED, RunRecord
 
 _RUN_COLUMNS = ("space", "index", "launch", "digest", "status", "error", "seconds", "attempts", "message")
 
@@ -20,17 +20,17 @@ def runs_table(runs: Sequence[RunRecord]) -> pd.DataFrame:
     """Return one row per run in launch order, indexed by `run_id`.
 
     Columns: `space`, `index`, `launch`, `digest`, `status`, `error` (top-1, %; NaN unless done), `score` (the error,
-    +inf if the run failed, NaN until it ended), `seconds`, `attempts`, `message` (without folders); the numbers
-    drawn once for a network (`w_0`, a shared `bottleneck_ratio`, ...); `depth`, the total; by stage from 1 `depth_1`,
-    `width_1`, `bottleneck_ratio_1`, `group_width_1` as built; `flops`, `params`, `activations`. NaN if a network has
-    no such number.
+    +inf if the run failed, NaN until it ended or if it was lost), `seconds`, `attempts`, `message` (without
+    folders); the numbers drawn once for a network (`w_0`, a shared `bottleneck_ratio`, ...); `depth`, the total; by
+    stage from 1 `depth_1`, `width_1`, `bottleneck_ratio_1`, `group_width_1` as built; `flops`, `params`, `activations`.
+    NaN if a network has no such number.
     """
     labels = pd.Index([run.id for run in runs], name="run_id", dtype="int64")
     frame = pd.DataFrame([[getattr(run, name) for name in _RUN_COLUMNS] for run in runs], labels, list(_RUN_COLUMNS))
     frame["message"] = frame["message"].map(without_folders, na_action="ignore")
     frame["error"] = frame["error"].astype("float64")
     frame["seconds"] = frame["seconds"].astype("float64")
-    frame["score"] = frame["error"].mask(frame["status"].isin(FAILED), math.inf)
+    frame["score"] = frame["error"].mask(frame["status"].isin(JUDGED[1:]), math.inf)
     numbers = pd.DataFrame([_numbers(run) for run in runs], index=labels)
     ordered = sorted(map(str, numbers.columns), key=place)
     return frame.join(numbers[ordered])

@@ -13,7 +13,7 @@ from netspace.stats.betting import BettingProcess
 from netspace.stats.chain import PairStanding, SequentialChain
 from netspace.stats.confidence_sequence import ConfidenceSequence
 from netspace.stats.sequential import METHODS, Method, StoppingRule, log_e_value
-from netspace.store import FINAL, Store, StudyRecord
+from netspace.store import FINAL, JUDGED, Store, StudyRecord
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,7 +126,7 @@ def judge_claims(
     if not claims:
         return []
     runs = store.frame(record.id)
-    ended = runs[runs["status"].isin(FINAL)].drop(columns=list(BOOKKEEPING))
+    ended = runs[runs["status"].isin(JUDGED)].drop(columns=list(BOOKKEEPING))
     if ended.empty:
         raise StudyError(f"{store.where}: no run of study '{record.name}' has ended, so no claim can be judged")
     spaces = list(runs["space"].unique())

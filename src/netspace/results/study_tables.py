@@ -29,7 +29,7 @@ from netspace.results.verdicts import Verdict, compare_spaces, models_of, study_
 from netspace.stats.assistance import Assistance
 from netspace.stats.edf import EDF
 from netspace.stats.ranges import best_range
-from netspace.store import FINAL, RunRecord, Store, StudyRecord
+from netspace.store import JUDGED, RunRecord, Store, StudyRecord
 
 BEST = 10
 """Networks in the table of the best."""
@@ -115,7 +115,7 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
     runs = runs_table(records)
     configs = {run.id: run.config for run in records if run.config}
     spaces = tuple(runs["space"].unique())
-    ended = runs[runs["status"].isin(FINAL)]
+    ended = runs[runs["status"].isin(JUDGED)]
     models = models_of(states)
     populations = {space: one.errors for space, one in models.items()}
     chance = store.chance_error(study.id)

@@ -157,7 +157,7 @@ class _Cells:
             return missing
         try:
             return convert(self.told[field])
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, ArithmeticError) as error:
             raise DataError(f"{self.where}, column '{self.columns[field]}': {first_line(error)}") from None
 
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
@@ -11,7 +12,7 @@ import numpy as np
 
 from netspace.arch.complexity import MEASURES
 from netspace.errors import StatisticsError, StudyError, raise_unknown
-from netspace.results.assistance import study_assistance
+from netspace.results.assistance import MOST_LOST, study_assistance
 from netspace.results.standing import Standing, standing
 from netspace.stats.arguments import Floats, at_chance
 from netspace.stats.assistance import Assistance
@@ -19,7 +20,7 @@ from netspace.stats.chain import INDICATIVE, SequentialChain
 from netspace.stats.comparison import MIN_MODELS, Comparison, compare_chain, holm_adjusted
 from netspace.stats.normalized import NormalizedComparison, compare_normalized
 from netspace.stats.sequential import METHODS
-from netspace.store import FINAL, RunState, Store, StudyRecord
+from netspace.store import FINAL, JUDGED, RunState, Store, StudyRecord
 
 NOT_JUDGED = "not judged"
 COST = "flops"
@@ -33,10 +34,12 @@ class Models:
     Attributes:
         errors: float64 (n,), top-1 in %; +inf is a failed model.
         costs: float64 (n,) by measure (flops, params, activations); only measures that are known of every model.
+        missing: models that were lost with their machines, and so are not among these.
     """
 
     errors: Floats
     costs: Mapping[str, Floats] = field(default_factory=dict)
+    missing: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +153,8 @@ def compare_spaces(
         if (first, second) not in found:
             verdicts.append(_unjudged(first, second, errors[first], errors[second]))
             continue
-        verdict = _verdict(first, second, found[first, second], chance, complete)
+        missing = [note for name in (first, second) if (note := _missing(name, models[name]))]
+        verdict = _verdict(first, second, found[first, second], chance, complete, missing)
         verdicts.append(verdict if chain is None else _stopped(verdict, chain))
     return verdicts if chain is not None else _at_equal_cost(verdicts, models, chance, alpha)
 
@@ -211,10 +215,15 @@ def chosen_spaces(spaces: Sequence[str] | None, known: Sequence[str]) -> list[st
 
 
 def models_of(runs: Iterable[RunState]) -> dict[str, Models]:
-    """Return the models of each space that ended, spaces in the order of their first launch; only spaces with one."""
+    """Return the models of each space that ended, spaces in the order of their first launch; only spaces with one.
+
+    Those that were lost with their machines are missing.
+    """
     by_space: dict[str, list[RunState]] = {}
+    lost: Counter[str] = Counter()
     for run in runs:
-        by_space.setdefault(run.space, []).extend([run] if run.status in FINAL else [])
+        by_space.setdefault(run.space, []).extend([run] if run.status in JUDGED else [])
+        lost[run.space] += run.status == "lost"
     return {
         space: Models(
             errors=np.array([run.score for run in ended]),
@@ -223,6 +232,7 @@ def models_of(runs: Iterable[RunState]) -> dict[str, Models]:
                 for measure in MEASURES
                 if all(getattr(run, measure) > 0 for run in ended)
             },
+            missing=lost[space],
         )
         for space, ended in by_space.items()
         if ended
@@ -243,7 +253,12 @@ def study_with_results(store: Store, name: str) -> tuple[StudyRecord, list[RunSt
             raise StudyError(f"{store.where}: it holds no study yet, so no '{name}'; start it with `netspace run`")
         raise_unknown("study", name, names)
     runs = store.states(study.id)
-    if not any(run.status in FINAL for run in runs):
+    if not any(run.status in JUDGED for run in runs):
+        if any(run.status == "lost" for run in runs):
+            raise StudyError(
+                f"{store.where}: every run of study '{name}' that has ended was lost with its worker, which says "
+                "nothing of its network; there is nothing to report"
+            )
         running = sum(run.status == "running" for run in runs)
         raise StudyError(
             f"{store.where}: no run of study '{name}' has ended yet ({len(runs)} planned, {running} of them running); "
@@ -252,10 +267,23 @@ def study_with_results(store: Store, name: str) -> tuple[StudyRecord, list[RunSt
     return study, runs
 
 
-def _verdict(first: str, second: str, found: Comparison, chance: float, complete: bool) -> Verdict:
+def _missing(name: str, models: Models) -> str:
+    """Say how many models of a space are missing, if these are more than a verdict can pass over."""
+    total = models.missing + models.errors.size
+    if models.missing <= MOST_LOST * total:
+        return ""
+    return (
+        f"{models.missing} of {total} models of {name} are missing, lost with their machines (more than "
+        f"{MOST_LOST:.0%}): if it was the large or slow ones, the others are no fair sample of the space"
+    )
+
+
+def _verdict(
+    first: str, second: str, found: Comparison, chance: float, complete: bool, missing: Sequence[str] = ()
+) -> Verdict:
     (low, high), (classical_low, classical_high) = found.interval, found.classical.interval
     a, b = at_chance(found.errors_a, chance), at_chance(found.errors_b, chance)
-    notes = [_named(note, first, second) for note in found.notes]
+    notes = [*missing, *(_named(note, first, second) for note in found.notes)]
     if not complete:
         notes.insert(0, "preliminary: not every run has ended")
     return Verdict(

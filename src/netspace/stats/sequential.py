@@ -263,7 +263,7 @@ class SequentialComparison:
             side: the space.
             launch: index in the launch order of that space, from 0.
             error: in %; +inf for a failed model.
-            lost: whether it failed by its machine's fault, not its own.
+            lost: whether it failed by its machine's fault, not its own; its pair then counts as a tie.
 
         Raises:
             StatisticsError: an unknown side, a negative launch index, NaN, or another error for a known model.
@@ -288,6 +288,8 @@ class SequentialComparison:
         a, b = self._errors["a"], self._errors["b"]
         while self.decision == "continue" and self.pairs in a and self.pairs in b:
             error_a, error_b = a[self.pairs], b[self.pairs]
+            if any(self.pairs in one for one in self._lost.values()):
+                error_a = error_b = inf  # it says nothing of either space
             for seen, error in zip(self._complete, (error_a, error_b), strict=True):
                 seen.append(error)
             if error_a == error_b:

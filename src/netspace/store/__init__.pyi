@@ -1,6 +1,7 @@
 from .database import DEFAULT_PATH as DEFAULT_PATH
 from .records import FAILED as FAILED
 from .records import FINAL as FINAL
+from .records import JUDGED as JUDGED
 from .records import STATUSES as STATUSES
 from .records import Ending as Ending
 from .records import Epoch as Epoch

@@ -24,7 +24,12 @@ FINAL: tuple[Ending, ...] = get_args(Ending)
 TRAINED: tuple[Ending, ...] = ("done", "diverged")
 """The statuses of a run whose training gave a result, if only that it diverges."""
 FAILED: tuple[Ending, ...] = FINAL[1:]
-"""The statuses of a run that ended without an error: it counts as +inf in ranks, as the error of guessing in means."""
+"""The statuses of a run that ended without an error."""
+JUDGED: tuple[Status, ...] = ("done", "diverged", "failed")
+"""The statuses that say something of a network: without an error it counts as +inf in ranks, as guessing in means.
+
+A lost run says nothing of its network: it is missing, as if it had not been planned.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,8 +184,8 @@ class RunState:
 
     @property
     def score(self) -> float:
-        """The error, +inf if the run ended without one; NaN until it ends."""
-        return math.inf if self.status in FAILED else math.nan if self.error is None else self.error
+        """The error, +inf if the run ended without one; NaN until it ends, and if it was lost."""
+        return math.inf if self.status in JUDGED[1:] else math.nan if self.error is None else self.error
 
     @property
     def reason(self) -> str:

@@ -23,10 +23,10 @@ Record = TypeVar("Record")
 class _Origin(BaseModel):
     """Where an imported study comes from."""
 
-    format: str
-    files: list[str]
-    left_out: int
-    error: str
+    format: str = ""
+    files: list[str] = []
+    left_out: int = 0
+    error: str = ""
     notes: list[str] = []
 
 

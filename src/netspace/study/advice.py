@@ -24,7 +24,7 @@ from netspace.stats import refine as score_restrictions
 from netspace.stats.assisted_restrictions import SampledSpace
 from netspace.stats.pool_check import RefusedError
 from netspace.stats.refinement import MIN_KEPT, MIN_SIDE
-from netspace.store import FINAL, Store, StudyRecord
+from netspace.store import JUDGED, Store, StudyRecord
 from netspace.study.spec import StudySpec
 from netspace.study.study import Study
 
@@ -111,7 +111,7 @@ def advise(
             raise StudyError(f"{store.where}: how the space '{space_name}' is defined is not recorded")
         space = recorded
     runs = store.frame(record.id)
-    runs = runs[(runs["space"] == space_name) & runs["status"].isin(FINAL)]
+    runs = runs[(runs["space"] == space_name) & runs["status"].isin(JUDGED)]
     sampled, reason = None, ""
     try:
         found, ids = sampled_space(record, store.states(record.id), store, space_name)
@@ -158,7 +158,7 @@ def score_columns(record: StudyRecord, store: Store, space_name: str, *, alpha: 
         StatisticsError: fewer than 60 models ended, their errors are all equal, or no number differs between them.
     """
     runs = runs_table(store.runs(record.id))
-    models = runs[(runs["space"] == space_name) & runs["status"].isin(FINAL)]
+    models = runs[(runs["space"] == space_name) & runs["status"].isin(JUDGED)]
     names = [name for name in properties_of(models, number_columns(models)) if name not in MEASURES]
     if not names:
         raise StatisticsError(f"{space_name}: no number is known of its models that differs between them")

@@ -11,7 +11,7 @@ from netspace.arch.built import with_code_from
 from netspace.arch.complexity import MEASURES
 from netspace.arch.config import Activation, AnyBlock, Stem
 from netspace.documents import Document, parse, read_yaml
-from netspace.errors import ConfigError
+from netspace.errors import ConfigError, short
 from netspace.results.stopping import PAPER_N, Stop
 from netspace.space import parse_window
 from netspace.stats import parse_claim
@@ -30,7 +30,7 @@ def _recipe(data: Any) -> Any:
 def _window(data: Any) -> Any:
     if isinstance(data, int | float) and not isinstance(data, bool):
         raise ConfigError(
-            f"a window has two sides, LO:HI, got {data:g}; either side may be left out, as in ':{data:g}'"
+            f"a window has two sides, LO:HI, got {short(data)}; either side may be left out, as in ':400M'"
         )
     return parse_window(data) if isinstance(data, str) else data
 
