@@ -66,12 +66,13 @@ def test_the_reason_is_given_where_spaces_cannot_be_compared_at_equal_flops(chan
 
 
 def test_lost_runs_are_missing_and_not_bad_and_above_one_in_twenty_the_verdict_says_so(make_study):
-    whole = study_verdicts(make_study(n=40), "small")[0]
-    (few,) = study_verdicts(with_lost(make_study(n=40), 2), "small")[:1]
+    store = make_study(n=40)
+    whole = study_verdicts(store, "small")[0]
+    (few,) = study_verdicts(with_lost(store, 2), "small")[:1]
     assert (few.n, few.failures, few.n_against) == (whole.n - 2, 0, whole.n_against)
     assert abs(few.theta - whole.theta) < 0.05
     assert "missing" not in few.notes
-    (many,) = study_verdicts(with_lost(make_study(n=40), 4), "small")[:1]
+    (many,) = study_verdicts(with_lost(store, 4), "small")[:1]
     assert (many.n, many.failures) == (whole.n - 4, 0)
     assert "4 of 40 models of RegNetX are missing, lost with their machines (more than 5%)" in many.notes
     assert "no fair sample" in many.notes

@@ -9,6 +9,8 @@ import pandas as pd
 
 from netspace.arch import MEASURES
 from netspace.arch.config import STAGE_PROPERTIES
+from netspace.checks import is_number
+from netspace.errors import StoreError, short
 from netspace.results.properties import column, place
 from netspace.results.public import without_folders
 from netspace.store import JUDGED, RunRecord
@@ -75,15 +77,29 @@ def _numbers(run: RunRecord) -> dict[str, float]:
     if "builder" in run.config:
         costs = {measure: float(getattr(run, measure)) for measure in MEASURES}
         return {name: value for name, value in given.items() if name not in MEASURES} | costs
-    stages = run.config["stages"]
+    stages = _stages(run)
     once = {name: value for name, value in given.items() if name != "depth" and not _of_a_stage(name)}
-    built = {"depth": float(sum(stages["depths"]))}
+    built = {"depth": float(sum(stages.get("depths") or []))}
     for key, name in STAGE_PROPERTIES.items():
         if name in once:
             continue  # shared: one column says it all
         values = stages.get(key) or []
         built |= {f"{name}_{stage}": float(value) for stage, value in enumerate(values, start=1)}
     return once | built | {measure: float(getattr(run, measure)) for measure in MEASURES}
+
+
+def _stages(run: RunRecord) -> Mapping[str, Any]:
+    """Return the stages of a run's network.
+
+    Raises:
+        StoreError: it is none, so somebody or something else has written it.
+    """
+    stages = run.config.get("stages")
+    if not isinstance(stages, dict) or not all(
+        isinstance(values, list) and all(map(is_number, values)) for values in stages.values() if values is not None
+    ):
+        raise StoreError(f"run {run.index} of {short(run.space)}: what the store holds of it is no network")
+    return stages
 
 
 def _of_a_stage(name: str) -> bool:
