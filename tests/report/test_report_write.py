@@ -14,7 +14,7 @@ from PIL import Image
 from netspace import spaces
 from netspace.arch import AnyNetConfig, read_network
 from netspace.errors import StudyError, UnknownNameError
-from netspace.report import FORMATS, figures, study_tables, write_report
+from netspace.report import FIGURES, FORMATS, figures, study_tables, write_report
 from netspace.report.page import page
 
 
@@ -210,3 +210,57 @@ def test_nothing_that_is_written_names_this_machine_its_user_or_their_folders(ma
         for secret in (home, host, str(tmp_path), "/tmp/"):
             assert secret.encode() not in content, f"{path.name} holds {secret}"
     assert "loop.py" in (tmp_path / "report" / "index.html").read_text()
+
+
+def test_a_paper_has_figures_of_its_columns_with_fonts_in_them_and_tables(make_study, tmp_path, hostile):
+    store = make_study((hostile, "RegNetX"), n=9, name=hostile, failures={hostile: 2})
+    paths = write_report(store, hostile, tmp_path, style="paper", labels={"RegNetX": "Ours_50%"})
+    names = {path.name for path in paths}
+    assert {"edf.pdf", "edf.svg", "edf.png", "front.pdf", "tables.tex", "tables.md"} <= names
+    for path in paths:
+        if path.suffix == ".pdf":
+            width = float(re.search(rb"/MediaBox \[ 0 0 ([\d.]+)", path.read_bytes())[1]) / 72
+            assert round(width, 6) in {3.3, 6.9}, path
+            assert b"/FontFile2" in path.read_bytes()
+            assert b"/Subtype /Type3" not in path.read_bytes()
+        elif path.suffix == ".svg":
+            assert "<text" not in path.read_text()
+    tex = (tmp_path / "tables.tex").read_text()
+    assert r"Ours\_50\%" in tex
+    for line in tex.splitlines():
+        if line.endswith(r" \\"):
+            bare = re.sub(r"\\[&%$#_{}]|\\text\w+\{\}|\$[<>]\$|\$\\theta\$", "", line.removesuffix(r"\\"))
+            assert bare.count("&") in (5, 6)
+            assert not set(bare) & set("\\%$#_{}~^<>"), line
+    best = study_tables(store, hostile).best.iloc[0]
+    assert f"{best['error']:.2f}" in tex
+    assert r"Ours\_50%" in (tmp_path / "tables.md").read_text()
+
+
+def test_single_figures_are_written_alone(make_study, tmp_path):
+    store = make_study(n=9)
+    paths = write_report(store, "small", tmp_path, only=("front", "properties"))
+    assert {path.name.split(".")[0] for path in paths} == {"front", "properties-1-AnyNetXA", "properties-2-RegNetX"}
+    assert {path.suffix for path in paths} == {".png", ".svg"}
+    with pytest.raises(UnknownNameError, match="did you mean 'front'"):
+        write_report(store, "small", tmp_path, only=("frnt",))
+    with pytest.raises(StudyError, match="too little for the figure pool-check"):
+        write_report(store, "small", tmp_path, only=("pool-check",))
+    with pytest.raises(StudyError, match="single figures are pictures"):
+        write_report(store, "small", tmp_path, ("html",), only=("edf",))
+
+
+def test_every_figure_has_a_name_that_can_be_asked_for(make_study, tmp_path):
+    paths = write_report(make_study(n=9), "small", tmp_path, ("png",))
+    kinds = {re.sub(r"^properties-.*", "properties", path.stem) for path in paths if path.suffix == ".png"}
+    assert kinds <= set(FIGURES)
+
+
+def test_labels_name_spaces_and_no_two_alike(make_study, tmp_path):
+    store = make_study(n=3)
+    with pytest.raises(UnknownNameError, match="unknown space 'x'"):
+        write_report(store, "small", tmp_path, style="paper", labels={"x": "y"})
+    with pytest.raises(StudyError, match="label of 2 spaces"):
+        write_report(store, "small", tmp_path, style="paper", labels={"AnyNetXA": "RegNetX"})
+    with pytest.raises(StudyError, match="labels are for the style paper"):
+        write_report(store, "small", tmp_path, labels={"AnyNetXA": "A"})

@@ -225,6 +225,21 @@ def report(
             help="Format: html, png, svg, pdf or md. May be repeated or a list. Default: html,png,svg,md.",
         ),
     ] = None,
+    style: Annotated[
+        str, typer.Option(metavar="page|paper", help="Style: the page, or figures and tables (tex, md) for a paper.")
+    ] = "page",
+    figure: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-f", "--figure", metavar="NAME", help="Figure to write alone, such as edf. May be repeated or a list."
+        ),
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--labels", metavar="SPACE=TEXT", help="Name of a space in the style paper. May be repeated or a list."
+        ),
+    ] = None,
     store: StoreTarget = None,
     name: StudyName = None,
     mapping: ColumnMap = None,
@@ -236,25 +251,40 @@ def report(
 ) -> None:
     """Write the report of a study: interactive page, pictures, text.
 
-    Prints how many files were written, and last the page to open. With --json it lists the files.
+    Prints how many files were written, and last the page to open. With --json it lists the files. The style paper has
+    figures of 3.3 and 6.9 inches as PNG, SVG and PDF with their fonts in them, and tables as LaTeX and Markdown.
 
     Examples:
         netspace report study.yaml -o report --open
         netspace report results.db --study first --format pdf,md
+        netspace report study.yaml --style paper --labels AnyNetXA=AnyNet -o figures
+        netspace report study.yaml -f edf,front -o figures
         netspace report sweep.csv --map error=top1 --map space=design
     """
     from netspace.report import write_report
     from netspace.study.pools import ensure_pools
 
-    wanted = [name for value in formats or ["html,png,svg,md"] for name in value.split(",")]
+    only = [name for value in figure or () for name in value.split(",")]
+    default = [] if only or style != "page" else ["html,png,svg,md"]
+    wanted = [name for value in formats or default for name in value.split(",")]
     if "html" not in wanted:
         refuse_useless({"--open": open_page}, "without the format html")
 
+    names = _labels(labels)
     meaning = table_meaning(study, mapping, maximize=maximize, unit=unit, outcomes=outcome)
     with results_of(study, store, name, meaning) as (opened, record, root):
         make_folder(output)
         ensure_pools(record, opened)
-        written = write_report(opened, record.name, output, formats=wanted, root=root)
+        written = write_report(
+            opened,
+            record.name,
+            output,
+            formats=wanted or None,
+            root=root,
+            style=style,
+            labels=names,
+            only=only,
+        )
     if open_page:
         typer.launch(str(output / "index.html"))
     if as_json:
@@ -263,6 +293,24 @@ def report(
     print(f"{len(written)} files written to {output}")
     if "html" in wanted:
         print(f"Open the page: {output / 'index.html'}")
+
+
+def _labels(given: "Sequence[str] | None") -> dict[str, str]:
+    """Return SPACE=TEXT pairs as a dictionary; a comma stands before each further pair, or in a text."""
+    labels: dict[str, str] = {}
+    for value in given or ():
+        last = None
+        for part in value.split(","):
+            name, equals, text = part.partition("=")
+            if equals:
+                if name in labels:
+                    raise StudyError(f"--labels gives '{name}' twice")
+                labels[name], last = text, name
+            elif last is None:
+                raise StudyError(f"--labels takes SPACE=TEXT, got '{value}'")
+            else:
+                labels[last] += f",{part}"
+    return labels
 
 
 def compare(

@@ -5,7 +5,7 @@ from netspace.report.figures import edf_figure, property_figure
 from netspace.report.search_figures import curves_figure, e_process_figure, efficiency_figure, narrowing_figure
 from netspace.report.structure_figures import e_fit_figure, networks_figure, pairwise_figure
 from netspace.report.style import save
-from netspace.report.write import FORMATS, figures, write_report
+from netspace.report.write import FIGURES, FORMATS, STYLES, figures, write_report
 from netspace.results.figure_tables import (
     baseline_table,
     chosen_curves,
@@ -19,7 +19,9 @@ from netspace.results.stopping import e_process_table, thresholds
 from netspace.results.study_tables import StudyTables, edf_table, study_tables
 
 __all__ = [
+    "FIGURES",
     "FORMATS",
+    "STYLES",
     "StudyTables",
     "baseline_table",
     "chosen_curves",

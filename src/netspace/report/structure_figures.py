@@ -121,7 +121,7 @@ def e_fit_figure(
         grid = figure.add_gridspec(
             2,
             3,
-            left=0.4 / width,
+            left=0.46 / width,
             right=half - 0.12 / width,
             bottom=bottom if columns == 2 else bottom + 2.35 / height,
             top=bottom + tall if columns == 2 else 1 - 0.3 / height,

@@ -1,8 +1,9 @@
 """One look for every figure: small type, colours that colour-blind readers can distinguish, safe names."""
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from io import BytesIO
 from itertools import cycle, islice
@@ -15,9 +16,9 @@ from matplotlib.font_manager import findfont, get_font
 
 from netspace.errors import raise_unknown
 
-COLUMN_WIDTH = 3.4
+COLUMN_WIDTH = 3.3
 """Width of a figure for one column of a two-column page, in inches."""
-PAGE_WIDTH = 7.0
+PAGE_WIDTH = 6.9
 """Width of a figure across both columns, in inches."""
 IMAGE_FORMATS = ("png", "svg", "pdf")
 
@@ -69,6 +70,19 @@ _RC: dict[str, Any] = {
 }
 
 
+_LABELS: ContextVar[Mapping[str, str]] = ContextVar("labels of spaces", default={})  # noqa: B039  # never changed
+
+
+@contextmanager
+def labelled(labels: Mapping[str, str]) -> Iterator[None]:
+    """Have `shown` write spaces inside by these labels instead of their names."""
+    token = _LABELS.set(labels)
+    try:
+        yield
+    finally:
+        _LABELS.reset(token)
+
+
 @contextmanager
 def styled() -> Iterator[None]:
     """Apply the look to what is created inside, and to nothing else."""
@@ -92,8 +106,9 @@ def markers(names: Sequence[str]) -> dict[str, str]:
 
 
 def shown(name: str, limit: int = 28) -> str:
-    """Return a name as figures print it: on one line, only signs the font has, shortened in the middle."""
+    """Return a name, or its label, as figures print it: a line of signs that the font has, shortened in the middle."""
     glyphs = _glyphs()
+    name = _LABELS.get().get(name, name)
     text = "".join(
         " " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c if ord(c) in glyphs else "□" for c in str(name)
     )
@@ -108,8 +123,13 @@ def _glyphs() -> frozenset[int]:
     return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 
-def save(figure: Figure, path_without_suffix: Path | str, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
+def save(
+    figure: Figure, path_without_suffix: Path | str, formats: Sequence[str] = ("png", "svg"), *, paper: bool = False
+) -> list[Path]:
     """Write a figure in each format and return the paths: the given one with ".png", ".svg" or ".pdf" added.
+
+    A PDF holds its fonts (Type 42), an SVG names them; for a `paper` the SVG has outlines in their place, and the PNG
+    300 dots an inch instead of 200.
 
     Raises:
         UnknownNameError: another format.
@@ -123,8 +143,8 @@ def save(figure: Figure, path_without_suffix: Path | str, formats: Sequence[str]
         path = base.with_name(f"{base.name}.{format_}")
         # without its date a figure of the same data is the same file
         metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format_)
-        with styled():
-            figure.savefig(path, dpi=200, metadata=metadata)
+        with styled(), mpl.rc_context({"svg.fonttype": "path" if paper else "none"}):
+            figure.savefig(path, dpi=300 if paper else 200, metadata=metadata)
         paths.append(path)
     return paths
 

@@ -100,18 +100,18 @@ def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
     if tables.claims:
         parts.append("## Claims")
         judged = [[one.claim, one.judgement, one.evidence] for one in tables.claims]
-        parts.append(_table(["claim", "judgement", "evidence"], judged))
+        parts.append(markdown_table(["claim", "judgement", "evidence"], judged))
     parts.append("## Error distributions")
     parts += [f"![{_escaped(path.stem)}]({path.as_posix()})" for path in pictures]
     rows = [
         [space, row["n"], row["failures"], percent(row["min"]), percent(row["mean"]), percent(row["median"])]
         for space, row in tables.summary.iterrows()
     ]
-    parts.append(_table(["space", "n", "failed", "min %", "mean %", "median %"], rows))
+    parts.append(markdown_table(["space", "n", "failed", "min %", "mean %", "median %"], rows))
     if assisted := assisted_rows(tables):
-        parts += ["Assisted means (of networks that train) and medians:", _table(ASSISTED_HEAD, assisted)]
+        parts += ["Assisted means (of networks that train) and medians:", markdown_table(ASSISTED_HEAD, assisted)]
     if important := importance_rows(tables):
-        parts += [IMPORTANCE_TITLE + ":", _table(IMPORTANCE_HEAD, important)]
+        parts += [IMPORTANCE_TITLE + ":", markdown_table(IMPORTANCE_HEAD, important)]
     parts.append("## Best networks")
     best = [
         [
@@ -127,24 +127,27 @@ def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
     head = ["error %", "likely error %", "space", "MF", "M params", "M activations", "structure", "command"]
     if tables.likely_note:
         parts.append(_escaped(tables.likely_note))
-    parts.append(_table(head, best))
+    parts.append(markdown_table(head, best))
     if not tables.ranges.empty:
         parts.append("## Best ranges")
         ranges = [
             [row["space"], label(row["property"]), *range_figures(row)] for row in tables.ranges.to_dict("records")
         ]
-        parts.append(_table(["space", "property", "from", "likely best", "to", "p of the width"], ranges))
+        parts.append(markdown_table(["space", "property", "from", "likely best", "to", "p of the width"], ranges))
     parts.append("## Failures")
     failed = [[run.space, run.index, run.status, without_folders(run.reason)] for run in tables.standing.failures]
-    parts.append(_table(["space", "network", "status", "reason"], failed) if failed else "None.")
+    parts.append(markdown_table(["space", "network", "status", "reason"], failed) if failed else "None.")
     parts += ["## Study", f"Training time {duration(tables.seconds)}; error of guessing {tables.chance:g} %."]
     parts.append(_block(dump_yaml(public_settings(tables.study.spec))))
     if not tables.environments.empty:
-        parts.append(_table(list(tables.environments.columns), tables.environments.fillna("").to_numpy().tolist()))
+        parts.append(
+            markdown_table(list(tables.environments.columns), tables.environments.fillna("").to_numpy().tolist())
+        )
     return "\n\n".join(parts) + "\n"
 
 
-def _table(head: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
+def markdown_table(head: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
+    """Return a table as Markdown that shows its cells as they are."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(_escaped(cell) for cell in line)} |" for line in lines)
 

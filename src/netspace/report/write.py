@@ -1,8 +1,11 @@
 """Write a study's report into a folder, in every format asked for."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -14,6 +17,7 @@ from netspace.report.assisted_figures import assisted_edf_figure, pool_check_fig
 from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
 from netspace.report.figures import edf_figure, property_figure
 from netspace.report.page import Picture, page
+from netspace.report.paper_tables import as_latex, as_markdown, paper_tables
 from netspace.report.search_figures import (
     curves_figure,
     e_process_figure,
@@ -22,7 +26,7 @@ from netspace.report.search_figures import (
     sequence_figure,
 )
 from netspace.report.structure_figures import e_fit_figure, networks_figure, pairwise_figure
-from netspace.report.style import COLUMN_WIDTH, IMAGE_FORMATS, png, save
+from netspace.report.style import COLUMN_WIDTH, IMAGE_FORMATS, labelled, png, save
 from netspace.report.text import markdown
 from netspace.results.assisted_tables import assisted_edf_table, narrowing_table, pool_check_table, prediction_table
 from netspace.results.figure_tables import (
@@ -46,8 +50,31 @@ from netspace.training.images.sources import divided, located
 
 FORMATS = ("html", "md", *IMAGE_FORMATS)
 """What a report can be written as: the page, the text, and pictures."""
+PAPER_FORMATS = ("tex", "md", *IMAGE_FORMATS)
+"""What there is for a paper: tables as LaTeX and Markdown, and pictures."""
+STYLES = {"page": FORMATS, "paper": PAPER_FORMATS}
+"""Whom a report is for, and in which formats there is one."""
 PROPERTIES = "properties"
 """How the files of the property figures begin; the page has its own, which can be brushed."""
+FIGURES = (
+    "edf",
+    "edf-assisted",
+    "predictor",
+    "narrowing",
+    "pool-check",
+    "efficiency",
+    "sequence",
+    "evidence",
+    "curves",
+    "front",
+    "complexity",
+    "e-fit",
+    "networks",
+    "trends",
+    "map",
+    PROPERTIES,
+)
+"""The names of all figures; of properties there is one for each space."""
 EXTREMES = 6
 """Networks drawn at each end."""
 PANELS = 12
@@ -62,42 +89,105 @@ def write_report(
     store: Store,
     study_name: str,
     folder: Path | str,
-    formats: Sequence[str] = ("html", "png", "svg"),
+    formats: Sequence[str] | None = None,
     *,
     root: Path | None = None,
+    style: str = "page",
+    labels: Mapping[str, str] | None = None,
+    only: Sequence[str] = (),
 ) -> list[Path]:
     """Write the report of a study, whether or not all its runs ended.
 
     `index.html` is the page and `report.md` the text; pictures lie beside them, and `networks/` holds the YAML of the
-    best networks, of the images and of the recipe, for the commands that the report shows. What is already there under
-    these names is overwritten.
+    best networks, of the images and of the recipe, for the commands that the report shows. For a paper there are
+    pictures, and tables in `tables.tex` and `tables.md`. What is already there under these names is overwritten.
 
     Args:
         store: where the study lies.
         study_name: its name there.
         folder: made if need be.
-        formats: of `FORMATS`.
+        formats: of `STYLES[style]`; None for the page and its pictures as PNG and SVG, for a paper everything, and of
+            single figures the pictures.
         root: the study file's folder, which a relative path to the study's images is relative to; None for the working
             directory.
+        style: "page", or "paper": for one or both columns of a two-column page (3.3 and 6.9 inches), the fonts in the
+            files.
+        labels: what spaces are called in a paper, by name.
+        only: names of figures (`FIGURES`): these alone are written, and nothing else.
 
     Returns:
         The files written, the page first.
 
     Raises:
-        UnknownNameError: an unknown format, or the store holds no study of this name.
-        StudyError: no run of it has ended, or the folder cannot be written.
+        UnknownNameError: an unknown format, style, figure or space, or the store holds no study of this name.
+        StudyError: no run of it has ended, the folder cannot be written, the study has too little for a figure that is
+            asked for, labels are given for a page, or the same one to two spaces.
     """
+    if style not in STYLES:
+        raise_unknown("style of a report", style, STYLES)
+    for name in only:
+        if name not in FIGURES:
+            raise_unknown("figure", name, FIGURES)
+    if formats is None:
+        pictures = IMAGE_FORMATS if style == "paper" else ("png", "svg")
+        formats = pictures if only else STYLES[style] if style == "paper" else ("html", *pictures)
     for format_ in formats:
-        if format_ not in FORMATS:
-            raise_unknown("report format", format_, FORMATS)
+        if format_ not in STYLES[style]:
+            raise_unknown("report format" if style == "page" else "format for a paper", format_, STYLES[style])
+        if only and format_ not in IMAGE_FORMATS:
+            raise StudyError(f"single figures are pictures ({', '.join(IMAGE_FORMATS)}), got the format {format_}")
+    if labels and style != "paper":
+        raise StudyError("labels are for the style paper: on the page spaces have the names that commands take")
     tables = study_tables(store, study_name)
+    names = _labelled(labels or {}, tables.spaces)
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if only or style == "paper":
+            return _write_paper(tables, folder, formats, names, only, paper=style == "paper")
         return _write(tables, folder, formats, root)
     except OSError as error:
         where = error.filename or folder
         raise StudyError(f"{where}: cannot write the report ({first_line(error)})") from error
+
+
+def _labelled(labels: Mapping[str, str], spaces: Sequence[str]) -> dict[str, str]:
+    """Return what each space is called."""
+    for name in labels:
+        if name not in spaces:
+            raise_unknown("space", name, spaces)
+    found = {space: labels.get(space, space) for space in spaces}
+    for label, times in Counter(found.values()).items():
+        if times > 1:
+            raise StudyError(f"'{label}' would be the label of {times} spaces; give each space its own")
+    return found
+
+
+def _write_paper(
+    tables: StudyTables,
+    folder: Path,
+    formats: Sequence[str],
+    labels: Mapping[str, str],
+    only: Sequence[str],
+    *,
+    paper: bool,
+) -> list[Path]:
+    written = []
+    images = [format_ for format_ in IMAGE_FORMATS if format_ in formats]
+    if "tex" in formats:
+        written.append(_text(folder / "tables.tex", as_latex(paper_tables(tables, labels))))
+    if "md" in formats:
+        written.append(_text(folder / "tables.md", as_markdown(paper_tables(tables, labels))))
+    if not images:
+        return written
+    drawn = set()
+    with labelled(labels):
+        for name, _, figure in figures(tables, only):
+            written += save(figure, folder / name, images, paper=paper)
+            drawn.add(_kind(name))
+    if missing := [name for name in only if name not in drawn]:
+        raise StudyError(f"{tables.study.name}: the study has too little for the figure {', '.join(missing)}")
+    return written
 
 
 def _write(tables: StudyTables, folder: Path, formats: Sequence[str], root: Path | None) -> list[Path]:
@@ -106,7 +196,7 @@ def _write(tables: StudyTables, folder: Path, formats: Sequence[str], root: Path
     shown: list[Picture] = []
     for name, caption, figure in figures(tables):
         pictures += save(figure, folder / name, images)
-        if "html" in formats and not name.startswith(PROPERTIES):
+        if "html" in formats and _kind(name) != PROPERTIES:
             shown.append(Picture(caption, png(figure), wide=figure.get_figwidth() > COLUMN_WIDTH))
     texts = []
     if "html" in formats:
@@ -135,43 +225,75 @@ def _from_here(source: str, folder: Path) -> str:
     return prefix + (os.path.relpath(path, folder.resolve()) if near else Path(path).name)
 
 
-def figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
+class Drawing(NamedTuple):
+    """A figure that can be drawn: file name, caption, and what draws it."""
+
+    name: str
+    caption: str
+    draw: Callable[[], Figure]
+
+
+def figures(tables: StudyTables, only: Sequence[str] = ()) -> Iterator[tuple[str, str, Figure]]:
     """Yield every figure of a study's report, drawn when asked for: file name, caption, figure.
 
     Property figures are drawn for every space; the map, the trends over flops and the best and worst networks for the
     space with the least mean error. Figures that the study has too little for are left out; `StudyTables.notes` says so
     where that is because networks or costs are not known.
+
+    Args:
+        tables: see `study_tables`.
+        only: names of `FIGURES` to draw alone; empty for all.
     """
+    for name, caption, draw in _drawings(tables):
+        if not only or _kind(name) in only:
+            yield name, caption, draw()
+
+
+def _kind(name: str) -> str:
+    """Return which of `FIGURES` a file's name is of: those of properties have a space in it."""
+    return PROPERTIES if name.startswith(PROPERTIES) else name
+
+
+def _drawings(tables: StudyTables) -> Iterator[Drawing]:
     runs = tables.runs[tables.runs["score"].notna()]
-    yield "edf", "Error distributions with simultaneous 95 % bands.", edf_figure(tables.edf, tables.summary)
+    yield Drawing(
+        "edf",
+        "Error distributions with simultaneous 95 % bands.",
+        lambda: edf_figure(tables.edf, tables.summary),
+    )
     yield from _assisted_figures(tables)
-    yield (
+    yield Drawing(
         "efficiency",
         "Best error among m random networks: median, with its exact 95 % interval if n supports one.",
-        efficiency_figure(efficiency_table(tables.populations, tables.chance)),
+        lambda: efficiency_figure(efficiency_table(tables.populations, tables.chance)),
     )
     yield from _stopping_figures(tables, runs)
     curves = chosen_curves(runs, tables.curves)
     if curves["epoch"].nunique() > 1:  # a single point is no curve
-        yield "curves", "Training curves of each space's best, median and worst network.", curves_figure(curves)
+        caption = "Training curves of each space's best, median and worst network."
+        yield Drawing("curves", caption, lambda: curves_figure(curves))
     if len(front := front_table(runs)):
         caption = "Error against cost; highlighted networks are not beaten by any other in both."
-        yield "front", caption, front_figure(front, _baselines(tables), spaces=tables.spaces)
+        yield Drawing("front", caption, lambda: front_figure(front, _baselines(tables), spaces=tables.spaces))
     done = runs[runs["status"] == "done"]
     if len(done) and known_measures(done) == MEASURES:
         caption = "Params and activations against flops, with the paper's laws fitted to the best quarter."
-        yield "complexity", caption, complexity_figure(runs, complexity_fits(runs))
+        yield Drawing("complexity", caption, lambda: complexity_figure(runs, complexity_fits(runs)))
     if len(fits := e_fit_table(runs, tables.configs)):
-        yield "e-fit", "Quantized linear fits to the widths of networks.", e_fit_figure(fits, tables.configs)
+        caption = "Quantized linear fits to the widths of networks."
+        yield Drawing("e-fit", caption, lambda: e_fit_figure(fits, tables.configs))
     yield from _leader_figures(tables, runs)
     for number, (space, properties) in enumerate(tables.properties.items(), start=1):
         if drawn := _drawn(properties):
-            ranges = tables.ranges[tables.ranges["space"] == space]
-            figure = property_figure(runs[runs["space"] == space], ranges, drawn, title=space)
-            yield f"{PROPERTIES}-{number}-{_file_name(space)}", f"Error against each property of {space}.", figure
+            models, ranges = runs[runs["space"] == space], tables.ranges[tables.ranges["space"] == space]
+            yield Drawing(
+                f"{PROPERTIES}-{number}-{_file_name(space)}",
+                f"Error against each property of {space}.",
+                partial(property_figure, models, ranges, drawn, title=space),
+            )
 
 
-def _stopping_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[tuple[str, str, Figure]]:
+def _stopping_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[Drawing]:
     """Yield what decided early stopping; of a study without it, what the sign process would have seen."""
     chain = tables.standing.chain
     rule = StoppingRule() if chain is None else chain.rule
@@ -181,7 +303,7 @@ def _stopping_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[tuple
             f"What early stopping saw: theta and its {METHODS['confidence_sequence']}. A pair is decided when the "
             f"sequence leaves out 1/2{within}."
         )
-        yield "sequence", caption, sequence_figure(sequence, rule.delta)
+        yield Drawing("sequence", caption, lambda: sequence_figure(sequence, rule.delta))
     if len(evidence := e_process_table(runs, tables.spaces, chain)):
         drawn = dict.fromkeys(zip(evidence["against"], evidence["space"], strict=True))
         methods = ("sign" if chain is None else chain.pairs[pair].process.method for pair in drawn)
@@ -189,28 +311,30 @@ def _stopping_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[tuple
         caption = f"Evidence pair by pair in launch order: {judged}."
         if chain is None:
             caption += " This study did not stop early, so that nothing was decided by it."
-        yield "evidence", caption, e_process_figure(evidence, thresholds(len(tables.spaces) - 1, rule.alpha))
+        limits = thresholds(len(tables.spaces) - 1, rule.alpha)
+        yield Drawing("evidence", caption, lambda: e_process_figure(evidence, limits))
 
 
-def _assisted_figures(tables: StudyTables) -> Iterator[tuple[str, str, Figure]]:
+def _assisted_figures(tables: StudyTables) -> Iterator[Drawing]:
     """Yield what assistance shows, if any space of the study is assisted, and what speaks against it."""
     if len(assisted := assisted_edf_table(tables.assistance)):
         caption = "Assisted error distributions with simultaneous 95 % bands, over the classical steps (thin)."
-        yield "edf-assisted", caption, assisted_edf_figure(assisted, tables.edf)
+        yield Drawing("edf-assisted", caption, lambda: assisted_edf_figure(assisted, tables.edf))
         caption = (
             "Is the predictor honest? Error observed against the rank expected by fits that did not see the model."
         )
         r2 = tables.assistance.r2 or 0.0
-        yield "predictor", caption, prediction_figure(prediction_table(tables.assistance), r2)
+        yield Drawing("predictor", caption, lambda: prediction_figure(prediction_table(tables.assistance), r2))
     narrowing = narrowing_table(tables.assistance, [(one.against, one.space) for one in tables.verdicts])
     if narrowing["n"].nunique() > 1:
         caption = (
             "How the interval of theta narrowed as models came in: assisted (bands) and, of at most two comparisons, "
             "classical (dotted). Each interval holds by itself; none is for stopping when it leaves out 1/2."
         )
-        yield "narrowing", caption, narrowing_figure(narrowing)
+        yield Drawing("narrowing", caption, lambda: narrowing_figure(narrowing))
     if len(checked := pool_check_table(tables.assistance)):
-        yield "pool-check", "Samples that are unlike their pools, feature by feature.", pool_check_figure(checked)
+        caption = "Samples that are unlike their pools, feature by feature."
+        yield Drawing("pool-check", caption, lambda: pool_check_figure(checked))
 
 
 def _drawn(properties: Sequence[str]) -> tuple[str, ...]:
@@ -220,7 +344,7 @@ def _drawn(properties: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in properties if not column(name).stage or column(name).property.key == "width")
 
 
-def _leader_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[tuple[str, str, Figure]]:
+def _leader_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[Drawing]:
     """Yield the figures that are drawn for the space with the least mean error alone."""
     leader = str(tables.summary["mean"].idxmin())
     models = runs[runs["space"] == leader]
@@ -229,18 +353,18 @@ def _leader_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[tuple[s
     networks = [(error, tables.configs[run]) for run, error in ranks if "stages" in tables.configs.get(run, {})]
     if networks:
         best, worst = networks[:EXTREMES], networks[EXTREMES:][-EXTREMES:][::-1]
-        figure = networks_figure(best, worst, title=leader)
-        yield "networks", f"The best and the worst networks of {leader}: width per block.", figure
+        caption = f"The best and the worst networks of {leader}: width per block."
+        yield Drawing("networks", caption, lambda: networks_figure(best, worst, title=leader))
     properties = tables.properties[leader]
     if len(trends := trend_table(models, [name for name in properties if name != "flops"])):
-        yield "trends", f"Best ranges of {leader} over flops.", trends_figure(trends, title=leader)
+        yield Drawing("trends", f"Best ranges of {leader} over flops.", lambda: trends_figure(trends, title=leader))
     if len(properties) >= 2:
         ranges = tables.ranges[tables.ranges["space"] == leader].sort_values("width_p_value")
         telling = list(ranges["property"][:MAPPED]) or list(properties[:MAPPED])
         chosen = [name for name in properties if name in telling]
         if len(chosen) >= 2:
-            figure = pairwise_figure(models, chosen, title=leader)
-            yield "map", f"{leader}: networks by two properties each, the ones with the narrowest best ranges.", figure
+            caption = f"{leader}: networks by two properties each, the ones with the narrowest best ranges."
+            yield Drawing("map", caption, lambda: pairwise_figure(models, chosen, title=leader))
 
 
 def _baselines(tables: StudyTables) -> pd.DataFrame | None:
