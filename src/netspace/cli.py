@@ -43,6 +43,7 @@ COMMANDS = (
     spaces.size,
     networks.models,
     networks.complexity,
+    networks.draw,
     networks.scale,
     training.recipes,
     training.train,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from netspace.arch import AnyNetBatch, AnyNetConfig, complexity, zoo
+from netspace.arch import AnyNetBatch, AnyNetConfig, complexity, parts, zoo
 from netspace.arch.published import REGNETX, REGNETY
 from netspace.errors import ConfigError
 
@@ -56,3 +56,18 @@ def test_one_plain_network_counted_by_hand():
 def test_a_resolution_that_is_no_size_is_refused(resolution):
     with pytest.raises(ConfigError, match="resolution must be a whole number >= 1"):
         complexity(zoo.get("x200mf"), resolution=resolution)
+
+
+def test_the_parts_of_a_network_are_those_of_torchvisions():
+    found = parts(zoo.get("ResNet-50"))
+    assert [part.name for part in found] == ["stem", "stage 1", "stage 2", "stage 3", "stage 4", "head"]
+    # conv1 with bn1, layer1 to layer4, fc
+    assert [part.cost.params for part in found] == [9536, 215808, 1219584, 7098368, 14964736, 2049000]
+    assert [part.resolution for part in found] == [56, 56, 28, 14, 7, 7]
+
+
+def test_the_parts_of_a_network_add_up_to_the_whole():
+    for entry in zoo.ZOO:
+        whole, found = complexity(entry.config, 96), parts(entry.config, 96)
+        assert sum(part.cost.flops for part in found) == whole.flops
+        assert sum(part.cost.activations for part in found) == whole.activations

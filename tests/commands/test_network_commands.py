@@ -1,6 +1,7 @@
 """`netspace complexity` and `netspace models`."""
 
 import json
+from xml.etree import ElementTree
 
 import pytest
 
@@ -75,3 +76,27 @@ def test_models_with_baselines_adds_the_papers_comparison_and_plots_it(netspace,
     for family in ("RegNetX", "RegNetY", "ResNet", "EfficientNet", "MobileNetV2"):
         assert family in svg
     assert (tmp_path / "published.png").stat().st_size > 10_000
+
+
+def test_draw_shows_each_part_of_networks_side_by_side(netspace, tmp_path):
+    done = netspace("draw", "ResNet-50", "RegNetX-400MF", "-o", tmp_path / "both.svg")
+    assert done.code == 0, done.err
+    root = ElementTree.parse(tmp_path / "both.svg").getroot()
+    space = "{http://www.w3.org/2000/svg}"
+    said = [text.text for text in root.iter(f"{space}text")]
+    assert {"ResNet-50", "RegNetX-400MF", "56 px", "25.6", "398", "160"} <= set(said)
+    # the parameters of torchvision's layer3, and the groups of RegNetX's last stage (width 384, group width 16)
+    assert {"7.1", "24"} <= set(said)
+    bars = [bar for bar in root.iter(f"{space}rect") if bar.get("opacity") is None and bar.get("height") != "100%"]
+    assert len(bars) == (16 + 1) + (22 + 1)
+    assert "4089 MF flops" in root.find(f"{space}title").text
+
+
+def test_draw_takes_a_package_with_its_resolution(netspace, package, tmp_path):
+    assert netspace("draw", package, "-o", tmp_path / "net.svg").code == 0
+    assert "images of 16 px" in (tmp_path / "net.svg").read_text()
+
+
+def test_draw_refuses_what_is_no_svg(netspace, tmp_path):
+    done = netspace("draw", "ResNet-50", "-o", tmp_path / "net.png")
+    assert (done.code, done.err) == (2, f"error: {tmp_path / 'net.png'}: the file name must end in .svg\n")

@@ -46,6 +46,7 @@ def test_spaces_populations_and_networks_show_themselves(show):
     assert "12 rows, 10 shown" in text
     assert population[0].digest in text
     assert "depths" in show(population[0])
+    assert "<svg" in show(population[0])
 
 
 def test_a_space_with_a_python_predicate_says_why_it_has_no_yaml(show):

@@ -3,7 +3,7 @@
 from netspace.arch.batch import AnyNetBatch
 from netspace.arch.built import BuiltBatch, BuiltConfig, BuiltTemplate, read_network
 from netspace.arch.code import Code
-from netspace.arch.complexity import MEASURES, Complexity, complexity
+from netspace.arch.complexity import MEASURES, Complexity, Part, complexity, parts
 from netspace.arch.config import BLOCKS, AnyNetConfig, Stage, Stem, Template
 from netspace.arch.regnet import RegNetConfig
 
@@ -17,10 +17,12 @@ __all__ = [
     "BuiltTemplate",
     "Code",
     "Complexity",
+    "Part",
     "RegNetConfig",
     "Stage",
     "Stem",
     "Template",
     "complexity",
+    "parts",
     "read_network",
 ]

@@ -6,9 +6,9 @@ nothing else; global pooling and activation functions are free. Every formula br
 population is counted at once and a single network is a batch of one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -79,11 +79,52 @@ def complexity(
     return Complexity(int(one.flops[0]), int(one.params[0]), int(one.activations[0]))
 
 
+class Part(NamedTuple):
+    """A part of a network, and what it costs.
+
+    Attributes:
+        name: "stem", "stage 1", "stage 2", ..., "head".
+        resolution: height and width of what it puts out, in pixels; of the head, of what it takes in.
+        cost: of the part alone.
+    """
+
+    name: str
+    resolution: Counts
+    cost: Complexity
+
+
+def parts(network: AnyNetConfig | RegNetConfig, resolution: int = 224) -> list[Part]:
+    """Return what stem, stages and head of a network cost on square images; their sum is `complexity`'s.
+
+    Raises:
+        ConfigError: the resolution is not a positive integer, or the network has a block of one's own.
+    """
+    check_number(resolution, "resolution", least=1, whole=True)
+    config = network.to_anynet() if isinstance(network, RegNetConfig) else network
+    found = _parts(AnyNetBatch.from_configs([config]), int(resolution), None)
+    return [
+        Part(name, _one(size), Complexity(_one(cost.flops), _one(cost.params), _one(cost.activations)))
+        for name, size, cost in found
+    ]
+
+
+def _one(value: Counts) -> int:
+    return int(np.ravel(value)[0])
+
+
 def _count(batch: AnyNetBatch, resolution: int, own_block: Callable[..., Complexity] | None) -> Complexity:
+    total = Complexity(0, 0, 0)
+    for part in _parts(batch, resolution, own_block):
+        total += part.cost
+    return total
+
+
+def _parts(batch: AnyNetBatch, resolution: int, own_block: Callable[..., Complexity] | None) -> Iterator[Part]:
     template = batch.template
     if isinstance(template.block, Code) and own_block is None:
         raise ConfigError(f"no formula says what {template.block} costs: netspace.code.complexity_of counts it")
-    total, stem_size = _stem(template.stem.kind, template.in_channels, template.stem.width, resolution)
+    stem, stem_size = _stem(template.stem.kind, template.in_channels, template.stem.width, resolution)
+    yield Part("stem", stem_size, stem)
     block = own_block or _BLOCKS[str(template.block)]
     w_in: Counts = np.full(len(batch), template.stem.width, dtype=np.int64)
     size: Counts = np.full(len(batch), stem_size, dtype=np.int64)
@@ -91,14 +132,16 @@ def _count(batch: AnyNetBatch, resolution: int, own_block: Callable[..., Complex
     for s in range(batch.num_stages):
         w, v, g, stride = batch.widths[:, s], inner[:, s], batch.group_widths[:, s], batch.strides[:, s]
         own = {name: values[:, s] for name, values in batch.own.items()}
-        total += block(w_in, w, v, g, template.se_ratio, size, stride, **own)
+        first = block(w_in, w, v, g, template.se_ratio, size, stride, **own)
         size = _reduced(size, stride)
-        total += block(w, w, v, g, template.se_ratio, size, 1, **own).times(batch.depths[:, s] - 1)
+        rest = block(w, w, v, g, template.se_ratio, size, 1, **own).times(batch.depths[:, s] - 1)
+        yield Part(f"stage {s + 1}", size, first + rest)
         w_in = w
+    head = Complexity(0, 0, 0)
     if template.head_width:
-        total += conv(w_in, template.head_width, 1, size) + norm(template.head_width)
+        head = conv(w_in, template.head_width, 1, size) + norm(template.head_width)
         w_in = np.full_like(w_in, template.head_width)
-    return total + linear(w_in, template.num_classes)
+    yield Part("head", size, head + linear(w_in, template.num_classes))
 
 
 def conv(w_in: Counts, w_out: Counts, k: int, size: Counts, *, groups: Counts = 1, bias: bool = False) -> Complexity:

@@ -8,8 +8,10 @@ import typer
 
 from netspace.commands.options import AsJson, NetworkName, Resolution, refuse_useless
 from netspace.commands.output import make_folder, print_json, print_records, write_text
+from netspace.errors import ConfigError
 
 if TYPE_CHECKING:
+    from netspace.arch import AnyNetConfig
     from netspace.arch.built import NetworkConfig
 
 
@@ -62,6 +64,62 @@ def scale(
         write_text(output, scaled.config.to_yaml())
     stages = scaled.config.to_dict()["stages"]
     print_json({"resolution": scaled.resolution, **scaled.complexity.as_dict(), "stages": stages})
+
+
+def draw(
+    networks: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME|CONFIG.yaml|PACKAGE...",
+            help="Name from `netspace models`, YAML file, or package; of several, drawings side by side.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.svg", help="File for the drawing.")] = Path(
+        "network.svg"
+    ),
+    resolution: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Height and width of the images. Default: a package's own, else 224."),
+    ] = None,
+) -> None:
+    """Draw networks: stem, stages and head, with what each part is and costs.
+
+    Prints the file.
+
+    Examples:
+        netspace draw RegNetX-400MF -o net.svg
+        netspace draw RegNetX-400MF network.yaml -o both.svg
+    """
+    from netspace.report.network_drawing import network_svg
+
+    if output.suffix.lower() != ".svg":
+        raise ConfigError(f"{output}: the file name must end in .svg")
+    found: dict[str, AnyNetConfig] = {}
+    for name in networks:
+        config, own = _network_or_package(name)
+        label = name if name not in found else f"{name} ({len(found) + 1})"
+        found[label] = config
+        resolution = resolution or own
+    write_text(output, network_svg(found, resolution or 224))
+    print(output)
+
+
+def _network_or_package(name: str) -> "tuple[AnyNetConfig, int | None]":
+    """Return a network, and the resolution of its images if a package tells it."""
+    from netspace.arch import AnyNetConfig
+
+    resolution = None
+    if Path(name).is_dir():
+        from netspace.models.hub import from_pretrained
+
+        model = from_pretrained(name)
+        config = model.config
+        resolution = None if model.package is None else model.package.preparation.resolution
+    else:
+        config = find_network(name)
+    if not isinstance(config, AnyNetConfig) or not isinstance(config.block, str):
+        raise ConfigError(f"{name}: networks of one's own code cannot be drawn, only those of netspace's blocks")
+    return config, resolution
 
 
 def models(

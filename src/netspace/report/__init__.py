@@ -2,6 +2,7 @@
 
 from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
 from netspace.report.figures import edf_figure, property_figure
+from netspace.report.network_drawing import network_svg, networks_svg
 from netspace.report.search_figures import curves_figure, e_process_figure, efficiency_figure, narrowing_figure
 from netspace.report.structure_figures import e_fit_figure, networks_figure, pairwise_figure
 from netspace.report.style import save
@@ -40,7 +41,9 @@ __all__ = [
     "front_figure",
     "front_table",
     "narrowing_figure",
+    "network_svg",
     "networks_figure",
+    "networks_svg",
     "pairwise_figure",
     "property_figure",
     "save",

@@ -18,6 +18,7 @@ from netspace.arch.built import NetworkConfig
 from netspace.errors import NetspaceError
 from netspace.report.axes import scale_axis
 from netspace.report.figures import edf_figure
+from netspace.report.network_drawing import network_svg
 from netspace.report.style import COLOURS, PAGE_WIDTH, png, styled
 from netspace.report.text import figure_text, likely_text
 from netspace.results.properties import label, unit
@@ -141,8 +142,12 @@ def study_html(study: Any) -> str:
 
 
 def network_html(config: NetworkConfig) -> str:
-    """Return a network: its structure in a line, and its YAML."""
-    return f"<p>{html.escape(structure(config.to_dict()))}</p><pre>{html.escape(config.to_yaml())}</pre>"
+    """Return a network: its drawing for images of 224 pixels, or of code its structure in a line, and its YAML."""
+    known = structure(config.to_dict())
+    drawn = f"<p>{html.escape(known)}</p>"
+    if isinstance(config, AnyNetConfig) and isinstance(config.block, str):
+        drawn = f'<div style="background: white">{network_svg({known: config})}</div>'
+    return f"{drawn}<pre>{html.escape(config.to_yaml())}</pre>"
 
 
 _SHOWN: dict[type, Callable[[Any], str]] = {

@@ -19,9 +19,10 @@ from string import Template
 from time import gmtime, strftime
 from typing import Any, NamedTuple
 
-from netspace.arch import MEASURES
+from netspace.arch import MEASURES, AnyNetConfig
 from netspace.arch.config import COLUMNS
-from netspace.documents import dump_yaml
+from netspace.documents import dump_yaml, parse
+from netspace.report.network_drawing import networks_svg
 from netspace.report.text import (
     ASSISTED_HEAD,
     IMPORTANCE_HEAD,
@@ -42,6 +43,8 @@ from netspace.space.definition import PARAMETERS
 from netspace.space.population import column_names
 from netspace.store import STATUSES
 
+DRAWN = 8
+"""Networks that are drawn beside the table of the best."""
 _MARKS = {
     "better": "better",
     "worse": "worse",
@@ -289,7 +292,26 @@ def _best(tables: StudyTables) -> str:
     ]
     note = f'<p class="note">{_text(tables.likely_note)}</p>' if tables.likely_note else ""
     lead = "Open a structure to see the network's YAML and the command that trains it, in the report's folder."
-    return f'{note}<p class="lead">{lead}</p>{_table(head, rows, cards=True)}'
+    return f'{note}<p class="lead">{lead}</p>{_table(head, rows, cards=True)}{_drawn(tables)}'
+
+
+def _drawn(tables: StudyTables) -> str:
+    """Return the best networks that are known as drawings side by side."""
+    known = [
+        (f"{place}: {percent(row['error'])} %, {row['space']}", parse(AnyNetConfig, config, "stored network"))
+        for place, row in enumerate(tables.best.to_dict("records"), start=1)
+        if "stages" in (config := tables.configs.get(row["run_id"], {}))
+    ]
+    if not known:
+        return ""
+    caption = "The best networks: a bar is a block, its height the root of its width; colours are stages."
+    # two columns are read on a telephone too; the picture is scaled
+    parts = []
+    for columns, name in ((4, "spread"), (2, "narrow")):
+        drawn = base64.b64encode(networks_svg(known[:DRAWN], columns=columns).encode()).decode()
+        words = _text(f"{caption} {'; '.join(f'{title}: {structure(config.to_dict())}' for title, config in known)}")
+        parts.append(f'<img class="{name}" src="data:image/svg+xml;base64,{drawn}" alt="{words}">')
+    return f'<figure id="drawn">{"".join(parts)}<figcaption>{_text(caption)}</figcaption></figure>'
 
 
 def _ranges(tables: StudyTables) -> str:
