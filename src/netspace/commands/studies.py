@@ -256,10 +256,8 @@ def report(
 
     Examples:
         netspace report study.yaml -o report --open
-        netspace report results.db --study first --format pdf,md
         netspace report study.yaml --style paper --labels AnyNetXA=AnyNet -o figures
-        netspace report study.yaml -f edf,front -o figures
-        netspace report sweep.csv --map error=top1 --map space=design
+        netspace report results.db --study first -f edf,front --format pdf
     """
     from netspace.report import write_report
     from netspace.study.pools import ensure_pools
