@@ -38,11 +38,14 @@ from netspace.report.text import (
 from netspace.results.properties import is_logarithmic, label, unit
 from netspace.results.public import place_of, public_settings, without_folders
 from netspace.results.runs import structure
+from netspace.results.standing import Standing
+from netspace.results.stopping import stopping_sentences
 from netspace.results.study_tables import StudyTables, network_yaml
 from netspace.space.definition import PARAMETERS
 from netspace.space.population import column_names
-from netspace.store import STATUSES
+from netspace.store import STATUSES, RunRecord
 
+FIGURES_ELSEWHERE = "<code>netspace report</code> draws them; this page keeps to what changes while a study runs."
 DRAWN = 8
 """Networks that are drawn beside the table of the best."""
 _MARKS = {
@@ -62,35 +65,118 @@ class Picture(NamedTuple):
     wide: bool = False
 
 
-def page(tables: StudyTables, pictures: Sequence[Picture] = ()) -> str:
+class Live(NamedTuple):
+    """What a page that follows its study begins with.
+
+    Attributes:
+        version: of the results that it shows.
+        seconds: between two looks.
+        now: what stands in the section of the runs in hand, see `now_parts`.
+    """
+
+    version: str
+    seconds: float
+    now: str
+
+
+def page(tables: StudyTables, pictures: Sequence[Picture] = (), *, live: Live | None = None) -> str:
     """Return a study's page as one self-contained HTML document.
 
     Args:
         tables: see `study_tables`.
         pictures: figures to show in it, below the plots that can be brushed.
+        live: for the page that `netspace serve` shows: it asks the server beside it what is new.
     """
-    assets = files("netspace.report") / "assets"
-    css, script = (assets.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    layout = Template(assets.joinpath("page.html").read_text(encoding="utf-8"))
-    return layout.substitute(
-        policy=f"default-src 'none'; img-src data:; style-src {_hash(css)}; script-src {_hash(script)}",
+    css, script, layout = (_asset(name) for name in ("page.css", "page.js", "page.html"))
+    connections = "" if live is None else "; connect-src 'self'"
+    data = page_data(tables)
+    if live is not None:
+        data["live"] = {"version": live.version, "seconds": live.seconds}
+    now = "" if live is None else f'<section id="now"><h2>Now</h2><div data-part="now">{live.now}</div></section>\n'
+    return Template(layout).substitute(
+        policy=f"default-src 'none'; img-src data:; style-src {_hash(css)}; script-src {_hash(script)}{connections}",
         title=_text(f"{tables.study.name}: netspace study"),
         css=css,
         name=_text(tables.study.name),
-        state=_text(tables.standing.state),
-        state_class="complete" if tables.standing.complete else "partial",
-        facts=_facts(tables),
-        notes="".join(f'<p class="note">{_text(note)}</p>' for note in tables.notes),
-        verdicts=_verdicts(tables) + _claims(tables),
-        best=_best(tables),
-        ranges=_ranges(tables),
-        figures=_figures(pictures),
-        failures=_failures(tables),
-        study=_study(tables),
+        live=now,
         chance=f"{tables.chance:g}",
-        data=_embedded(page_data(tables)),
+        data=_embedded(data),
         js=script,
+        figures=_figures(pictures) if live is None else f'<p class="lead">{FIGURES_ELSEWHERE}</p>',
+        **page_parts(tables),
     )
+
+
+def page_parts(tables: StudyTables) -> dict[str, str]:
+    """Return the parts of the page that need no script, as HTML by name."""
+    return {
+        "state": _state(tables.standing),
+        "facts": _facts(tables),
+        "notes": "".join(f'<p class="note">{_text(note)}</p>' for note in tables.notes),
+        "verdicts": _verdicts(tables) + _claims(tables),
+        "best": _best(tables),
+        "ranges": _ranges(tables),
+        "failures": _failures(tables),
+        "study": _study(tables),
+    }
+
+
+def now_parts(standing: Standing, running: Sequence[RunRecord], moment: float) -> dict[str, str]:
+    """Return the parts of a live page that change from minute to minute, as HTML by name.
+
+    Args:
+        standing: of the study.
+        running: its runs in hand.
+        moment: now, in seconds since the epoch.
+    """
+    workers = len({run.worker for run in running})
+    facts = [f"{standing.ended} of {standing.total} runs ended"]
+    if running:
+        facts.append(f"{len(running)} in hand by {workers} worker{'s' * (workers != 1)}")
+    if standing.rate is not None and standing.seconds_left is not None:
+        facts += [f"{standing.rate:.0f} an hour", f"about {duration(standing.seconds_left)} left"]
+    elif not standing.complete and not running:
+        facts.append("none is running")
+    parts = [f"<p>{_text(' · '.join(facts))}</p>"]
+    if running:
+        rows = [
+            [run.space, run.index, run.attempts, duration(max(moment - (run.started or moment), 0.0)), run.worker or ""]
+            for run in running
+        ]
+        parts.append(_table(["space", "network", "attempt", "for", "worker"], rows))
+    if standing.troubled:
+        tried = [[run.space, run.index, run.attempts, without_folders(run.reason)] for run in standing.troubled]
+        parts += ["<h3>Tried again</h3>", _table(["space", "network", "attempts", "why"], tried)]
+    if standing.chain is not None:
+        sentences = stopping_sentences(standing.chain, ended=standing.ended, planned=standing.planned)
+        parts += ["<h3>Early stopping</h3>", *(f"<p>{_text(sentence)}</p>" for sentence in sentences)]
+    return {"now": "".join(parts), "state": _state(standing)}
+
+
+def waiting_page(title: str, body: str, *, seconds: float) -> str:
+    """Return a page without a script that a browser loads again every so many seconds: HTML in, HTML out.
+
+    Args:
+        title: as text.
+        body: as HTML.
+        seconds: between two looks.
+    """
+    css = _asset("page.css")
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src {_hash(css)}">'
+        f'<meta http-equiv="refresh" content="{max(1, round(seconds))}"><title>{_text(title)}</title>'
+        f"<style>{css}</style></head><body><header><h1>{_text(title)}</h1></header><main>{body}</main></body></html>\n"
+    )
+
+
+def _asset(name: str) -> str:
+    return (files("netspace.report") / "assets").joinpath(name).read_text(encoding="utf-8")
+
+
+def _state(standing: Standing) -> str:
+    return f'<p class="state {"complete" if standing.complete else "partial"}">{_text(standing.state)}</p>'
 
 
 def page_data(tables: StudyTables) -> dict[str, Any]:

@@ -1,17 +1,25 @@
 "use strict";
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
   const byId = (id) => document.getElementById(id);
-  const runs = data.space.length;
   const TURNS = 8;
-  // a failed run has no error: it ranks last, as infinitely bad
-  const score = Float64Array.from(data.error, (e) => (e === null ? Infinity : e));
-  const order = Uint32Array.from(score.keys()).sort((a, b) => score[a] - score[b] || a - b);
-  const members = data.spaces.map((_, s) => Uint32Array.from(data.space.keys()).filter((i) => data.space[i] === s));
-  const visible = data.spaces.map(() => true);
   const brushes = new Map();
-  const selected = new Uint8Array(runs); // 0 hidden, 1 rest, 2 selected
+  const hidden = new Set(); // names of spaces
   let colours = {};
+  let data, runs, score, order, members, visible, selected, whole, errorLow, errorHigh;
+
+  // what is drawn, and what follows from it; a live page does this again whenever runs have ended
+  function take(next) {
+    data = next;
+    runs = data.space.length;
+    // a failed run has no error: it ranks last, as infinitely bad
+    score = Float64Array.from(data.error, (e) => (e === null ? Infinity : e));
+    order = Uint32Array.from(score.keys()).sort((a, b) => score[a] - score[b] || a - b);
+    members = data.spaces.map((_, s) => Uint32Array.from(data.space.keys()).filter((i) => data.space[i] === s));
+    visible = data.spaces.map((name) => !hidden.has(name));
+    selected = new Uint8Array(runs); // 0 hidden, 1 rest, 2 selected
+    whole = data.spaces.map((_, s) => corners((i) => data.space[i] === s));
+    [errorLow, errorHigh] = errorRange();
+  }
 
   const element = (tag, properties = {}, ...children) => {
     const made = Object.assign(document.createElement(tag), properties);
@@ -82,8 +90,6 @@
     return { xs, n };
   }
 
-  const whole = data.spaces.map((_, s) => corners((i) => data.space[i] === s));
-
   // ---- drawing
 
   function prepare(canvas) {
@@ -123,15 +129,15 @@
     return ticks(low, high, count - 1);
   }
 
-  const errors = Array.from(score).filter(Number.isFinite).sort((a, b) => a - b);
-  const quantile = (q) => errors[Math.min(errors.length - 1, Math.floor(q * errors.length))];
-  const [errorLow, errorHigh] = (() => {
+  function errorRange() {
+    const errors = Array.from(order, (i) => score[i]).filter(Number.isFinite);
+    const quantile = (q) => errors[Math.min(errors.length - 1, Math.floor(q * errors.length))];
     if (!errors.length) return [0, 100];
     // a few very bad models must not squeeze the rest: Tukey's far fence
     const fence = quantile(0.75) + 3 * Math.max(quantile(0.75) - quantile(0.25), 0.5);
     const top = Math.min(errors[errors.length - 1], fence), margin = 0.04 * (top - errors[0]) || 0.5;
     return [errors[0] - margin, top + margin];
-  })();
+  }
 
   function drawEdf() {
     const { pen, width, height } = prepare(byId("edf"));
@@ -186,12 +192,7 @@
 
   class Panel {
     constructor(property) {
-      this.property = property;
-      this.values = data.columns[property.name];
-      const present = this.values.filter((x) => x !== null);
-      this.low = Math.min(...present);
-      this.high = Math.max(...present);
-      this.log = property.log && this.low > 0 && this.high / this.low > 3;
+      this.take(property);
       this.canvas = element("canvas");
       this.canvas.setAttribute("role", "img");
       this.canvas.setAttribute("aria-label", `error against ${property.label}`);
@@ -207,6 +208,16 @@
         element("div", { className: "bounds" }, this.inputs[0], "to", this.inputs[1]));
       this.node.dataset.property = property.name;
       this.listen();
+    }
+
+    take(property) {
+      this.property = property;
+      this.values = data.columns[property.name];
+      this.placed = "";
+      this.low = Infinity;
+      this.high = -Infinity;
+      for (const x of this.values) if (x !== null) { this.low = Math.min(this.low, x); this.high = Math.max(this.high, x); }
+      this.log = property.log && this.low > 0 && this.high / this.low > 3;
     }
 
     place() {
@@ -469,7 +480,11 @@
     const body = byId("legend").tBodies[0];
     body.replaceChildren(...data.spaces.map((name, s) => {
       const box = element("input", { type: "checkbox", checked: visible[s] });
-      box.addEventListener("change", () => { visible[s] = box.checked; update(); });
+      box.addEventListener("change", () => {
+        visible[s] = box.checked;
+        if (box.checked) hidden.delete(name); else hidden.add(name);
+        update();
+      });
       const swatch = element("span", { className: "swatch" });
       swatch.style.background = colours.space[s];
       const { n, failures, min, mean } = data.summary[s];
@@ -479,7 +494,20 @@
     }));
   }
 
-  const panels = data.properties.map((property) => new Panel(property));
+  let panels = [];
+
+  // panels stay as they are while the properties do, and with them what is typed into them
+  function showPanels() {
+    const names = (properties) => JSON.stringify(properties.map(({ name }) => name));
+    if (panels.length && names(panels.map((panel) => panel.property)) === names(data.properties)) {
+      data.properties.forEach((property, k) => panels[k].take(property));
+      return;
+    }
+    panels = data.properties.map((property) => new Panel(property));
+    byId("panels").replaceChildren(...panels.map((panel) => panel.node));
+    for (const name of brushes.keys()) if (!data.columns[name]) brushes.delete(name);
+  }
+
   let waiting = false;
   function update() {
     if (waiting) return;
@@ -493,13 +521,58 @@
     });
   }
 
-  byId("panels").append(...panels.map((panel) => panel.node));
   byId("reset").addEventListener("click", () => { brushes.clear(); update(); });
   byId("copy-restriction").addEventListener("click", () => copy(restriction(), "The restriction's YAML is copied."));
-  for (const button of document.querySelectorAll("button[data-copy]"))
-    button.addEventListener("click", () => copy(byId(button.dataset.copy).textContent, "Copied."));
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-copy]");
+    if (button) copy(byId(button.dataset.copy).textContent, "Copied.");
+  });
   window.addEventListener("resize", update);
   const rethemed = () => { readColours(); showLegend(); update(); };
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", rethemed);
+  take(JSON.parse(byId("data").textContent));
+  showPanels();
   rethemed();
+
+  // ---- a page that `netspace serve` shows follows its study
+
+  // what stands in a part is replaced, and what was unfolded in it is unfolded again
+  function replacePart(name, html) {
+    const part = document.querySelector(`[data-part="${name}"]`);
+    const titles = (node) => [...node.querySelectorAll("details")].map((fold) => [fold, fold.querySelector("summary").textContent]);
+    const open = new Set(titles(part).flatMap(([fold, title]) => (fold.open ? [title] : [])));
+    part.innerHTML = html;
+    for (const [fold, title] of titles(part)) fold.open = open.has(title);
+  }
+
+  async function ask(name) {
+    const answer = await fetch(name, { cache: "no-store" });
+    if (!answer.ok) throw new Error(`${answer.status}`);
+    return answer.json();
+  }
+
+  async function follow(version) {
+    for (;;) {
+      await new Promise((done) => { setTimeout(done, 1000 * data.live.seconds); });
+      let now, next = null;
+      try {
+        now = await ask("now");
+        if (now.version !== version) next = await ask("content");
+        byId("connection").textContent = "";
+      } catch {
+        byId("connection").textContent = "netspace serve does not answer; trying again.";
+        continue;
+      }
+      for (const [name, html] of Object.entries(now.parts)) replacePart(name, html);
+      if (next === null) continue;
+      for (const [name, html] of Object.entries(next.parts)) replacePart(name, html);
+      take(next.data);
+      showPanels();
+      showLegend();
+      update();
+      version = next.version;
+    }
+  }
+
+  if (data.live) follow(data.live.version);
 })();
