@@ -189,8 +189,11 @@ def test_the_demo_ends_with_a_verdict_and_a_page(netspace, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     done = netspace("demo")
     assert done.code == 0, done.err
-    assert "48 of 48 runs done" in done.out
-    assert "RegNetX" in done.out
+    lines = done.out.splitlines()
+    assert len(lines) == 6
+    assert lines[1] == "48 of 48 runs done, 0 diverged, failed or lost."
+    assert lines[2].startswith("RegNetX is better than AnyNetXA: ")
+    assert lines[-1] == "Open the page: netspace-demo/report/index.html"
     page = (tmp_path / "netspace-demo" / "report" / "index.html").read_text()
     assert "AnyNetXA" in page
     assert "RegNetX" in page

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 PLAIN_INTERVAL = 10.0
 """Seconds between lines if standard error is not a terminal."""
+BRIEF_INTERVAL = 120.0
+"""The same, for who wants few lines."""
 
 
 @contextmanager
-def watch(name: str) -> Iterator[Callable[["Standing"], None]]:
-    """Give what shows the progress of study `name` while the block runs."""
+def watch(name: str, every: float = PLAIN_INTERVAL) -> Iterator[Callable[["Standing"], None]]:
+    """Give what shows the progress of study `name` while the block runs, a line `every` so many seconds at most."""
     with ExitStack() as stack:
-        display = _display(stack, first_after=0.0)
+        display = _display(stack, first_after=0.0, every=every)
         yield lambda now: display(name, describe(now), done=now.ended, total=now.total, event=now.last)
 
 
@@ -49,10 +51,10 @@ class _Display(Protocol):
         """Show that `done` of `total` are done, with the facts in a line, and the last event if it is a new one."""
 
 
-def _display(stack: ExitStack, *, first_after: float) -> _Display:
+def _display(stack: ExitStack, *, first_after: float, every: float = PLAIN_INTERVAL) -> _Display:
     """Return what shows progress until `stack` is closed; without a terminal, not before so many seconds."""
     console = Console(stderr=True)
-    return _LiveBars(console, stack) if console.is_terminal else _PlainLines(first_after)
+    return _LiveBars(console, stack) if console.is_terminal else _PlainLines(first_after, every)
 
 
 class _LiveBars:
@@ -78,7 +80,8 @@ class _LiveBars:
 
 
 class _PlainLines:
-    def __init__(self, first_after: float) -> None:
+    def __init__(self, first_after: float, every: float) -> None:
+        self._every = every
         self._next = time.monotonic() + first_after
         self._last = ""
 
@@ -90,7 +93,7 @@ class _PlainLines:
         line = f"{name}: {facts}" + (f" · {event}" if event else "")
         if line != self._last:
             print(line, file=sys.stderr, flush=True)
-        self._next, self._last = time.monotonic() + PLAIN_INTERVAL, line
+        self._next, self._last = time.monotonic() + self._every, line
 
 
 def describe(standing: "Standing") -> str:

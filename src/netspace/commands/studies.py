@@ -1,5 +1,6 @@
 """Commands about whole studies: the demo, run, report, compare."""
 
+import os
 import shlex
 import sys
 from collections import Counter
@@ -49,12 +50,15 @@ def demo(
         Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the study, its store and its report.")
     ] = Path("netspace-demo"),
     workers: Workers = None,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="The page opened in a browser, where there is a desktop.")
+    ] = True,
 ) -> None:
     """Run a small study on real digits: minutes on two cores.
 
     It trains and compares two spaces on the 5,000 MNIST images that come with the package.
 
-    Prints the verdict, and last the page to open.
+    Prints the verdict and the best network, and last the page to open.
 
     Examples:
         netspace demo
@@ -64,10 +68,33 @@ def demo(
 
     path = output / "study.yaml"
     write_text(path, files("netspace.study").joinpath("demo.yaml").read_text(encoding="utf-8"))
-    print(f"The study is {path}. To vary it, copy it under another name.\n")
-    _train(path, workers=workers)
-    compare(str(path))
-    report(str(path), output=output / "report")
+    print(f"The study is {path}: two spaces, 24 networks of each. To vary it, copy it under another name.", flush=True)
+    _train(path, workers=workers, brief=True)
+    with results_of(str(path), None) as (opened, record, root):
+        from netspace.report import write_report
+        from netspace.results.standing import standing
+        from netspace.results.verdicts import study_verdicts
+        from netspace.study.pools import ensure_pools
+
+        ensure_pools(record, opened)
+        for verdict in study_verdicts(opened, record.name):
+            print(verdict.sentence)
+        best = standing(record, opened).best
+        if best is not None:
+            print(f"The best network, number {best.index} of {best.space}, has an error of {best.error:.2f} %.")
+        write_report(opened, record.name, output / "report", ("html", "png", "svg", "md"), root=root)
+    print(f"More in numbers: netspace compare {shlex.quote(str(path))}")
+    page = output / "report" / "index.html"
+    print(f"Open the page: {page}")
+    if open_page and _has_desktop():
+        typer.launch(str(page))
+
+
+def _has_desktop() -> bool:
+    """Return whether whoever runs this sits before a screen that can show a browser."""
+    if not sys.stdout.isatty() or "SSH_CONNECTION" in os.environ:
+        return False
+    return sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def run(
@@ -140,12 +167,13 @@ def _train(
     checkpoint_every: float = 30,
     track: "Sequence[str]" = (),
     quiet: bool = False,
+    brief: bool = False,
 ) -> "tuple[Standing, str]":
     """Run a study with its progress on the terminal; return its end and its store, any password hidden.
 
-    `quiet` leaves standard output alone.
+    `quiet` leaves standard output alone; `brief` has fewer lines of progress, and none about the images.
     """
-    from netspace.commands.progress import watch, watch_timings
+    from netspace.commands.progress import BRIEF_INTERVAL, PLAIN_INTERVAL, watch, watch_timings
     from netspace.study import Study
     from netspace.study.executors import executor_options
     from netspace.study.tracked_runs import StudyTracking
@@ -162,13 +190,14 @@ def _train(
         loaded.open(opened, planned)
         name = loaded.spec.name
         tracking = StudyTracking(track, study.parent / f"{name}-tracking", opened, name)
-        with tracking, watch(name) as shown:
+        with tracking, watch(name, every=BRIEF_INTERVAL if brief else PLAIN_INTERVAL) as shown:
             begun = False
 
             def observe(standing: "Standing") -> None:
                 nonlocal begun
                 if not begun:  # from now on nothing is refused: a mistake is one line alone
-                    print_images(loaded.data)
+                    if not brief:
+                        print_images(loaded.data)
                     begun = True
                 shown(standing)
 
