@@ -14,6 +14,8 @@ from netspace.report import study_tables, write_report
 from netspace.report.page import page
 from netspace.report.text import percent
 from netspace.space.expressions import Expression
+from netspace.store import Outcome, Store
+from netspace.study import Study
 
 pytestmark = [
     pytest.mark.slow,
@@ -161,6 +163,102 @@ def test_a_restriction_leaves_out_what_no_condition_can_read_and_says_so(make_st
         {"where": "depth <= 15"},
     ]
     assert browser.complaints == []
+
+
+@pytest.fixture
+def write_study(tmp_path: Path) -> Callable[..., Path]:
+    def write(n: int) -> Path:
+        settings = {
+            "name": "small",
+            "spaces": ["AnyNetXA", "RegNetX"],
+            "n": n,
+            "flops": "20K:150K",
+            "data": {"source": "mnist-5k", "train": 256, "validation": 100},
+            "network": {"stem": {"kind": "simple", "width": 8}},
+            "recipe": {"base": "quick", "epochs": 1, "augment": {"flip": False}},
+        }
+        path = tmp_path / "study.yaml"
+        path.write_text(yaml.safe_dump(settings))
+        return path
+
+    return write
+
+
+def bound(browser: Browser, name: str, value: str) -> None:
+    browser.evaluate(
+        f"(() => {{ const input = document.querySelector('[name={name}]');"
+        f" input.value = '{value}'; input.dispatchEvent(new Event('change')); }})()"
+    )
+    browser.settle()
+
+
+def test_the_study_file_of_a_restriction_compares_it_with_its_space_on_new_networks(write_study, browser, tmp_path):
+    path = write_study(n=3)
+    with Store.open(tmp_path / "small.db") as store:
+        record = Study.from_yaml(path).open(store)
+        for error in range(6):
+            run = store.lease_next(record.id, "me")
+            store.record(run.id, "me", Outcome(status="done", error=50.0 + error, seconds=1.0))
+        browser.open(write_report(store, "small", tmp_path / "out", ("html",))[0])
+    browser.settle()
+    assert browser.evaluate("document.getElementById('save-study').disabled") is True
+    bound(browser, "depth-to", "12")
+    browser.evaluate("document.querySelector('#legend input').click()")
+    browser.settle()
+    browser.evaluate(
+        "URL.createObjectURL = (blob) => { blob.text().then((text) => { window.saved = text; }); return '#'; }"
+    )
+    browser.evaluate("document.getElementById('save-study').click()")
+    browser.wait("window.saved !== undefined")
+    (tmp_path / "next.yaml").write_text(browser.evaluate("window.saved"))
+    study = Study.from_yaml(tmp_path / "next.yaml")
+    assert [space.name for space in study.spaces] == ["RegNetX", "RegNetX-restricted"]
+    first = Study.from_yaml(path).spec
+    assert (study.spec.recipe, study.spec.data, study.spec.flops) == (first.recipe, first.data, first.flops)
+    assert study.spec.seed == first.seed + 1
+    assert study.spaces[1].sample(3, seed=0).frame()["depth"].max() <= 12
+
+
+def test_a_link_opens_the_page_in_its_state_with_the_selections_kept(make_study, show):
+    browser = show(make_study(n=10))
+    bound(browser, "depth-from", "20")
+    browser.evaluate("document.getElementById('selection-name').value = 'deep <b>'")
+    browser.evaluate("document.getElementById('keep').click()")
+    browser.settle()
+    bound(browser, "depth-from", "")
+    bound(browser, "depth-to", "19")
+    browser.evaluate("document.querySelector('#legend input').click()")
+    browser.settle()
+    before = {name: text(browser, name) for name in ("count", "theta", "restriction")}
+    kept = "[...document.querySelectorAll('#kept tbody td')].slice(0, 5).map((cell) => cell.textContent)"
+    link, row = browser.evaluate("location.href"), browser.evaluate(kept)
+    assert row[0] == "deep <b>"
+    browser.open("about:blank")
+    browser.open(link)
+    browser.settle()
+    assert {name: text(browser, name) for name in before} == before
+    assert browser.evaluate(kept) == row
+    browser.evaluate("document.querySelector('#kept button').click()")
+    browser.settle()
+    assert text(browser, "count").startswith(f"{row[1]} of 20")
+    assert text(browser, "theta") == row[4]
+    assert browser.complaints == []
+
+
+def test_tables_say_what_the_plots_show(make_study, show):
+    store = make_study(n=10, failures={"RegNetX": 1})
+    browser = show(store)
+    browser.evaluate("for (const name of ['edf-table', 'network-table']) document.getElementById(name).open = true")
+    browser.settle()
+    rows = "[...document.querySelectorAll('#{} tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"
+    tables = study_tables(store, "small")
+    first = sorted(tables.populations["AnyNetXA"])
+    assert browser.evaluate(rows.format("edf-table"))[0][:2] == ["AnyNetXA", "10"]
+    assert browser.evaluate(rows.format("edf-table"))[0][4] == percent(first[4])
+    networks = browser.evaluate(rows.format("network-table"))
+    assert len(networks) == 20
+    assert networks[0][3] == percent(tables.best["error"].iloc[0])
+    assert networks[-1][3] == "diverged"
 
 
 def test_a_click_copies_the_networks_yaml(make_study, show):

@@ -46,6 +46,8 @@ from netspace.space.population import column_names
 from netspace.store import STATUSES, RunRecord
 
 FIGURES_ELSEWHERE = "<code>netspace report</code> draws them; this page keeps to what changes while a study runs."
+STUDY_KEYS = ("name", "n", "seed", "flops", "params", "activations", "resolution", "data", "network", "recipe")
+"""What the study file of a restriction takes from the study that it is found in."""
 DRAWN = 8
 """Networks that are drawn beside the table of the best."""
 _MARKS = {
@@ -207,6 +209,7 @@ def page_data(tables: StudyTables) -> dict[str, Any]:
             {key: _number(value) for key, value in row.items()} for row in tables.summary.loc[spaces].to_dict("records")
         ],
         "chance": tables.chance,
+        "study": _study_settings(tables),
         "definitions": [_definition(tables, space) for space in spaces],
         "space": [spaces.index(space) for space in runs["space"]],
         "index": runs["index"].tolist(),
@@ -240,6 +243,16 @@ def _readable(tables: StudyTables) -> frozenset[str]:
     lengths = {name: law.get("stages", stages) if isinstance(law, Mapping) else 0 for name, law in own.items()}
     lists = {f"{name}_{s + 1}" for name, length in lengths.items() for s in range(length)}
     return column_names(drawn_once, stages) | own.keys() | lists
+
+
+def _study_settings(tables: StudyTables) -> dict[str, Any] | None:
+    """Return what a study file says beside its spaces; None for results that were imported."""
+    spec = public_settings(tables.study.spec)
+    if not isinstance(spec.get("data"), Mapping) or not isinstance(spec.get("recipe"), Mapping):
+        return None
+    kept = {name: spec[name] for name in STUDY_KEYS if spec.get(name) is not None}
+    recipe = {key: value for key, value in spec["recipe"].items() if key != "peak_lr"}
+    return {"seed": 0, **kept, "recipe": recipe}
 
 
 def _definition(tables: StudyTables, name: str) -> dict[str, Any] | None:

@@ -458,6 +458,112 @@
     return `${unreadable}name: ${flow(`${name}-restricted`)}\n${lines.join("")}constraints:${all ? `\n${all}` : " []\n"}`;
   }
 
+  // the space and its restriction, on networks that nobody has looked at: another seed draws others
+  function studyFile() {
+    const alone = data.spaces.flatMap((_, s) => (visible[s] ? [s] : []));
+    if (!data.study || !brushes.size || alone.length !== 1 || !data.definitions[alone[0]]) return null;
+    const known = data.definitions[alone[0]];
+    const where = data.properties.filter(({ name, condition }) => condition && brushes.has(name)).map(({ name }) => bounds(name));
+    if (!where.length) return null;
+    const restricted = { ...known, name: `${known.name}-restricted`, constraints: [...known.constraints, { where: where.join(" and ") }] };
+    const { name, seed, ...others } = data.study;
+    const content = { name: `${name}-restricted`, spaces: [known, restricted], seed: seed + 1, ...others };
+    return Object.entries(content).map(([key, value]) => `${key}: ${flow(value)}\n`).join("");
+  }
+
+  function saveStudy() {
+    const link = element("a", { download: `${data.study.name}-restricted.yaml`, href: URL.createObjectURL(new Blob([studyFile()], { type: "text/yaml" })) });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    toast("The study file is saved; run it with netspace run.");
+  }
+
+  // ---- the state of the page: it stands in the link, and may be kept under a name
+
+  let kept = [];
+  const state = () => ({ bounds: Object.fromEntries([...brushes].map(([name, ends]) => [name, ends.map((x) => (Number.isFinite(x) ? x : null))])), hidden: [...hidden] });
+
+  function restore(saved) {
+    brushes.clear();
+    for (const [name, ends] of Object.entries(saved.bounds ?? {}))
+      if (data.columns[name] && Array.isArray(ends)) brushes.set(name, [ends[0] ?? -Infinity, ends[1] ?? Infinity]);
+    hidden.clear();
+    for (const name of saved.hidden ?? []) hidden.add(name);
+    visible = data.spaces.map((name) => !hidden.has(name));
+  }
+
+  function writeLink() {
+    const now = { ...state(), kept };
+    const empty = !brushes.size && !hidden.size && !kept.length;
+    const hash = empty ? "" : `#${encodeURIComponent(JSON.stringify(now))}`;
+    if (hash !== location.hash) history.replaceState(null, "", hash || `${location.pathname}${location.search}`);
+  }
+
+  function readLink() {
+    if (location.hash.length < 2) return;
+    try {
+      const saved = JSON.parse(decodeURIComponent(location.hash.slice(1)));
+      kept = (Array.isArray(saved.kept) ? saved.kept : []).map(({ name, state: one }) => ({ name: String(name), state: one }));
+      restore(saved);
+    } catch {
+      toast("The link's state could not be read; everything is shown.");
+    }
+  }
+
+  // what is kept is counted anew, for in a live page runs have ended since
+  function showKept() {
+    byId("kept").hidden = !kept.length;
+    const now = state();
+    byId("kept").tBodies[0].replaceChildren(...kept.map((one, k) => {
+      restore(one.state);
+      select();
+      const { chosen, theta } = summarise();
+      const button = (text, act) => {
+        const made = element("button", { type: "button", textContent: text });
+        made.setAttribute("aria-label", `${text} ${one.name}`);
+        made.addEventListener("click", act);
+        return made;
+      };
+      const cells = [one.name, chosen.n, chosen.failed, number(chosen.sum / chosen.n), number(theta, 3)];
+      return element("tr", {}, ...cells.map((text) => element("td", { textContent: String(text) })),
+        element("td", {}, button("Show", () => { restore(one.state); showLegend(); update(); }), " ",
+          button("Remove", () => { kept.splice(k, 1); update(); })));
+    }));
+    restore(now);
+    select();
+  }
+
+  // ---- tables behind the plots, for those who do not see them; made when they are unfolded
+
+  const ROWS = 100;
+
+  function table(head, rows) {
+    const cell = (tag) => (text) => element(tag, { textContent: String(text) });
+    return element("table", {}, element("thead", {}, element("tr", {}, ...head.map(cell("th")))),
+      element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map(cell("td"))))));
+  }
+
+  function showTables() {
+    if (byId("edf-table").open) {
+      const shares = [0.1, 0.25, 0.5, 0.75, 0.9];
+      // the least e that so many models stay below or reach
+      const at = ({ xs, n }, q) => number(xs[Math.ceil(q * n) - 1] ?? Infinity);
+      const groups = data.spaces.flatMap((name, s) => (visible[s] ? [[name, whole[s]]] : []));
+      if (brushes.size) groups.push(["selected", corners((i) => selected[i] === 2)], ["rest", corners((i) => selected[i] === 1)]);
+      byId("edf-table").lastElementChild.replaceChildren(table(
+        ["group", "n", ...shares.map((q) => `error that ${100 * q} % reach, %`)],
+        groups.map(([name, group]) => [name, group.n, ...shares.map((q) => at(group, q))])));
+    }
+    if (byId("network-table").open) {
+      const chosen = Array.from(order).filter((i) => selected[i] === 2);
+      const rows = chosen.slice(0, ROWS).map((i, k) => [k + 1, data.spaces[data.space[i]], data.index[i],
+        score[i] === Infinity ? data.status[i] : number(score[i]),
+        ...data.properties.map(({ name, unit }) => { const x = data.columns[name][i]; return x === null ? "" : Number((x / unit).toPrecision(4)); })]);
+      const note = element("p", { className: "note", textContent: chosen.length > ROWS ? `The best ${ROWS} of ${chosen.length}.` : `${chosen.length} networks, the best first.` });
+      byId("network-table").lastElementChild.replaceChildren(note, table(["place", "space", "network", "error %", ...data.properties.map(({ label }) => label)], rows));
+    }
+  }
+
   function showSelection() {
     const { rest, chosen, theta } = summarise();
     const total = rest.n + chosen.n;
@@ -473,6 +579,8 @@
     byId("bar").hidden = !brushes.size;
     byId("bar").textContent = `${byId("count").textContent} selected, θ ${number(theta, 3)} against the rest, mean ${number(meanOf(chosen))} %`;
     byId("copy-restriction").disabled = !brushes.size;
+    byId("keep").disabled = !brushes.size;
+    byId("save-study").disabled = studyFile() === null;
     byId("reset").disabled = !brushes.size;
   }
 
@@ -516,6 +624,9 @@
       waiting = false;
       select();
       showSelection();
+      showKept();
+      showTables();
+      writeLink();
       drawEdf();
       for (const panel of panels) { panel.draw(); panel.showBounds(); }
     });
@@ -523,6 +634,16 @@
 
   byId("reset").addEventListener("click", () => { brushes.clear(); update(); });
   byId("copy-restriction").addEventListener("click", () => copy(restriction(), "The restriction's YAML is copied."));
+  byId("save-study").addEventListener("click", saveStudy);
+  byId("copy-link").addEventListener("click", () => copy(location.href, "The link to this state is copied."));
+  byId("keep").addEventListener("click", () => {
+    const name = byId("selection-name").value.trim() || `selection ${kept.length + 1}`;
+    kept = [...kept.filter((one) => one.name !== name), { name, state: state() }];
+    byId("selection-name").value = "";
+    update();
+  });
+  for (const name of ["edf-table", "network-table"]) byId(name).addEventListener("toggle", update);
+  window.addEventListener("hashchange", () => { readLink(); showLegend(); update(); });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-copy]");
     if (button) copy(byId(button.dataset.copy).textContent, "Copied.");
@@ -531,6 +652,7 @@
   const rethemed = () => { readColours(); showLegend(); update(); };
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", rethemed);
   take(JSON.parse(byId("data").textContent));
+  readLink();
   showPanels();
   rethemed();
 
