@@ -14,6 +14,7 @@ from netspace.commands.study_argument import Results, StudyName, results_of
 if TYPE_CHECKING:
     from netspace.results.assisted_tables import Likely
     from netspace.results.standing import Standing
+    from netspace.store import Store, StudyRecord
 
 SHOWN = 5
 
@@ -39,7 +40,6 @@ def status(
     """
     from rich.console import Console
 
-    from netspace.results.assisted_tables import likely_error
     from netspace.results.standing import standing
 
     if not watch:
@@ -47,7 +47,7 @@ def status(
 
     with results_of(study, store, name) as (opened, record, _):
         now = standing(record, opened)
-        likely = None if now.best is None else likely_error(record, opened, now.best)
+        likely = _likely(now, record, opened)
         if not watch:
             _show(now, likely, as_json)
             return
@@ -62,8 +62,17 @@ def status(
                 time.sleep(2.0 if interval is None else interval)
                 before, now = now, standing(record, opened, now)
                 # what has not ended changes nothing, and the predictor takes a second
-                if now.best is not None and now.ended > before.ended:
-                    likely = likely_error(record, opened, now.best)
+                if now.ended > before.ended:
+                    likely = _likely(now, record, opened)
+
+
+def _likely(now: "Standing", record: "StudyRecord", store: "Store") -> "Likely | None":
+    """Return the likely error of the best run so far; without a pool of its space, statistics are not even loaded."""
+    if now.best is None or now.best.space not in store.pooled(record.id):
+        return None
+    from netspace.results.assisted_tables import likely_error
+
+    return likely_error(record, store, now.best)
 
 
 def _show(now: "Standing", likely: "Likely | None", as_json: bool) -> None:
