@@ -47,6 +47,8 @@ def main() -> None:
     parser.add_argument("--params", default=":0.3M")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--cheap-epochs", type=int)
     given = parser.parse_args()
 
     shown = 0.0
@@ -64,6 +66,8 @@ def main() -> None:
         params=given.params,
         seed=given.seed,
         workers=given.workers,
+        epochs=given.epochs,
+        cheap_epochs=given.cheap_epochs,
         tell=lambda choice: print(choice, flush=True),
         observe=observe,
     )

@@ -392,7 +392,7 @@ class _Search:
 
     def _place(self, run: RunRecord) -> int | None:
         """Return the row of a run's network in its space's pool."""
-        return self._rows[run.space].get(run.digest)
+        return self._rows.get(run.space, {}).get(run.digest)
 
     def _ranked(self) -> list[Candidate]:
         """Return the networks that trained, the best first, by the error that is likely."""

@@ -75,7 +75,10 @@ def summary(
     counted = ", ".join(f"{number} {what}" for what, number in trained.items())
     lines += ["", f"Trained: {counted}; {seconds / 60:.0f} min of training, over all workers."]
     lines += [f"  {reason}." for reason in reasons]
-    lines += ["", "The best in the cheap regime, by the error that is likely (with its 95 % interval):"]
+    lines += [
+        "",
+        "The best in the cheap regime, by the error on the validation images that is likely, with its 95 % interval:",
+    ]
     lines += [f"  {_line(one)}" for one in best]
     lines += ["", f"Winner: {winner.name}, {_shape(winner.config)}"]
     return "\n".join([*lines, *_end(package, folder)])
