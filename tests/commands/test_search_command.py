@@ -47,7 +47,7 @@ def test_a_search_prints_choices_and_a_summary_and_goes_on(netspace, photos, tmp
     assert found["best"][0]["name"] in done.out
     other = netspace(*arguments[:-2], "--cheap-epochs", 2)
     assert (other.code, other.out) == (2, "")
-    assert "was started with cheap_epochs 1" in other.err
+    assert "was started with cheap_epochs = 1 (now 2)" in other.err
 
 
 @pytest.mark.slow
