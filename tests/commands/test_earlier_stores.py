@@ -46,7 +46,7 @@ def test_status_reads_an_earlier_store(netspace, earlier):
     found = json.loads(done.out)
     assert done.code == 0
     assert (found["ended"], found["total"]) == (6, 12)
-    assert found["best"] == {"space": "RegNetX", "index": 0, "error": 86.0}
+    assert {"space": "RegNetX", "index": 0, "error": 86.0}.items() <= found["best"].items()
     assert [run["status"] for run in found["failures"]] == ["lost"]
     assert [(row["pairs"], row["decision"]) for row in found["stopping"]] == [(3, "undecided")]
 

@@ -11,12 +11,13 @@ from netspace.arch.built import batch_of, network_from
 from netspace.arch.features import FeatureTable, features
 from netspace.errors import ConfigError, StatisticsError, raise_unknown
 from netspace.stats.assistance import Assistance
-from netspace.stats.assisted_restrictions import SampledSpace
 from netspace.stats.pool_check import LEAST_MODELS, RefusedError, too_few
 from netspace.store import FINAL, JUDGED, RunRecord, RunState, Store, StudyRecord
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from netspace.stats.assisted_restrictions import SampledSpace
 
 MOST_LOST = 0.05
 """Share of a space's runs that may have been lost with their machines: more, and the rest is no fair sample."""
@@ -72,7 +73,7 @@ def study_assistance(study: StudyRecord, runs: Sequence[RunState], store: Store)
 
 def sampled_space(
     study: StudyRecord, runs: Sequence[RunState], store: Store, space: str
-) -> tuple[SampledSpace, list[int]]:
+) -> "tuple[SampledSpace, list[int]]":
     """Return what assists the search for restrictions of one space of a study, and which runs it holds.
 
     Besides the features of every network, what the space sampled is a feature here.
@@ -88,6 +89,8 @@ def sampled_space(
         RefusedError: the space is not assisted, or its pool was kept by a version that did not keep what it sampled.
     """
     import pandas as pd
+
+    from netspace.stats.assisted_restrictions import SampledSpace  # with pandas, which a verdict need not load
 
     of_space = [run for run in runs if run.space == space]
     known = study_assistance(study, of_space, store)
