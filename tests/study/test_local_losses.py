@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections import deque
+from dataclasses import replace
 
 import pytest
 
 from netspace.errors import StudyError
+from netspace.store import Worker
 from netspace.study import Study
 from netspace.study.executors import local, make_executor
 from netspace.study.jobs import Finished, Job, Lost
@@ -85,3 +88,19 @@ def test_what_lies_in_the_folder_that_one_starts_in_does_not_run(study_file, tmp
     command = ["from netspace.cli import main; main()", "run", str(study), "--workers", "1", "--device", "cpu"]
     subprocess.run([sys.executable, "-P", "-c", *command], cwd=folder, check=True, env=os.environ)
     assert not (tmp_path / "ran").exists()
+
+
+def test_the_next_start_removes_what_a_killed_driver_has_left_and_nothing_else(study_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    mine = Worker.current()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    owners = {"dead": str(replace(mine, pid=dead.pid)), "living": str(mine), "unknown": "?"}
+    elsewhere = str(replace(mine, host="another", pid=dead.pid))
+    for name, owner in {**owners, "elsewhere": elsewhere}.items():
+        (tmp_path / f"netspace-workers-{name}").mkdir()
+        (tmp_path / f"netspace-workers-{name}" / "driver").write_text(owner)
+    with make_executor("local", Study.from_yaml(study_file()).context, workers=1, device="cpu"):
+        left = {path.name.removeprefix("netspace-workers-") for path in tmp_path.glob("netspace-workers-*")}
+        assert {"living", "unknown", "elsewhere"} < left
+        assert "dead" not in left

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from netspace.errors import StudyError
+from netspace.store import Worker
 from netspace.study.executors.base import MAX_FALSE_STARTS, Executor, NoOptions
 from netspace.study.executors.models_per_gpu import Crowd
 from netspace.study.jobs import Event, Finished, Job, JobContext, Lost
@@ -29,6 +31,9 @@ from netspace.study.jobs import Event, Finished, Job, JobContext, Lost
 _log = logging.getLogger(__name__)
 
 _KERNEL_EVENTS = Path("/proc/vmstat")
+
+_LOGS, _DRIVER = "netspace-workers-", "driver"
+"""Temporary folders of workers' logs, and the file in each that says whose they are."""
 
 _READY = "ready"
 """The first thing that a worker says."""
@@ -64,7 +69,9 @@ class LocalExecutor(Executor):
     ) -> None:
         self._context = context
         self._devices = _devices(device)
-        self._logs = tempfile.TemporaryDirectory(prefix="netspace-workers-")
+        _clear_up_after_the_dead()
+        self._logs = tempfile.TemporaryDirectory(prefix=_LOGS)
+        (Path(self._logs.name) / _DRIVER).write_text(str(Worker.current()), encoding="utf-8")
         cores = available_cores()
         on_gpus = self._devices != ["cpu"]
         self._crowd = Crowd(cores // len(self._devices)) if on_gpus and workers is None else None
@@ -250,6 +257,15 @@ class _Worker:
         starved = code == -signal.SIGKILL and _kills_for_memory() > self._kills_before
         memory = "out of memory: " if starved else ""
         return "\n".join([f"{memory}the worker process {how}", *lines])
+
+
+def _clear_up_after_the_dead() -> None:
+    """Remove the temporary folders that killed drivers of this machine have left."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_LOGS}*"):
+        with contextlib.suppress(OSError, ValueError):  # another user's, or gone by now
+            driver = Worker.parse((folder / _DRIVER).read_text(encoding="utf-8"))
+            if driver is not None and driver.is_gone():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _kills_for_memory() -> int:
