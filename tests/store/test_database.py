@@ -242,3 +242,14 @@ def test_a_locked_file_is_said_to_be_unreachable_for_now(tmp_path, monkeypatch):
             store.insert_study("first", {}, "abc")
         other.close()
         assert store.insert_study("first", {}, "abc").name == "first"
+
+
+def test_a_store_in_a_folder_that_cannot_be_written_is_read_as_it_is(read_only_folder):
+    before = sorted(path.name for path in read_only_folder.iterdir())
+    with Store.open(read_only_folder / "study.db", create=False) as store:
+        assert store.read_only
+        (study,) = store.studies()
+        assert (study.name, store.runs(study.id), store.errors(study.id)) == ("kept", [], {})
+        with pytest.raises(StoreError, match=r"the store is read-only; copy it to a writable folder"):
+            store.insert_study("more", {}, "abc")
+    assert sorted(path.name for path in read_only_folder.iterdir()) == before

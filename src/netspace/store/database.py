@@ -1,6 +1,7 @@
 """Connections and transactions: what differs between SQLite and PostgreSQL, and each of their errors in one line."""
 
 import json
+import os
 import sqlite3
 import tempfile
 import time
@@ -11,6 +12,7 @@ from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 from pydantic import ValidationError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, make_url, select
@@ -58,6 +60,7 @@ class Database:
     Attributes:
         where: the file or the URL (password hidden), as messages name it.
         url: what opens the same store in another process.
+        read_only: whether it is an SQLite file that was to be read alone and cannot be written.
     """
 
     def __init__(self, where: str, url: str, engine: Engine) -> None:
@@ -68,6 +71,7 @@ class Database:
         self._file: tuple[int, int] | None = None
         self._wrote = False
         self._gone: str | None = None
+        self.read_only: bool = False
 
     @classmethod
     def open(cls, target: str | Path | None, *, create: bool) -> Self:
@@ -103,10 +107,16 @@ class Database:
             reason = first_line(error)
             raise StoreError(f"{path}: cannot open the file as a store ({reason}); choose a writable file") from error
         path = path.absolute()
+        read_only = not create and _can_only_be_read(path)
+        # of a file that cannot be written nothing changes: SQLite needs no files of its own beside it
+        place = f"file:{quote(str(path))}?immutable=1&uri=true" if read_only else str(path)
         engine = create_engine(
-            URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS}, json_serializer=_to_json
+            URL.create("sqlite", database=place) if not read_only else f"sqlite:///{place}",
+            connect_args={"timeout": BUSY_SECONDS},
+            json_serializer=_to_json,
         )
         database = cls(str(path), str(path), engine)
+        database.read_only = read_only
         event.listen(engine, "do_connect", lambda *_: database._check_place())
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -171,7 +181,7 @@ class Database:
 
     def _prepare(self, *, create: bool) -> None:
         """Make the tables of an empty database, check those of any other, and alter nothing that is not ours."""
-        with self.write(alone=True) as connection:
+        with self.read() if self.read_only else self.write(alone=True) as connection:
             inspector = inspect(connection)
             tables = inspector.get_table_names()
             if not tables and create:
@@ -184,8 +194,11 @@ class Database:
             else:
                 is_ours = "meta" in tables and "schema_version" in {c["name"] for c in inspector.get_columns("meta")}
                 self._check_version(connection if is_ours else None)
-                pools.create(connection, checkfirst=True)  # which a store made before there were pools lacks
-        if self._engine.dialect.name == "sqlite":
+                if not self.read_only:
+                    pools.create(connection, checkfirst=True)  # which a store made before there were pools lacks
+        if self.read_only:
+            self._file = _identity(Path(self.where))
+        elif self._engine.dialect.name == "sqlite":
             with self._errors_in_one_line():
                 self._use_write_ahead_log()
             self._file = _identity(Path(self.where))
@@ -271,6 +284,18 @@ def is_sqlite(path: Path) -> bool:
         return _first_bytes(path) == _SQLITE_MAGIC
     except OSError:
         return False
+
+
+def _can_only_be_read(path: Path) -> bool:
+    """Return whether a file cannot be written, nor lacks anything that a driver has not yet put into it."""
+    effective = os.access in os.supports_effective_ids
+    if all(os.access(place, os.W_OK, effective_ids=effective) for place in (path, path.parent)):
+        return False
+    log = path.with_name(f"{path.name}-wal")
+    try:
+        return log.stat().st_size == 0
+    except OSError:
+        return True
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -94,6 +94,11 @@ class Store:
         """What opens the same store in another process; it may hold a password."""
         return self._database.url
 
+    @property
+    def read_only(self) -> bool:
+        """Whether the store is a file that cannot be written, opened by a command that reads alone."""
+        return self._database.read_only
+
     def insert_study(
         self, name: str, spec: dict[str, Any], digest: str, planned: Iterable[PlannedRun] = ()
     ) -> StudyRecord:

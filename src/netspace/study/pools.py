@@ -31,7 +31,7 @@ def ensure_pools(record: StudyRecord, store: Store) -> None:
     """
     spec = record.spec
     spaces = {str(entry["name"]): entry for entry in spec.get("spaces", ()) if isinstance(entry, Mapping)}
-    if not spaces or int(spec.get("n", 0)) < LEAST_MODELS:
+    if store.read_only or not spaces or int(spec.get("n", 0)) < LEAST_MODELS:
         return
     missing = spaces.keys() - store.pooled(record.id)
     if missing:
