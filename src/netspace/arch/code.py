@@ -113,6 +113,9 @@ def known_file(code: Code) -> Path:
     path = _FILES.get(code.digest)
     if path is None and not code.in_file:
         path = _module_file(code.source)
+    if path is None and code.in_file:
+        # a worker was told where the file lies, but it is not what it was
+        path = next((known for known in _FILES.values() if known.name == code.source), None)
     if path is None:
         raise ConfigError(f"{code}: no file with the content that is meant (digest {code.digest}) is known here")
     if know_file(path) != code.digest:
