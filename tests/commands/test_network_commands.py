@@ -100,3 +100,28 @@ def test_draw_takes_a_package_with_its_resolution(netspace, package, tmp_path):
 def test_draw_refuses_what_is_no_svg(netspace, tmp_path):
     done = netspace("draw", "ResNet-50", "-o", tmp_path / "net.png")
     assert (done.code, done.err) == (2, f"error: {tmp_path / 'net.png'}: the file name must end in .svg\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [("timm:mobilenetv3_small_050", 1_593_224), ("EfficientNet-B0", 5_288_548), ("torchvision:resnet18", 11_689_512)],
+)
+def test_networks_of_other_libraries_are_counted_by_name(netspace, name, params):
+    done = netspace("complexity", name, "--resolution", 64)
+    assert json.loads(done.out)["params"] == params
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("AmoebaNet-C", "AmoebaNet-C cannot be built: no library ships it"),
+        ("timm:no_such", "timm has no network 'no_such'"),
+        ("missing.py:build", "missing.py: no such file"),
+    ],
+)
+def test_networks_that_nobody_ships_are_named_with_the_reason(netspace, name, message):
+    done = netspace("complexity", name)
+    assert done.code == 2
+    assert message in done.err
+    assert done.err.count("\n") == 1

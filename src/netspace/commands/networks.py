@@ -201,10 +201,28 @@ def _plot(rows: list[dict[str, Any]], folder: Path) -> None:
 
 
 def find_network(name: str) -> "NetworkConfig":
-    """Return the network in a file, if there is one or the name ends as YAML or JSON does, else that of the zoo."""
-    from netspace.arch import read_network, zoo
+    """Return the network that a name or a file means.
+
+    A file, if there is one or the name ends as YAML or JSON does; code that builds it, as `timm:NAME` or
+    `FILE.py:NAME`; a network of the zoo; or one that the paper compares with and a library ships.
+    """
+    from netspace.arch import BuiltConfig, read_network, zoo
+    from netspace.arch.code import code_from, names_code
     from netspace.documents import is_document
+    from netspace.errors import UnknownNameError
 
     if is_document(name) or Path(name).is_file():
         return read_network(name)
-    return zoo.get(name)
+    if names_code(name):
+        return BuiltConfig(builder=code_from(name))
+    try:
+        return zoo.get(name)
+    except UnknownNameError:
+        from netspace.models.baselines import BASELINES  # it loads torch, which a network of the zoo does not need
+
+        compared = next((one for one in BASELINES if one.name.lower() == name.lower()), None)
+        if compared is None:
+            raise
+    if compared.builder is None:
+        raise UnknownNameError(f"{compared.name} cannot be built: {compared.note}")
+    return BuiltConfig(builder=code_from(f"{compared.library}:{compared.builder}"))
