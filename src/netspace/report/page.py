@@ -44,6 +44,7 @@ from netspace.results.study_tables import StudyTables, network_yaml
 from netspace.space.definition import PARAMETERS
 from netspace.space.population import column_names
 from netspace.store import STATUSES, RunRecord
+from netspace.store.worker import Worker
 
 FIGURES_ELSEWHERE = "<code>netspace report</code> draws them; this page keeps to what changes while a study runs."
 STUDY_KEYS = ("name", "n", "seed", "flops", "params", "activations", "resolution", "data", "network", "recipe")
@@ -142,7 +143,13 @@ def now_parts(standing: Standing, running: Sequence[RunRecord], moment: float) -
     parts = [f"<p>{_text(' · '.join(facts))}</p>"]
     if running:
         rows = [
-            [run.space, run.index, run.attempts, duration(max(moment - (run.started or moment), 0.0)), run.worker or ""]
+            [
+                run.space,
+                run.index,
+                run.attempts,
+                duration(max(moment - (run.started or moment), 0.0)),
+                _worker(run.worker),
+            ]
             for run in running
         ]
         parts.append(_table(["space", "network", "attempt", "for", "worker"], rows))
@@ -153,6 +160,12 @@ def now_parts(standing: Standing, running: Sequence[RunRecord], moment: float) -
         sentences = stopping_sentences(standing.chain, ended=standing.ended, planned=standing.planned)
         parts += ["<h3>Early stopping</h3>", *(f"<p>{_text(sentence)}</p>" for sentence in sentences)]
     return {"now": "".join(parts), "state": _state(standing)}
+
+
+def _worker(name: str | None) -> str:
+    """Return who holds a run: machine and process, without the marks that tell boots and containers apart."""
+    known = None if name is None else Worker.parse(name)
+    return name or "" if known is None else f"{known.host.partition(' ')[0]}, process {known.pid}"
 
 
 def waiting_page(title: str, body: str, *, seconds: float) -> str:
