@@ -1,6 +1,7 @@
 """`netspace sample` and `netspace size`: what they print and write, and what they say of mistakes."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -104,3 +105,8 @@ def test_wrong_usage_is_exit_code_2_without_a_traceback(netspace, arguments):
     done = netspace(*arguments)
     assert done.code == 2
     assert "Traceback" not in done.err
+
+
+def test_sampling_says_how_many_candidates_were_accepted_and_how_fast(netspace, tmp_path):
+    done = netspace("sample", "AnyNetXA", "-n", 2, "--flops", ":1M", "--resolution", 32, "-o", tmp_path / "two.csv")
+    assert re.search(r"2 models of [\d,]+ candidates \([\d.]+ % accepted\), [\d,]+ candidates/s\n$", done.out)

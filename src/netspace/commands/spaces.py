@@ -1,6 +1,7 @@
 """Commands about design spaces: list them, sample them, count them."""
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -90,11 +91,13 @@ def sample(
     if output is not None:
         check_table_name(output)
     loaded = catalogue.load(space)
+    started = time.perf_counter()
     if latency is None:
         population = loaded.sample(n, seed=seed, resolution=resolution, **bounds)
     else:
         settings = {"window": latency} | {name: value for name, value in timing.items() if value is not None}
         population = _timed(loaded, n, settings, seed=seed, resolution=resolution, windows=bounds)
+    rate = population.candidates / (time.perf_counter() - started)
     frame = population.frame()
     if output is not None:
         write_table(frame, output)
@@ -103,7 +106,10 @@ def sample(
     elif output is not None:
         accepted = 100 * population.acceptance
         timed = f", {population.timed} timed" if isinstance(population, TimedPopulation) else ""
-        print(f"{output}: {n} models of {population.candidates:,} candidates ({accepted:.3g} % accepted{timed})")
+        print(
+            f"{output}: {n} models of {population.candidates:,} candidates ({accepted:.3g} % accepted{timed}), "
+            f"{float(f'{rate:.2g}'):,.0f} candidates/s"
+        )
     else:
         print_table(*_summary(population))
 
