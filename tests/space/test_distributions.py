@@ -138,3 +138,29 @@ def test_edges_find_what_searchsorted_finds(edges, levels, side):
     near = np.array([*levels, *edges, *np.nextafter(edges, 2), *np.nextafter(edges, -1)])
     near = near[(near >= 0) & (near <= 1)]
     assert (Edges(ascending, side=side).find(near) == np.searchsorted(ascending, near, side=side)).all()
+
+
+def test_normal_laws_are_those_of_scipy_between_the_ends():
+    law = from_spec({"normal": [2, 20], "mean": 8, "sd": 4, "step": 2})
+    edges = np.arange(1, 22, 2)
+    expected = np.diff(stats.norm(8, 4).cdf(edges))
+    np.testing.assert_allclose(law.probabilities, expected / expected.sum())
+    law = from_spec({"log_normal": [8, 64], "median": 24, "factor": 1.5, "step": 8})
+    expected = np.diff(stats.lognorm(s=np.log(1.5), scale=24).cdf(np.arange(4, 69, 8)))
+    np.testing.assert_allclose(law.probabilities, expected / expected.sum())
+    assert from_spec(law.spec).values.tolist() == list(range(8, 65, 8))
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"normal": [1, 9]}, "mean and sd must be numbers and sd > 0, got mean=None"),
+        ({"normal": [1, 9], "mean": 5, "sd": 0}, "sd > 0, got mean=5, sd=0"),
+        ({"normal": [1, 9], "mean": 5000, "sd": 1}, "no value between 1 and 9 has any probability"),
+        ({"log_normal": [0, 9], "median": 5, "factor": 2}, "low must be > 0"),
+        ({"log_normal": [1, 9], "median": 5, "factor": 1}, "factor > 1 must hold, got median=5, factor=1"),
+    ],
+)
+def test_normal_laws_that_make_no_sense_are_refused(spec, message):
+    with pytest.raises(ConfigError, match=message):
+        from_spec(spec)

@@ -31,7 +31,17 @@ from netspace.space.catalog import (
 )
 from netspace.space.constraints import fix, ordered, parse_window, restrict, shared, tied, where, window
 from netspace.space.design_space import DesignSpace, Size
-from netspace.space.distributions import Distribution, choice, fixed, group_widths, log_uniform, power_of_two, uniform
+from netspace.space.distributions import (
+    Distribution,
+    choice,
+    fixed,
+    group_widths,
+    log_normal,
+    log_uniform,
+    normal,
+    power_of_two,
+    uniform,
+)
 from netspace.space.population import Population
 from netspace.space.spec import load, space_from_dict
 
@@ -72,7 +82,9 @@ __all__ = [
     "get",
     "group_widths",
     "load",
+    "log_normal",
     "log_uniform",
+    "normal",
     "ordered",
     "parse_window",
     "power_of_two",

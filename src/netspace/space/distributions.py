@@ -125,6 +125,50 @@ def uniform(low: Number, high: Number, step: Number = 1) -> Distribution:
     return _law(values, np.ones(len(values)), {"uniform": [low, high], **_step(step)})
 
 
+def normal(
+    low: Number, high: Number, *, mean: Number | None = None, sd: Number | None = None, step: Number = 1
+) -> Distribution:
+    """Return the normal law of `mean` and `sd` rounded to the multiples of `step`, conditioned on [low, high].
+
+    P(k) is proportional to the probability of [k - step / 2, k + step / 2].
+
+    Raises:
+        ConfigError: low > high, step <= 0, an end is not a multiple of `step`, mean or sd is missing, sd <= 0, or
+            mean and sd leave [low, high] without probability.
+    """
+    values = _grid("normal", low, high, step)
+    if mean is None or sd is None or not is_number(mean) or not is_number(sd) or not sd > 0:
+        raise ConfigError(f"normal: mean and sd must be numbers and sd > 0, got mean={short(mean)}, sd={short(sd)}")
+    spec = {"normal": [low, high], "mean": mean, "sd": sd, **_step(step)}
+    middle = values.astype(np.float64)
+    return _rounded_normal("normal", values, middle - step / 2, middle + step / 2, mean, sd, spec)
+
+
+def log_normal(
+    low: Number, high: Number, *, median: Number | None = None, factor: Number | None = None, step: Number = 1
+) -> Distribution:
+    """Return the law of median x factor^z, z standard normal, rounded to the multiples of `step`, within [low, high].
+
+    P(k) is proportional to the probability of [k - step / 2, k + step / 2].
+
+    Raises:
+        ConfigError: not 0 < low <= high, step <= 0, an end is not a multiple of `step`, not median > 0 and factor > 1,
+            or these leave [low, high] without probability.
+    """
+    if not (is_number(low) and low > 0):
+        raise ConfigError(f"log_normal: low must be > 0, got low={short(low)}")
+    values = _grid("log_normal", low, high, step)
+    known = median is not None and factor is not None and is_number(median) and is_number(factor)
+    if median is None or factor is None or not known or not (median > 0 and factor > 1):
+        raise ConfigError(
+            f"log_normal: median > 0 and factor > 1 must hold, got median={short(median)}, factor={short(factor)}"
+        )
+    spec = {"log_normal": [low, high], "median": median, "factor": factor, **_step(step)}
+    below = np.log(np.maximum(values - step / 2, np.finfo(np.float64).tiny))
+    above = np.log(values + step / 2)
+    return _rounded_normal("log_normal", values, below, above, math.log(median), math.log(factor), spec)
+
+
 def power_of_two(low: Number, high: Number) -> Distribution:
     """Return the uniform law over the powers of two in [low, high]; below 1 they are 1/2, 1/4, ...
 
@@ -225,6 +269,8 @@ _GROUP_STEP = 8
 _KINDS: dict[str, tuple[Callable[..., Distribution], bool, tuple[str, ...]]] = {
     "log_uniform": (log_uniform, True, ("step",)),
     "uniform": (uniform, True, ("step",)),
+    "normal": (normal, True, ("mean", "sd", "step")),
+    "log_normal": (log_normal, True, ("median", "factor", "step")),
     "power_of_two": (power_of_two, True, ()),
     "group_widths": (group_widths, True, ()),
     "choice": (choice, False, ("weights",)),
@@ -235,6 +281,17 @@ _KINDS: dict[str, tuple[Callable[..., Distribution], bool, tuple[str, ...]]] = {
 
 def _law(values: Values, weights: FloatArray, spec: Mapping[str, Any]) -> Distribution:
     return Distribution(values=values, probabilities=weights / weights.sum(), spec=spec)
+
+
+def _rounded_normal(
+    kind: str, values: Values, below: FloatArray, above: FloatArray, mean: float, sd: float, spec: Mapping[str, Any]
+) -> Distribution:
+    ends = np.array([[math.erf((end - mean) / (sd * math.sqrt(2))) for end in edge] for edge in (below, above)])
+    weights = ends[1] - ends[0]
+    likely = weights > 0
+    if not likely.any():
+        raise ConfigError(f"{kind}: no value between {values[0]:g} and {values[-1]:g} has any probability")
+    return _law(values[likely], weights[likely], spec)
 
 
 def _grid(kind: str, low: Number, high: Number, step: Number) -> Values:
