@@ -53,7 +53,8 @@ def test_status_reads_an_earlier_store(netspace, earlier):
 
 def test_verdicts_of_an_earlier_store_are_the_same(netspace, earlier):
     (own,) = json.loads(netspace("compare", earlier, "--study", "begun-early", "--json").out)
-    assert (own["n"], own["failures"], own["n_against"]) == (3, 1, 3)
+    # the third run was lost with its worker, which that version still counted as a failure
+    assert (own["n"], own["failures"], own["n_against"]) == (2, 0, 3)
     assert own["verdict"] == "undecided"
     (imported,) = json.loads(netspace("compare", earlier, "--study", "imported", "--json").out)
     assert (imported["verdict"], imported["failures"], imported["failures_against"]) == ("better", 1, 1)
