@@ -132,10 +132,10 @@ def now_parts(standing: Standing, running: Sequence[RunRecord], moment: float) -
         running: its runs in hand.
         moment: now, in seconds since the epoch.
     """
-    workers = len({run.worker for run in running})
+    drivers = len({run.worker for run in running})  # who holds their leases
     facts = [f"{standing.ended} of {standing.total} runs ended"]
     if running:
-        facts.append(f"{len(running)} in hand by {workers} worker{'s' * (workers != 1)}")
+        facts.append(f"{len(running)} in hand by {drivers} driver{'s' * (drivers != 1)}")
     if standing.rate is not None and standing.seconds_left is not None:
         facts += [f"{standing.rate:.0f} an hour", f"about {duration(standing.seconds_left)} left"]
     elif not standing.complete and not running:
@@ -152,7 +152,7 @@ def now_parts(standing: Standing, running: Sequence[RunRecord], moment: float) -
             ]
             for run in running
         ]
-        parts.append(_table(["space", "network", "attempt", "for", "worker"], rows))
+        parts.append(_table(["space", "network", "attempt", "for", "driver"], rows))
     if standing.troubled:
         tried = [[run.space, run.index, run.attempts, without_folders(run.reason)] for run in standing.troubled]
         parts += ["<h3>Tried again</h3>", _table(["space", "network", "attempts", "why"], tried)]
