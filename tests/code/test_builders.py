@@ -106,7 +106,7 @@ def test_a_window_that_few_meet_ends_in_the_usual_message(tmp_path):
 def test_a_pool_has_the_features_of_the_sample(tmp_path):
     space = space_of(tmp_path)
     sample = features_of(space.sample(16, seed=1, resolution=8))
-    pool = pool_of(space, 16, seed=1, resolution=8)
+    pool = pool_of(space, 16, seed=1, resolution=8).features
     assert sample.names == pool.names
     assert {"log_width", "log_depth_3", "log_flops"} <= set(pool.names)
     assert len(pool) == 160

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from netspace.arch import MEASURES
-from netspace.arch.config import STAGE_PROPERTIES
+from netspace.arch.config import OWN, STAGE_PROPERTIES
 from netspace.checks import is_number
 from netspace.errors import StoreError, short
 from netspace.results.properties import column, place
@@ -95,8 +95,15 @@ def _stages(run: RunRecord) -> Mapping[str, Any]:
         StoreError: it is none, so somebody or something else has written it.
     """
     stages = run.config.get("stages")
-    if not isinstance(stages, dict) or not all(
-        isinstance(values, list) and all(map(is_number, values)) for values in stages.values() if values is not None
+    own = (stages.get(OWN) or {}) if isinstance(stages, dict) else None
+    if (
+        not isinstance(stages, dict)
+        or not isinstance(own, dict)
+        or not all(
+            isinstance(values, list) and all(map(is_number, values))
+            for values in ({**stages, OWN: None} | own).values()
+            if values is not None
+        )
     ):
         raise StoreError(f"run {run.index} of {short(run.space)}: what the store holds of it is no network")
     return stages
