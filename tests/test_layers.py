@@ -15,6 +15,7 @@ LAYERS = {
     "checks": 0,
     "documents": 0,
     "errors": 0,
+    "files": 0,
     "pixels": 0,
     "arch": 1,
     "stats": 1,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspace.errors import ConfigError, first_line
+from netspace.files import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,8 @@ def write_table(frame: "pd.DataFrame", path: Path) -> None:
     as_lines = {"orient": "records", "lines": True, "double_precision": 15}
     options = as_lines if path.suffix == ".jsonl" else {"index": False}
     try:
-        getattr(frame, _WRITERS[path.suffix])(path, **options)
+        with whole_file(path) as draft:
+            getattr(frame, _WRITERS[path.suffix])(draft, **options)
     except OSError as error:
         raise _unwritable(path, error) from None
     except ArrowException as error:
@@ -75,7 +77,8 @@ def write_text(path: Path, text: str) -> None:
     """
     make_folder(path.parent)
     try:
-        path.write_text(text, encoding="utf-8")
+        with whole_file(path) as draft:
+            draft.write_text(text, encoding="utf-8")
     except OSError as error:
         raise _unwritable(path, error) from None
 

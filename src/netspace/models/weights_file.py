@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from netspace.errors import WeightsError, raise_unknown
+from netspace.files import whole_file
 from netspace.models.convert import ANCHORS, State
 
 _HARMLESS = (argparse.Namespace, pathlib.PosixPath, pathlib.WindowsPath, pathlib.PurePosixPath, pathlib.PureWindowsPath)
@@ -117,12 +118,8 @@ def save_weights(state: State, path: Path) -> None:
     """
     # safetensors stores dense tensors only, and a channels_last one is not dense in its sense
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    part = path.with_name(f".{path.name}.part")
-    try:
-        safetensors.torch.save_file(tensors, part, metadata={"format": "pt", _DIGEST: digest_of(tensors)})
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as draft:
+        safetensors.torch.save_file(tensors, draft, metadata={"format": "pt", _DIGEST: digest_of(tensors)})
 
 
 def digest_of(state: State) -> str:

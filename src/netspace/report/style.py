@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
 from netspace.errors import raise_unknown
+from netspace.files import whole_file
 
 COLUMN_WIDTH = 3.3
 """Width of a figure for one column of a two-column page, in inches."""
@@ -143,8 +144,8 @@ def save(
         path = base.with_name(f"{base.name}.{format_}")
         # without its date a figure of the same data is the same file
         metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format_)
-        with styled(), mpl.rc_context({"svg.fonttype": "path" if paper else "none"}):
-            figure.savefig(path, dpi=300 if paper else 200, metadata=metadata)
+        with styled(), mpl.rc_context({"svg.fonttype": "path" if paper else "none"}), whole_file(path) as draft:
+            figure.savefig(draft, dpi=300 if paper else 200, metadata=metadata)
         paths.append(path)
     return paths
 

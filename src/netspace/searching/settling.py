@@ -15,6 +15,7 @@ from pydantic import Field
 from netspace.arch.config import StemKind
 from netspace.documents import Document, differences, dump_yaml, parse
 from netspace.errors import ConfigError, StudyError, first_line
+from netspace.files import whole_file
 from netspace.searching.choices import (
     SPACES,
     Choice,
@@ -131,9 +132,8 @@ class Settled(Document):
 
     def write(self, folder: Path) -> None:
         """Write it into the folder of the search, whole or not at all."""
-        draft = folder / f".{SETTLED}"
-        draft.write_text(json.dumps(self.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
-        draft.replace(folder / SETTLED)
+        with whole_file(folder / SETTLED) as draft:
+            draft.write_text(json.dumps(self.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:

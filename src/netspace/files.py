@@ -1,0 +1,31 @@
+"""Files that are whole or not there: written beside their place, and moved into it at the end."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a file to write, which takes the place of `path` if nothing goes wrong.
+
+    A disk that fills, or an interruption, leaves what was at `path` before. What is no regular file, such as
+    `/dev/stdout`, is written directly.
+
+    Args:
+        path: the file; its folder exists. The file to write has the same ending.
+
+    Raises:
+        OSError: the file cannot be moved to its place.
+    """
+    place = path.resolve()  # of a link, the file that it leads to is replaced, not the link
+    if place.exists() and not place.is_file():
+        yield path
+        return
+    draft = place.with_name(f".{place.stem[:100]}.{os.getpid()}{place.suffix}")
+    try:
+        yield draft
+        draft.replace(place)
+    finally:
+        draft.unlink(missing_ok=True)
