@@ -9,6 +9,7 @@ import pytest
 from netspace.arch import read_network, zoo
 from netspace.commands.output import print_table, write_table
 from netspace.errors import ConfigError
+from netspace.results.tables import read_table
 
 SAMPLE = ("sample", "RegNetX", "-n", 2, "--flops", "360M:400M")
 SCALE = ("scale", "RegNetX-400MF", "--factor", 1, "--strategy", "w")
@@ -18,6 +19,16 @@ def test_a_scaled_network_is_written_into_a_folder_that_is_made_for_it(netspace,
     done = netspace(*SCALE, "-o", tmp_path / "missing" / "x.yaml")
     assert done.code == 0, done.err
     assert read_network(tmp_path / "missing" / "x.yaml").stages == zoo.get("RegNetX-400MF").stages
+
+
+def test_a_csv_starts_no_formula_and_is_read_as_it_was(tmp_path):
+    path = tmp_path / "table.csv"
+    names = ["=HYPERLINK(1)", "+A", "-B", "@C", "plain", "it's"]
+    frame = pd.DataFrame({"space": names, "=x": [-1.5, 2.0, 3.0, 4.0, 5.0, 6.0]})
+    write_table(frame, path)
+    cells = [cell for line in path.read_text().splitlines() for cell in line.split(",")]
+    assert [cell for cell in cells if cell[0] in "=+-@"] == ["-1.5"]
+    pd.testing.assert_frame_equal(read_table(path), frame, check_dtype=False)
 
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet", ".jsonl"])

@@ -129,6 +129,13 @@ def test_the_page_loads_nothing_and_runs_no_script_but_its_own(make_study):
     assert "unsafe" not in policy
 
 
+def test_a_name_that_turns_the_direction_of_writing_turns_no_other_text(make_study):
+    tables = study_tables(make_study(spaces=("A", "B\u202efed"), n=9), "small")
+    text = page(tables)
+    assert "\u202e" not in text
+    assert "B\\u202efed" in read_page(text).text
+
+
 def test_the_page_holds_every_run_that_ended_and_its_whole_network(make_study):
     store = make_study(n=6, finished=5, failures={"RegNetX": 2})
     tables = study_tables(store, "small")

@@ -59,6 +59,8 @@ def write_table(frame: "pd.DataFrame", path: Path) -> None:
     # pandas rounds numbers in JSON to 10 decimals by default; 15 is the most that it accepts
     as_lines = {"orient": "records", "lines": True, "double_precision": 15}
     options = as_lines if path.suffix == ".jsonl" else {"index": False}
+    if path.suffix == ".csv":
+        frame = _without_formulas(frame)
     try:
         with whole_file(path) as draft:
             getattr(frame, _WRITERS[path.suffix])(draft, **options)
@@ -67,6 +69,19 @@ def write_table(frame: "pd.DataFrame", path: Path) -> None:
     except ArrowException as error:
         reason = first_line(error)
         raise ConfigError(f"{path}: cannot write these columns as Parquet ({reason}); use .csv instead") from None
+
+
+def _without_formulas(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table none of whose texts, names included, a spreadsheet takes for a formula; `read_table` undoes it."""
+    from netspace.results.tables import FORMULA_STARTS
+
+    def text(cell: Any) -> Any:
+        return f"'{cell}" if isinstance(cell, str) and cell[:1] in FORMULA_STARTS else cell
+
+    told = frame.copy(deep=False)
+    for name in frame.select_dtypes(include=["object", "string"]):
+        told[name] = frame[name].map(text)
+    return told.rename(columns=text)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -21,6 +21,9 @@ from netspace.errors import DataError, first_line
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "?"})
 """What stands for a missing number, in any case; in a column of texts only an empty cell is missing."""
 
+FORMULA_STARTS = frozenset("=+-@\t\r")
+"""What a spreadsheet takes for the beginning of a formula; an apostrophe before it says that the cell is text."""
+
 _DELIMITERS = (",", ";", "\t", "|")
 _LOOKED_AT = 200
 """Lines that decide the dialect."""
@@ -120,7 +123,12 @@ def _rows(lines: Sequence[str], delimiter: str, path: Path) -> list[list[str]]:
         rows = [row for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter, strict=True) if any(row)]
     except csv.Error as error:
         raise DataError(f"{path}: cannot be read as a table ({first_line(error)})") from None
-    return [[cell.strip() for cell in row] for row in rows]
+    return [[_text_of(cell.strip()) for cell in row] for row in rows]
+
+
+def _text_of(cell: str) -> str:
+    """Return a cell without the apostrophe that keeps a spreadsheet from taking it for a formula."""
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in FORMULA_STARTS else cell
 
 
 def _without_comments(text: str, path: Path) -> list[str]:
