@@ -12,6 +12,7 @@ import pytest
 import small_study
 import yaml
 
+from netspace.errors import StoreError
 from netspace.store import Store
 
 SMALL = {**small_study.SMALL, "n": 6}
@@ -50,7 +51,7 @@ def wait_for(study: Path, done: int, process: subprocess.Popen, seconds: float =
         if (study.parent / "small.db").exists():
             try:
                 now = statuses(study)
-            except AssertionError:
+            except (AssertionError, StoreError):  # it is being made
                 now = []
             if now.count("done") >= done and "running" in now:
                 return

@@ -92,7 +92,7 @@ def test_a_worker_outlives_jobs_that_raise_and_is_replaced_when_killed(make, kin
     executor = make(1)
     first, second, *_ = jobs(study)
     # no user can write such a job: it stands for whatever goes wrong unforeseen
-    bad = Job(run_id=9, config=first.config, seed="no seed")
+    bad = Job(run_id=9, config=first.config, seed=-1)
     # an ImageNet network takes three channels, the digits have one: a mistake that is foreseen and told in one line
     misfit = Job(run_id=8, config=zoo.get("RegNetX-200MF").to_dict(), seed=1)
     events = drain(executor, [bad, misfit, first])

@@ -7,8 +7,12 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import Any
+
+from typing_extensions import override
 
 from netspace.arch.code import LIBRARIES, Code, code_from, know_file, known_file, sources
 from netspace.errors import ConfigError, first_line, raise_unknown, short
@@ -131,7 +135,7 @@ def _module(path: Path, code: Code) -> Any:
         sys.modules.pop(Path(beside).stem, None)
     if len(sources(path)) > 1 and folder not in sys.path:
         sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_FromSource(name, str(path)))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -144,6 +148,14 @@ def _module(path: Path, code: Code) -> Any:
     if know_file(path) != code.digest:
         raise ConfigError(f"{path}: changed while it was imported")
     return module
+
+
+class _FromSource(SourceFileLoader):
+    """Compiles what the file holds now: cached bytecode is told apart by second and size, which an edit may keep."""
+
+    @override
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(self.get_data(self.path), self.path, "exec", dont_inherit=True)
 
 
 def _reason(error: Exception) -> str:
