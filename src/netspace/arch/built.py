@@ -7,19 +7,19 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
+from typing_extensions import override
 
 from netspace.arch.batch import AnyNetBatch
 from netspace.arch.code import Code, as_code, code_from, know_file, names_code
-from netspace.arch.config import AnyNetConfig, Positive
+from netspace.arch.config import AnyNetConfig, NetworkDescription, Positive
 from netspace.arch.regnet import RegNetConfig
-from netspace.documents import Document, digest, dump_yaml, parse, read_yaml, whole_if_whole
+from netspace.documents import Document, parse, read_yaml, whole_if_whole
 from netspace.errors import ConfigError
 
 Value = int | float | list[int | float]
@@ -40,7 +40,7 @@ class BuiltTemplate(Document):
     in_channels: Positive = 3
 
 
-class BuiltConfig(BuiltTemplate):
+class BuiltConfig(BuiltTemplate, NetworkDescription):
     """One network: a function and its arguments. Frozen; equal configurations have equal digests.
 
     Attributes:
@@ -56,19 +56,7 @@ class BuiltConfig(BuiltTemplate):
         """1: see the class."""
         return 1
 
-    @cached_property
-    def digest(self) -> str:
-        """The network's identity: 16 hexadecimal digits of its values, however they were written."""
-        return digest(self.to_dict())
-
-    def changed(self, **values: Any) -> Self:
-        """Return the network with other values for some keys, such as `num_classes=10`.
-
-        Raises:
-            ConfigError: a key is unknown or its value breaks a rule.
-        """
-        return type(self)(**(self.to_dict() | values))
-
+    @override
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values: the inverse of `BuiltConfig(**values)`."""
         plain = {
@@ -76,13 +64,6 @@ class BuiltConfig(BuiltTemplate):
             for name, value in sorted(self.arguments.items())
         }
         return {**self.model_dump(exclude={"arguments"}), "arguments": plain}
-
-    def to_yaml(self, path: Path | str | None = None) -> str:
-        """Return the configuration as YAML; with `path`, write it there too."""
-        text = dump_yaml(self.to_dict())
-        if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
-        return text
 
     def __str__(self) -> str:
         """Return the call, as messages show it."""

@@ -18,6 +18,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from typing_extensions import override
 
 from netspace.arch.code import Code, as_code
 from netspace.documents import Document, digest, dump_yaml, parse, read_yaml, whole_if_whole
@@ -219,7 +220,35 @@ class Template(Document):
 TEMPLATE_KEYS = tuple(Template.model_fields)
 
 
-class AnyNetConfig(Template):
+class NetworkDescription(Document):
+    """What the description of one network can do, whatever makes the network."""
+
+    @cached_property
+    def digest(self) -> str:
+        """The network's identity: 16 hexadecimal digits of its values, however they were written."""
+        return digest(self.to_dict())
+
+    def changed(self, **values: Any) -> Self:
+        """Return the network with other values for some keys, such as `num_classes=10`; its digest is its own.
+
+        Raises:
+            ConfigError: a key is unknown or its value breaks a rule.
+        """
+        return type(self)(**(self.to_dict() | values))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the configuration as plain values: the inverse of construction from keywords."""
+        raise NotImplementedError
+
+    def to_yaml(self, path: Path | str | None = None) -> str:
+        """Return the configuration as YAML; with `path`, write it there too."""
+        text = dump_yaml(self.to_dict())
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+
+class AnyNetConfig(Template, NetworkDescription):
     """One network: a stem, any number of stages, a head. Frozen; equal configurations have equal digests.
 
     Attributes:
@@ -270,19 +299,7 @@ class AnyNetConfig(Template):
         """The width of every block, in order: what RegNet's quantized linear rule describes."""
         return tuple(stage.width for stage in self.stages for _ in range(stage.depth))
 
-    @cached_property
-    def digest(self) -> str:
-        """The network's identity: 16 hexadecimal digits of its values, however they were written."""
-        return digest(self.to_dict())
-
-    def changed(self, **values: Any) -> Self:
-        """Return the network with other values for some keys, such as `num_classes=10`; its digest is its own.
-
-        Raises:
-            ConfigError: a key is unknown or its value breaks a rule.
-        """
-        return type(self)(**(self.to_dict() | values))
-
+    @override
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values, stages as columns: the inverse of `AnyNetConfig(**values)`."""
         stages: dict[str, Any] = {
@@ -293,10 +310,6 @@ class AnyNetConfig(Template):
         template = {key: whole_if_whole(value) for key, value in self.model_dump(exclude={"stages"}).items()}
         return {"block": template.pop("block"), "stem": template.pop("stem"), "stages": stages, **template}
 
-    def to_yaml(self, path: Path | str | None = None) -> str:
-        """Return the configuration as YAML; with `path`, write it there too."""
-        return _write(dump_yaml(self.to_dict()), path)
-
     @classmethod
     def from_yaml(cls, path: Path | str) -> Self:
         """Read a configuration from a YAML or JSON file.
@@ -305,12 +318,6 @@ class AnyNetConfig(Template):
             ConfigError: the file cannot be read, or what it holds breaks a rule; the message names file and key.
         """
         return parse(cls, read_yaml(path), str(path))
-
-
-def _write(text: str, path: Path | str | None) -> str:
-    if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
-    return text
 
 
 def _pairs(values: dict[str, Any]) -> str:
