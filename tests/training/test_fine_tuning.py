@@ -10,7 +10,7 @@ from netspace.errors import ConfigError, WeightsError
 from netspace.models import build
 from netspace.models.hub import from_pretrained
 from netspace.training import Augment, DataSpec, Recipe, load_data, train
-from netspace.training.fine_tuning import start_from_published, start_from_weights
+from netspace.training.fine_tuning import Start, start_from_published, start_from_weights
 from netspace.training.optim import make_optimizer, set_rate
 
 STILL = Augment(flip=False)
@@ -64,6 +64,15 @@ def test_a_package_with_the_same_classes_keeps_its_classifier_and_says_how_it_is
         start = start_from_weights(model, str(package), classes)
         assert torch.equal(model.head.fc.weight, original.head.fc.weight) is kept
         assert start.mean == pytest.approx([255 * mean for mean in original.preparation.mean])
+
+
+def test_images_are_normalised_as_the_weights_expect_unless_the_user_says_otherwise():
+    start = Start(name="published", mean=(1.0,), std=(2.0,))
+    computed, asked = DataSpec(train=20, validation=20), DataSpec(train=20, validation=20, normalise="mnist")
+    images = load_data(computed)
+    assert start.prepared(images, computed).mean == (1.0,)
+    assert start.prepared(images, asked) is images
+    assert Start(name="unknown").prepared(images, computed) is images
 
 
 def test_a_file_of_weights_gets_a_new_classifier_and_another_networks_is_refused(package):

@@ -1,7 +1,6 @@
 """Commands about one network on images: list the recipes, train it, time it."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -127,7 +126,6 @@ def train(
     from netspace.training.calibration import calibrate
     from netspace.training.device import usable_device
     from netspace.training.fine_tuning import start_from_published, start_from_weights
-    from netspace.training.images.normalisation import COMPUTED
     from netspace.training.preconditions import check_fit
     from netspace.training.threads import cpu_threads, fastest_threads
     from netspace.training.trackers import Trackers
@@ -153,9 +151,8 @@ def train(
     elif weights is not None:
         assert isinstance(model, AnyNet)
         start = start_from_weights(model, weights, images.class_names, weights_key)
-    if start is not None and start.mean is not None and start.std is not None and spec.normalise == COMPUTED:
-        # the weights expect what they were trained on
-        images = replace(images, mean=start.mean, std=start.std)
+    if start is not None:
+        images = start.prepared(images, spec)
     make_folder(output)
     folder = TrainingFolder.new(
         output,

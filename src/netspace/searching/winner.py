@@ -1,7 +1,6 @@
 """The winner of a search, trained fully: its package, and its error on images that did not choose it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +65,8 @@ def train_winner(
     place = usable_device(device)
     model = build(config, seed=seed, **recipe.build_options())
     start = None if published is None else start_from_published(model, published)
-    if start is not None and start.mean is not None and start.std is not None:
-        images = replace(images, mean=start.mean, std=start.std)  # the weights expect what they were trained on
+    if start is not None:
+        images = start.prepared(images, data)
     kept = TrainingFolder.new(
         folder,
         images,

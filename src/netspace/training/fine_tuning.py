@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import nn
@@ -14,6 +14,8 @@ from netspace.models.anynet import AnyNet
 from netspace.models.hub import is_package, read_package, weights_path
 from netspace.models.pretrained import load_adapted, load_published
 from netspace.models.weights_file import read_weights
+from netspace.training.images.data import DataSpec, ImageData
+from netspace.training.images.normalisation import COMPUTED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,12 @@ class Start:
     name: str
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+
+    def prepared(self, images: ImageData, spec: DataSpec) -> ImageData:
+        """Return the images normalised as the weights expect, unless `spec` asks for a normalisation of its own."""
+        if self.mean is None or self.std is None or spec.normalise != COMPUTED:
+            return images
+        return replace(images, mean=self.mean, std=self.std)
 
 
 def start_from_published(model: AnyNet, name: str) -> Start:
