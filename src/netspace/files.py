@@ -29,3 +29,13 @@ def whole_file(path: Path) -> Iterator[Path]:
         draft.replace(place)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text as UTF-8 with the line ends that it has, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with whole_file(path) as draft:
+        draft.write_text(text, encoding="utf-8", newline="\n")

@@ -91,6 +91,12 @@ StoreTarget = Annotated[
 Workers = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Number of workers. Default: one per core or GPU.")
 ]
+ExecutorOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-O", "--option", metavar="NAME=VALUE", help="Option of the executor, such as time=60. May be repeated."
+    ),
+]
 Device = Annotated[
     str | None, typer.Option(metavar="cpu|cuda", help="Device to compute on. Default: cuda if there is a GPU.")
 ]

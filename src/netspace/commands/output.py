@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspace.errors import ConfigError, first_line
-from netspace.files import whole_file
+from netspace.files import whole_file, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,8 +92,7 @@ def write_text(path: Path, text: str) -> None:
     """
     make_folder(path.parent)
     try:
-        with whole_file(path) as draft:
-            draft.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     except OSError as error:
         raise _unwritable(path, error) from None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netspace.commands.options import AsJson, Device, Workers
+from netspace.commands.options import AsJson, Device, ExecutorOption, Workers
 from netspace.commands.output import print_json
 from netspace.commands.studies import executor_pairs
 from netspace.commands.training import data_spec, recipe_named
@@ -78,12 +78,7 @@ def search(
     executor: Annotated[str, typer.Option(metavar="NAME", help="Executor: local, ray or slurm.")] = "local",
     workers: Workers = None,
     device: Device = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-O", "--option", metavar="NAME=VALUE", help="Option of the executor, such as time=60. May be repeated."
-        ),
-    ] = None,
+    option: ExecutorOption = None,
     licence: Annotated[
         str | None, typer.Option("--license", metavar="ID", help="License of the package, such as MIT. Default: none.")
     ] = None,

@@ -14,6 +14,7 @@ from netspace.commands.options import (
     ColumnMap,
     Device,
     ErrorUnit,
+    ExecutorOption,
     Maximize,
     OutcomeWord,
     StoreTarget,
@@ -106,12 +107,7 @@ def run(
     address: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Address of a Ray cluster. Default: $RAY_ADDRESS.")
     ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-O", "--option", metavar="NAME=VALUE", help="Option of the executor, such as time=60. May be repeated."
-        ),
-    ] = None,
+    option: ExecutorOption = None,
     checkpoint_every: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints of a run.")
     ] = 30,

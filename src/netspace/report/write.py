@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from netspace.arch import MEASURES
 from netspace.documents import dump_yaml
 from netspace.errors import StudyError, first_line, raise_unknown
-from netspace.files import whole_file
+from netspace.files import write_whole
 from netspace.report.assisted_figures import assisted_edf_figure, pool_check_figure, prediction_figure
 from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
 from netspace.report.figures import edf_figure, property_figure
@@ -390,6 +390,5 @@ def _file_name(name: str) -> str:
 
 def _text(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as draft:
-        draft.write_text(text, encoding="utf-8", newline="\n")
+    write_whole(path, text)
     return path

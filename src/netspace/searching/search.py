@@ -17,6 +17,7 @@ from netspace.arch.config import StemKind
 from netspace.arch.features import FeatureTable
 from netspace.documents import parse
 from netspace.errors import StudyError, WindowError
+from netspace.files import write_whole
 from netspace.models.backbone import Described
 from netspace.models.hub import from_pretrained
 from netspace.models.package import Package
@@ -224,7 +225,7 @@ def _fine_tuned(
     )
     package = note_test_error(folder / PACKAGE, device)
     text = published_summary(source, settled.choices, config, package, folder)
-    (folder / SUMMARY).write_text(text, encoding="utf-8")
+    write_whole(folder / SUMMARY, text)
     cost = complexity(config, published.resolution)
     winner = Candidate(
         space="published",
@@ -287,7 +288,7 @@ class _Search:
         write_report(self._store, NAME, self._folder / REPORT, ("html", "md"), root=self._folder)
         seconds = sum(self._store.training_seconds(study.id) for study in self._store.studies())
         text = summary(source, self._settled.choices, self._counts, self._reasons, best, package, self._folder, seconds)
-        (self._folder / SUMMARY).write_text(text, encoding="utf-8")
+        write_whole(self._folder / SUMMARY, text)
         return SearchResult(
             folder=self._folder, best=tuple(best), choices=self._settled.choices, package=package, summary=text
         )

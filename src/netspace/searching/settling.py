@@ -15,7 +15,7 @@ from pydantic import Field
 from netspace.arch.config import StemKind
 from netspace.documents import Document, differences, dump_yaml, parse
 from netspace.errors import ConfigError, StudyError, first_line
-from netspace.files import whole_file
+from netspace.files import write_whole
 from netspace.searching.choices import (
     SPACES,
     Choice,
@@ -132,8 +132,7 @@ class Settled(Document):
 
     def write(self, folder: Path) -> None:
         """Write it into the folder of the search, whole or not at all."""
-        with whole_file(folder / SETTLED) as draft:
-            draft.write_text(json.dumps(self.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
+        write_whole(folder / SETTLED, json.dumps(self.model_dump(mode="json"), indent=2) + "\n")
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -268,8 +267,8 @@ def settle(
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / STUDY).write_text(
-            f"# written by netspace search: random networks in the cheap regime\n{dump_yaml(content)}", encoding="utf-8"
+        write_whole(
+            folder / STUDY, f"# written by netspace search: random networks in the cheap regime\n{dump_yaml(content)}"
         )
         settled.write(folder)
     except OSError as error:

@@ -1,7 +1,6 @@
 """How long a network takes on this device: inference and training step, measured and kept."""
 
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from torch.nn import functional as F  # noqa: N812 (PyTorch's own convention)
 from netspace.arch.built import NetworkConfig
 from netspace.documents import Document, digest
 from netspace.errors import TrainingError
+from netspace.files import write_whole
 from netspace.models import build
 from netspace.models.cpu_kernels import accelerated
 from netspace.training.cache import cache_folder, written_to
@@ -119,9 +119,7 @@ def keep_timing(timing: dict[str, Any]) -> Path:
     path = _path(timing["network"], timing["conditions"], timing["environment"], timing["threads"])
     with written_to(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_suffix(f".{os.getpid()}")
-        scratch.write_text(json.dumps({**_read(path), **timing}, indent=2) + "\n", encoding="utf-8")
-        scratch.replace(path)
+        write_whole(path, json.dumps({**_read(path), **timing}, indent=2) + "\n")
     return path
 
 
