@@ -150,6 +150,20 @@ def test_bands_that_overlap_do_not_blend(tables):
     assert len({band.get_hatch() for band in bands}) == 2
 
 
+def test_the_bands_of_many_spaces_stand_apart(make_study):
+    spaces = ("AnyNetXA", "AnyNetXB", "AnyNetXC", "_RegNetX")
+    tables = study_tables(make_study(spaces, n=8), "small")
+    main, *panels = edf_figure(tables.edf, tables.summary).axes
+    assert not main.collections
+    assert [panel.get_title(loc="left") for panel in panels] == list(spaces)
+    for panel, space in zip(panels, spaces, strict=True):
+        (band,) = panel.collections
+        own = tables.edf[tables.edf["space"] == space]
+        heights = band.get_paths()[0].vertices[:, 1]
+        assert set(own["lower"]) | set(own["upper"]) == set(heights)
+        assert to_hex(band.get_facecolor()[0]).upper() == colours(spaces)[space]
+
+
 def test_a_falling_law_is_written_with_a_minus(tables):
     fit = ComplexityFit(measure="params", law="a + b f", a=52200, b=-0.00291, r_squared=0.5)
     title = complexity_figure(tables.runs, [fit]).axes[0].get_title(loc="left")

@@ -1,16 +1,29 @@
 """Figures of assisted statistics: distributions, predictions against observations, samples against pools."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from netspace.report.axes import draw_band, legend_below, legend_height, visible_errors
-from netspace.report.style import ALARM, COLUMN_WIDTH, MUTED, colours, dashes, markers, shown, styled
+from netspace.report.axes import (
+    HATCHES,
+    Band,
+    band_panels,
+    draw_band,
+    legend_below,
+    legend_height,
+    panels_height,
+    visible_errors,
+)
+from netspace.report.style import ALARM, COLUMN_WIDTH, INK, MUTED, colours, dashes, markers, shown, styled
 
 
 def assisted_edf_figure(assisted: pd.DataFrame, edf: pd.DataFrame, *, width: float = COLUMN_WIDTH) -> Figure:
     """Draw the assisted error distributions with their bands over the classical steps.
+
+    Those of more than three spaces would hide each other: band and classical steps are drawn in a small panel for each.
 
     Args:
         assisted: see `assisted_edf_table`; not empty.
@@ -19,16 +32,29 @@ def assisted_edf_figure(assisted: pd.DataFrame, edf: pd.DataFrame, *, width: flo
     """
     spaces = list(dict.fromkeys(assisted["space"]))
     colour, dash = colours(spaces), dashes(spaces)
+    bands = {}
+    for space in spaces:
+        part = assisted[assisted["space"] == space]
+        bands[space] = Band(*(part[name].to_numpy(np.float64) for name in ("error", "share", "lower", "upper")))
+    apart = len(spaces) > len(HATCHES)
     with styled():
-        figure, axes = _single(width, 0.7 * width, spaces)
+        below = panels_height(len(spaces), width) if apart else 0.0
+        figure, axes = _single(width, 0.7 * width, spaces, below=below)
         low, high, _ = visible_errors(edf["error"].to_numpy(np.float64))
-        for place, space in enumerate(spaces):
-            part, steps = assisted[assisted["space"] == space], edf[edf["space"] == space]
-            axes.step(steps["error"], steps["share"], where="post", color=colour[space], lw=0.8, alpha=0.8)
-            x, lower, upper = (part[name].to_numpy(np.float64) for name in ("error", "lower", "upper"))
-            draw_band(axes, x, lower, upper, colour=colour[space], place=place, step="post")
-            axes.step(part["error"], part["share"], where="post", color=colour[space], ls=dash[space], lw=1.4)
         axes.set(xlim=(low, high), ylim=(0, 1.005), xlabel="error e (%)", ylabel="share of networks with error < e")
+        if apart:
+            small = band_panels(axes, legend_height(spaces, 2) + below + 0.1, bands, colour)
+        for place, space in enumerate(spaces):
+            steps = edf[edf["space"] == space]
+            thin: dict[str, Any] = (
+                {"lw": 0.6, "color": INK} if apart else {"lw": 0.8, "color": colour[space], "alpha": 0.8}
+            )
+            (small[space] if apart else axes).step(steps["error"], steps["share"], where="post", **thin)
+            band = bands[space]
+            if not apart:
+                look: dict[str, Any] = {"colour": colour[space], "place": place, "of": len(spaces)}
+                draw_band(axes, band.x, band.low, band.high, step="post", **look)
+            axes.step(band.x, band.y, where="post", color=colour[space], ls=dash[space], lw=1.4)
         legend_below(figure, {shown(space): {"color": colour[space], "ls": dash[space]} for space in spaces}, 2)
     return figure
 
@@ -93,9 +119,11 @@ def pool_check_figure(checked: pd.DataFrame, *, width: float = COLUMN_WIDTH) -> 
     return figure
 
 
-def _single(width: float, height: float, spaces: list[str], left: float = 0.42) -> tuple[Figure, Axes]:
-    """Return a figure of one panel of that height (inches), and room for a legend of the spaces below it."""
-    below, above = 0.4 + legend_height(spaces, 2), 0.2
+def _single(
+    width: float, height: float, spaces: list[str], left: float = 0.42, below: float = 0.0
+) -> tuple[Figure, Axes]:
+    """Return a figure of one panel of that height (inches), with room below it and for a legend of the spaces."""
+    below, above = 0.4 + below + legend_height(spaces, 2), 0.2
     figure = Figure(figsize=(width, height + below + above))
     total = figure.get_figheight()
     return figure, figure.add_axes((left / width, below / total, 1 - (left + 0.08) / width, height / total))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sized
 from math import ceil, floor
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,13 +13,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, Locator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
-from netspace.report.style import shown
+from netspace.report.style import COLUMN_WIDTH, DASHES, MUTED, shown
 from netspace.results.properties import is_logarithmic, unit
 
 _FENCE = 3.0
 """Errors above the third quartile by more than this many interquartile ranges are far out (Tukey 1977)."""
-HATCHES = ("////", "\\\\\\\\", "||||", "----", "....", "xxxx")
-"""A direction for the band of each space."""
+HATCHES = ("////", "\\\\\\\\", "||||")
+"""A direction for the band of each space; more than these on top of each other cannot be told apart."""
 LEGEND_ROW = 0.14
 """Height of a legend's row, in inches."""
 
@@ -103,21 +103,99 @@ def draw_band(
     *,
     colour: str,
     place: int,
+    of: int,
     step: Literal["pre", "post", "mid"] | None = None,
 ) -> None:
-    """Draw what lies between two curves hatched and framed, so that bands that overlap do not blend into a new colour.
+    """Draw what lies between two curves without filling it, so that bands that overlap do not blend into a new colour.
+
+    Up to three bands are hatched and framed; of more only the edges are drawn, in the space's dashes.
 
     Args:
         axes: where.
         x, low, high: (n,) each.
         colour: of the space.
         place: of the space among those drawn, which decides how its band is hatched.
+        of: bands that are drawn.
         step: how values hold between points, see `Axes.fill_between`; None for straight lines.
     """
-    edge = to_rgba(colour, 0.55)
-    axes.fill_between(
-        x, low, high, step=step, facecolor="none", edgecolor=edge, hatch=HATCHES[place % len(HATCHES)], lw=0.3, zorder=1
+    if of <= len(HATCHES):
+        edge = to_rgba(colour, 0.55)
+        look: dict[str, Any] = {"facecolor": "none", "edgecolor": edge, "hatch": HATCHES[place], "lw": 0.3}
+        axes.fill_between(x, low, high, step=step, zorder=1, **look)
+        return
+    for end in (low, high):
+        line: dict[str, Any] = {
+            "color": colour,
+            "alpha": 0.55,
+            "lw": 0.6,
+            "ls": DASHES[place % len(DASHES)],
+            "zorder": 1,
+        }
+        axes.plot(x, end, drawstyle="default" if step is None else f"steps-{step}", **line)
+
+
+class Band(NamedTuple):
+    """A step function with its band: heights from each `x` on, all (n,)."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def panels_height(count: int, width: float) -> float:
+    """Return the height of `band_panels` in inches, with the titles."""
+    columns = _columns(width)
+    return ceil(count / columns) * (0.62 * width / columns + _TITLE)
+
+
+def band_panels(axes: Axes, top: float, bands: Mapping[str, Band], colour: Mapping[str, str]) -> dict[str, Axes]:
+    """Draw each space's curve with its band in a small panel of its own, over the others' curves in grey.
+
+    Args:
+        axes: the large panel, whose ends these have, and under which they stand.
+        top: of the first row with its title, in inches from the figure's lower edge.
+        bands: by space.
+        colour: of each space.
+
+    Returns:
+        The panels by space.
+    """
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    width, height = figure.get_size_inches()
+    columns, place = _columns(width), axes.get_position()
+    rows = ceil(len(bands) / columns)
+    grid = figure.add_gridspec(
+        rows,
+        columns,
+        left=place.x0,
+        right=place.x1,
+        top=(top - _TITLE) / height,
+        bottom=(top - panels_height(len(bands), width)) / height,
+        wspace=0.1,
+        hspace=_TITLE / (0.62 * width / columns),
     )
+    found = {}
+    for number, (space, band) in enumerate(bands.items()):
+        panel = found[space] = figure.add_subplot(grid[number // columns, number % columns], sharex=axes, sharey=axes)
+        for other in bands:
+            if other != space:
+                look: dict[str, Any] = {"color": MUTED, "lw": 0.4, "alpha": 0.6}
+                panel.plot(bands[other].x, bands[other].y, drawstyle="steps-post", **look)
+        panel.fill_between(band.x, band.low, band.high, step="post", color=colour[space], alpha=0.3, lw=0)
+        panel.plot(band.x, band.y, drawstyle="steps-post", color=colour[space], lw=1)
+        panel.set_title(shown(space, 18), loc="left", pad=2, fontsize=6)
+        panel.tick_params(labelbottom=False, labelleft=False, length=0)
+    return found
+
+
+_TITLE = 0.17
+"""Room above a small panel, in inches."""
+
+
+def _columns(width: float) -> int:
+    return 3 if width <= COLUMN_WIDTH else 6
 
 
 def visible_errors(errors: NDArray[np.float64]) -> tuple[float, float, int]:

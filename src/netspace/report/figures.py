@@ -11,7 +11,18 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from netspace.errors import StatisticsError
-from netspace.report.axes import draw_band, evenly, heading, panels, scale_axis, visible_errors
+from netspace.report.axes import (
+    HATCHES,
+    Band,
+    band_panels,
+    draw_band,
+    evenly,
+    heading,
+    panels,
+    panels_height,
+    scale_axis,
+    visible_errors,
+)
 from netspace.report.style import (
     ALARM,
     COLOURS,
@@ -31,36 +42,45 @@ from netspace.results.properties import label, unit
 def edf_figure(edf: pd.DataFrame, summary: pd.DataFrame, *, bands: bool = True, width: float = COLUMN_WIDTH) -> Figure:
     """Draw the error distributions of populations, with n, failures, least and mean error of each below.
 
+    The bands of more than three spaces would hide each other: each is drawn in a small panel of its own, over the other
+    spaces' curves in grey.
+
     Args:
         edf: see `StudyTables.edf`.
         summary: see `StudyTables.summary`; its order is that of the legend.
-        bands: whether to shade the simultaneous 95 % bands.
+        bands: whether to draw the simultaneous 95 % bands.
         width: of the figure, in inches.
     """
     spaces = list(summary.index)
     colour, dash = colours(spaces), dashes(spaces)
-    plot_height, row_height, foot = 0.62 * width, 0.135, 0.5
-    height = plot_height + foot + row_height * (len(spaces) + 1) + 0.08
+    low, high, beyond = visible_errors(edf["error"].to_numpy(np.float64))
+    drawn = {}
+    for space, part in edf.groupby("space", sort=False):
+        x = np.concatenate([[low], part["error"], [high]])
+        heights = (_to_ends(part[name].to_numpy(np.float64)) for name in ("share", "lower", "upper"))
+        drawn[str(space)] = Band(x, *heights)
+    apart = bands and len(drawn) > len(HATCHES)
+    plot_height, row_height, foot = 0.62 * min(width, 1.5 * COLUMN_WIDTH), 0.135, 0.5
+    table_height = row_height * (len(spaces) + 1) + 0.12
+    between = panels_height(len(drawn), width) if apart else 0.0
+    height = plot_height + foot + between + table_height
     with styled():
         figure = Figure(figsize=(width, height))
         left, right = 0.42 / width, 1 - 0.08 / width
         bottom = (height - plot_height) / height
         axes = figure.add_axes((left, bottom, right - left, 1 - bottom - 0.06 / height))
-        low, high, beyond = visible_errors(edf["error"].to_numpy(np.float64))
-        for place, space in enumerate(spaces):
-            part = edf[edf["space"] == space]
-            if part.empty:
-                continue
-            x = np.concatenate([[low], part["error"], [high]])
-            if bands:
-                lower, upper = (_to_ends(part[column].to_numpy(np.float64)) for column in ("lower", "upper"))
-                draw_band(axes, x, lower, upper, colour=colour[space], place=place, step="post")
-            share = _to_ends(part["share"].to_numpy(np.float64))
+        for place, space in enumerate(name for name in spaces if name in drawn):
+            x, share, lower, upper = drawn[space]
+            if bands and not apart:
+                look: dict[str, Any] = {"colour": colour[space], "place": place, "of": len(drawn)}
+                draw_band(axes, x, lower, upper, step="post", **look)
             axes.plot(x, share, drawstyle="steps-post", color=colour[space], linestyle=dash[space])
         axes.set(xlim=(low, high), ylim=(0, 1.005), ylabel="share of models with error < e")
         axes.set_xlabel(f"error e (%){f'; {beyond} models beyond the right edge' if beyond else ''}")
         axes.xaxis.set_major_locator(evenly(6))
-        _legend(figure, summary, bottom - foot / height, row_height / height, colour, dash)
+        if apart:
+            band_panels(axes, table_height + between + 0.1, drawn, colour)
+        _legend(figure, summary, table_height / height, row_height / height, colour, dash)
     return figure
 
 

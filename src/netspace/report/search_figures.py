@@ -35,7 +35,7 @@ def efficiency_figure(efficiency: pd.DataFrame, *, width: float = COLUMN_WIDTH) 
             part = efficiency[efficiency["space"] == space]
             axes.plot(part["m"], part["median"], ls=dash[space], marker=mark[space], ms=2.5, color=colour[space])
             known = part.dropna(subset=["low"])
-            draw_band(axes, known["m"], known["low"], known["high"], colour=colour[space], place=place)
+            draw_band(axes, known["m"], known["low"], known["high"], colour=colour[space], place=place, of=len(spaces))
         logarithmic(axes, ticks=10)
         axes.set(xlabel="networks drawn at random, m", ylabel="best error of m (%): median")
         legend_below(
@@ -163,12 +163,14 @@ def _thetas(table: pd.DataFrame, width: float) -> tuple[Figure, Axes]:
     names = [f"{shown(second, 20)} against {shown(first, 20)}" for first, second in pairs]
     colour, dash = colours(names), dashes(names)
     figure, axes = _single(width, names, 1)
-    for place, (name, (first, second)) in enumerate(zip(names, pairs, strict=True)):
+    for name, (first, second) in zip(names, pairs, strict=True):
         part = table[(table["against"] == first) & (table["space"] == second)]
         axes.plot(part["n"], part["theta"], color=colour[name], ls=dash[name], lw=1.2)
-        draw_band(axes, part["n"], part["low"], part["high"], colour=colour[name], place=place)
         for side in ("classical_low", "classical_high") if "classical_low" in part and len(pairs) <= FEW else ():
             axes.plot(part["n"], part[side], color=colour[name], ls=":", lw=0.8)
+    for place, (name, (first, second)) in enumerate(zip(names, pairs, strict=True)):
+        part = table[(table["against"] == first) & (table["space"] == second)]
+        draw_band(axes, part["n"], part["low"], part["high"], colour=colour[name], place=place, of=len(pairs))
     logarithmic(axes)
     axes.set(ylim=(0, 1))
     legend_below(figure, {name: {"color": colour[name], "ls": dash[name]} for name in names})

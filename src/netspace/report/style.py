@@ -25,7 +25,7 @@ IMAGE_FORMATS = ("png", "svg", "pdf")
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#4D4D4D", "#A6761D")
 """Okabe & Ito's palette for colour-blind readers; its yellow, too pale for lines, is left out."""
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)), (0, (3, 1)))
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 3)), (0, (3, 1)))
 """A second way to distinguish curves, for readers of grey prints."""
 MARKERS = "os^Dv<>p"
 """Another one for points."""
