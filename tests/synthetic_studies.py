@@ -63,12 +63,13 @@ def make_study(tmp_path: Path) -> Iterator[MakeStudy]:
         chance: float | None = 90.0,
         spec: Mapping[str, Any] | None = None,
         drawn: Mapping[str, int] | None = None,
+        target: str | None = None,
         message: str = "Traceback (most recent call last):\n  File ...\nRuntimeError: <b>boom</b>",
     ) -> Store:
         """Plan n runs in each space and end the first `finished` of each, of which the first `failures` fail.
 
         Errors of each space are `gap` points below those of the one before it. `drawn` are further parameters, each
-        random below its bound.
+        random below its bound. The store lies at `target`, or in the test's folder.
         """
         generator = np.random.default_rng(0)
         planned, errors = [], {}
@@ -92,7 +93,7 @@ def make_study(tmp_path: Path) -> Iterator[MakeStudy]:
                         seed=index,
                     )
                 )
-        store = Store.open(tmp_path / "store.db")
+        store = Store.open(target or tmp_path / "store.db")
         opened.append(store)
         values = {"name": name, "spaces": list(spaces), "n": n, "seed": 0, "data": "mnist", "resolution": 32}
         values |= {"recipe": "quick"}

@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,13 +43,17 @@ def serve(
             known = [record.name for record in opened.studies()]
             if name is not None and name not in known:
                 raise_unknown(f"study of {opened.where}", name, known)
-            _serve(opened, None if name is None else [name], host, port, open_page=open_page)
+            # a store is as a rule beside its study file
+            root = Path(study).parent if Path(study).is_file() else None
+            _serve(opened, None if name is None else [name], root, host, port, open_page=open_page)
         return
-    with results_of(study, store, name) as (opened, record, _):
-        _serve(opened, [record.name], host, port, open_page=open_page)
+    with results_of(study, store, name) as (opened, record, root):
+        _serve(opened, [record.name], root, host, port, open_page=open_page)
 
 
-def _serve(opened: "Store", names: list[str] | None, host: str, port: int, *, open_page: bool) -> None:
+def _serve(
+    opened: "Store", names: list[str] | None, root: Path | None, host: str, port: int, *, open_page: bool
+) -> None:
     import uvicorn
 
     from netspace.report.live import application
@@ -66,5 +71,5 @@ def _serve(opened: "Store", names: list[str] | None, host: str, port: int, *, op
             print("Anyone who can reach this machine can read it.", file=sys.stderr)
         if open_page:
             typer.launch(address)
-        config = uvicorn.Config(application(opened, names, hosts=hosts), log_level="warning", lifespan="off")
+        config = uvicorn.Config(application(opened, names, hosts=hosts, root=root), log_level="warning", lifespan="off")
         uvicorn.Server(config).run(sockets=[listening])

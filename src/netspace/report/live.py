@@ -5,8 +5,9 @@ for each new result, however many browsers look on.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -21,14 +22,19 @@ from netspace.errors import NetspaceError
 from netspace.report.page import Live, now_parts, page, page_data, page_parts, waiting_page
 from netspace.results.standing import Standing, standing
 from netspace.results.study_tables import StudyTables, study_tables
-from netspace.store import RunRecord, Store, StudyRecord
+from netspace.store import Store, StudyRecord
+from netspace.store.in_hand import curve_in_hand, folder_in_hand
 
 LOOK_SECONDS = 2.0
 """Between two looks of a page at its study."""
 
 
 def application(
-    store: Store, names: Sequence[str] | None = None, *, hosts: Sequence[str] = ("127.0.0.1", "localhost")
+    store: Store,
+    names: Sequence[str] | None = None,
+    *,
+    hosts: Sequence[str] = ("127.0.0.1", "localhost"),
+    root: Path | None = None,
 ) -> Starlette:
     """Return the application that shows the studies of a store, for any ASGI server.
 
@@ -36,6 +42,7 @@ def application(
         store: only read; it must stay open as long as the application serves.
         names: the studies that are shown; None for all that the store holds, also those that are begun later.
         hosts: by which names the server may be asked, against pages that ask in another's name; "*" for any.
+        root: the study file's folder, beside which workers leave the curves of the runs in hand; None shows none.
     """
     watched: dict[int, _Watched] = {}
     lock = Lock()
@@ -50,7 +57,7 @@ def application(
                 known = {record.id: record for record in studies()}
                 if identity not in known:
                     return None
-                watched[identity] = _Watched(store, known[identity])
+                watched[identity] = _Watched(store, known[identity], root)
             return watched[identity]
 
     def index(_: Request) -> Response:
@@ -91,17 +98,20 @@ def application(
 class _Watched:
     """A study that somebody looks at: its tables are computed when they are asked for and something has ended since."""
 
-    def __init__(self, store: Store, record: StudyRecord) -> None:
+    def __init__(self, store: Store, record: StudyRecord, root: Path | None) -> None:
         self._store = store
         self._record = record
+        self._folder = None if root is None else folder_in_hand(record, root)
+        self._standing: Standing | None = None
+        self._standing_lock = Lock()
         self._lock = Lock()
         self._version = ""
         self._tables: StudyTables | None = None
 
     def now(self) -> dict[str, Any]:
         """Return what changes from minute to minute, and the version of what changes when a run ends."""
-        current, running = self._look()
-        return {"version": _version(current), "parts": now_parts(current, running, time.time())}
+        current, moving = self._look()
+        return {"version": _version(current), "parts": moving}
 
     def content(self) -> dict[str, Any]:
         """Return the tables of the report as the page takes them, with their version."""
@@ -111,19 +121,29 @@ class _Watched:
 
     def page(self) -> str:
         """Return the page; before the first run has ended, one that waits for it."""
-        current, running = self._look()
-        moving = now_parts(current, running, time.time())
+        current, moving = self._look()
         if not current.ended:
             return waiting_page(self._record.name, moving["state"] + moving["now"], seconds=LOOK_SECONDS)
         version, tables = self._current()
         return page(tables, live=Live(version, LOOK_SECONDS, moving["now"]))
 
-    def _look(self) -> tuple[Standing, list[RunRecord]]:
-        return standing(self._record, self._store), self._store.runs(self._record.id, status="running")
+    def _look(self) -> tuple[Standing, dict[str, str]]:
+        """Return where the study stands, and the parts of the page that say so."""
+        current = self._stand()
+        running = self._store.runs(self._record.id, status="running")
+        folder, recipe = self._folder, self._record.spec.get("recipe")
+        curves = {} if folder is None else {run.id: curve_in_hand(folder, run.id) for run in running}
+        epochs = recipe.get("epochs") if isinstance(recipe, Mapping) else None
+        return current, now_parts(current, running, time.time(), curves=curves, epochs=epochs)
+
+    def _stand(self) -> Standing:
+        with self._standing_lock:  # what early stopping judged before is not judged again
+            self._standing = standing(self._record, self._store, self._standing)
+            return self._standing
 
     def _current(self) -> tuple[str, StudyTables]:
         with self._lock:  # of several browsers one has it computed, and the others wait for that
-            version = _version(standing(self._record, self._store))
+            version = _version(self._stand())
             if self._tables is None or version != self._version:
                 self._tables, self._version = study_tables(self._store, self._record.name), version
             return self._version, self._tables

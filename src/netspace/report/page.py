@@ -39,11 +39,11 @@ from netspace.results.properties import is_logarithmic, label, unit
 from netspace.results.public import place_of, public_settings, without_folders
 from netspace.results.runs import structure
 from netspace.results.standing import Standing
-from netspace.results.stopping import stopping_sentences
+from netspace.results.stopping import decisions, stopping_sentences
 from netspace.results.study_tables import StudyTables, network_yaml
 from netspace.space.definition import PARAMETERS
 from netspace.space.population import column_names
-from netspace.store import STATUSES, RunRecord
+from netspace.store import STATUSES, Epoch, RunRecord
 from netspace.store.worker import Worker
 
 FIGURES_ELSEWHERE = "<code>netspace report</code> draws them; this page keeps to what changes while a study runs."
@@ -124,14 +124,24 @@ def page_parts(tables: StudyTables) -> dict[str, str]:
     }
 
 
-def now_parts(standing: Standing, running: Sequence[RunRecord], moment: float) -> dict[str, str]:
+def now_parts(
+    standing: Standing,
+    running: Sequence[RunRecord],
+    moment: float,
+    *,
+    curves: Mapping[int, Sequence[Epoch]] | None = None,
+    epochs: int | None = None,
+) -> dict[str, str]:
     """Return the parts of a live page that change from minute to minute, as HTML by name.
 
     Args:
         standing: of the study.
         running: its runs in hand.
         moment: now, in seconds since the epoch.
+        curves: of runs in hand so far, by run.
+        epochs: of a whole training, where that is known.
     """
+    curves = curves or {}
     drivers = len({run.worker for run in running})  # who holds their leases
     facts = [f"{standing.ended} of {standing.total} runs ended"]
     if running:
@@ -149,17 +159,62 @@ def now_parts(standing: Standing, running: Sequence[RunRecord], moment: float) -
                 run.attempts,
                 duration(max(moment - (run.started or moment), 0.0)),
                 _worker(run.worker),
+                _progress(curves.get(run.id, ()), epochs),
+                curve_svg(curves.get(run.id, ()), epochs),
             ]
             for run in running
         ]
-        parts.append(_table(["space", "network", "attempt", "for", "driver"], rows))
+        # a table of many columns that is rewritten every other second must not push what stands below it
+        parts.append(_table(["space", "network", "attempt", "for", "driver", "epoch", "curve"], rows, cards=True))
     if standing.troubled:
         tried = [[run.space, run.index, run.attempts, without_folders(run.reason)] for run in standing.troubled]
         parts += ["<h3>Tried again</h3>", _table(["space", "network", "attempts", "why"], tried)]
     if standing.chain is not None:
         sentences = stopping_sentences(standing.chain, ended=standing.ended, planned=standing.planned)
-        parts += ["<h3>Early stopping</h3>", *(f"<p>{_text(sentence)}</p>" for sentence in sentences)]
+        # the script announces the decisions that it has not shown yet
+        decided = decisions(standing.chain)
+        lines = [f"<p{' data-decided' if one in decided else ''}>{_text(one)}</p>" for one in sentences]
+        parts += ["<h3>Early stopping</h3>", *lines]
     return {"now": "".join(parts), "state": _state(standing)}
+
+
+def _progress(curve: Sequence[Epoch], epochs: int | None) -> str:
+    """Return how far a run is: the epoch that ended last, and what it said."""
+    if not curve:
+        return "in its first epoch" if epochs != 1 else "in its only epoch"
+    last = curve[-1]
+    done = f"{last.epoch} of {epochs}" if epochs else f"{last.epoch}"
+    tested = next((epoch for epoch in reversed(curve) if epoch.val_error is not None), None)
+    error = "" if tested is None or tested.val_error is None else f", error {percent(tested.val_error)} %"
+    return f"{done}: loss {figure_text(last.train_loss)}{error}"
+
+
+def curve_svg(curve: Sequence[Epoch], epochs: int | None) -> "_Markup":
+    """Return the training loss of a run in hand over epochs as a small picture; nothing before the second epoch.
+
+    Args:
+        curve: so far.
+        epochs: of the whole training: what is still to come is left free.
+    """
+    points = [(epoch.epoch, epoch.train_loss) for epoch in curve if math.isfinite(epoch.train_loss)]
+    if len(points) < 2:
+        return _Markup("")
+    width, height, edge = 120, 28, 3
+    last, low, high = epochs or points[-1][0], min(y for _, y in points), max(y for _, y in points)
+    place = [
+        (
+            edge + (x - 1) / max(last - 1, 1) * (width - 2 * edge),
+            height - edge - (y - low) / ((high - low) or 1) * (height - 2 * edge),
+        )
+        for x, y in points
+    ]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in place)
+    words = f"training loss from {figure_text(points[0][1])} to {figure_text(points[-1][1])} in {points[-1][0]} epochs"
+    return _Markup(
+        f'<svg class="curve" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        f'aria-label="{words}"><polyline points="{line}"/>'
+        f'<circle cx="{place[-1][0]:.1f}" cy="{place[-1][1]:.1f}" r="2.2"/></svg>'
+    )
 
 
 def _worker(name: str | None) -> str:

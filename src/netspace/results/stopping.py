@@ -97,6 +97,15 @@ def stopping_sentences(chain: SequentialChain, *, ended: int, planned: int) -> l
     ]
 
 
+def decisions(chain: SequentialChain) -> list[str]:
+    """Return those of `stopping_sentences` that say of two spaces that they are decided."""
+    return [
+        _sentence(*pair, chain)
+        for pair, comparison in chain.pairs.items()
+        if PairStanding.of(comparison).decision != "continue"
+    ]
+
+
 def judge_claims(
     record: StudyRecord,
     store: Store,

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from netspace._version import __version__
 from netspace.documents import plain
@@ -108,13 +109,17 @@ class Database:
             raise StoreError(f"{path}: cannot open the file as a store ({reason}); choose a writable file") from error
         path = path.absolute()
         read_only = not create and _can_only_be_read(path)
-        # of a file that cannot be written nothing changes: SQLite needs no files of its own beside it
-        place = f"file:{quote(str(path))}?immutable=1&uri=true" if read_only else str(path)
-        engine = create_engine(
-            URL.create("sqlite", database=place) if not read_only else f"sqlite:///{place}",
-            connect_args={"timeout": BUSY_SECONDS},
-            json_serializer=_to_json,
-        )
+        if read_only:
+            # each transaction has a connection of its own: whether a driver writes elsewhere may change in between
+            engine = create_engine(
+                "sqlite://", creator=lambda: _connect_read_only(path), poolclass=NullPool, json_serializer=_to_json
+            )
+        else:
+            engine = create_engine(
+                URL.create("sqlite", database=str(path)),
+                connect_args={"timeout": BUSY_SECONDS},
+                json_serializer=_to_json,
+            )
         database = cls(str(path), str(path), engine)
         database.read_only = read_only
         event.listen(engine, "do_connect", lambda *_: database._check_place())
@@ -287,15 +292,25 @@ def is_sqlite(path: Path) -> bool:
 
 
 def _can_only_be_read(path: Path) -> bool:
-    """Return whether a file cannot be written, nor lacks anything that a driver has not yet put into it."""
+    """Return whether a file, or the folder of the files that SQLite needs beside it, cannot be written."""
     effective = os.access in os.supports_effective_ids
-    if all(os.access(place, os.W_OK, effective_ids=effective) for place in (path, path.parent)):
-        return False
+    return not all(os.access(place, os.W_OK, effective_ids=effective) for place in (path, path.parent))
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    """Return a connection that needs to write nothing.
+
+    While a driver writes the file by another way (a mount that can be written), what it has not yet put into it is read
+    from its log; without such a log nothing changes, and SQLite need not find any file of its own beside it.
+    """
     log = path.with_name(f"{path.name}-wal")
     try:
-        return log.stat().st_size == 0
+        resting = log.stat().st_size == 0
     except OSError:
-        return True
+        resting = True
+    mode = "immutable=1" if resting else "mode=ro"
+    place = f"file:{quote(str(path))}?{mode}"
+    return sqlite3.connect(place, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -8,11 +8,9 @@ from typing import Any, Self
 
 from netspace.documents import digest
 from netspace.store import Outcome, StudyRecord
+from netspace.store.in_hand import folder_in_hand
 from netspace.training.images.data import DataSpec, ImageData
 from netspace.training.recipe import Recipe
-
-FOLDER = ".netspace-checkpoints"
-"""Beside the study file."""
 
 CHECKPOINT_SECONDS = 30.0
 """Training that a run may lose; a run that is shorter pays nothing."""
@@ -50,12 +48,8 @@ class Checkpoints:
 
     @classmethod
     def of(cls, record: StudyRecord, root: Path, *, seconds: float = CHECKPOINT_SECONDS) -> Self:
-        """Return those of a study whose file is in the folder `root`; every driver of the study finds the same.
-
-        The same study in another store is another one, since a run's number means nothing there.
-        """
-        key = digest([record.digest, record.created])
-        return cls(folder=root.resolve() / FOLDER / f"{record.name}-{key[:8]}", seconds=seconds)
+        """Return those of a study whose file is in the folder `root`; every driver of the study finds the same."""
+        return cls(folder=folder_in_hand(record, root), seconds=seconds)
 
     def path(self, job: Job) -> Path | None:
         """Return the file of a run, or None if there is no folder."""

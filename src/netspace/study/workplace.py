@@ -7,6 +7,7 @@ from netspace.arch.code import know_file
 from netspace.errors import DataError, NetspaceError
 from netspace.models import build
 from netspace.store import Epoch, Outcome
+from netspace.store.in_hand import curve_writer
 from netspace.study.jobs import Event, Failed, Finished, Job, JobContext, Unfit, identity
 from netspace.training import TrainResult, train
 from netspace.training.device import is_out_of_memory, usable_device
@@ -66,13 +67,20 @@ def _trained(job: Job, context: JobContext, device: str, data: ImageData) -> Eve
         model = build(config, seed=job.seed, **context.recipe.build_options())
         checkpoints = context.checkpoints
         trained_here: list[Epoch] = []
+        show = None if checkpoints is None else curve_writer(checkpoints.folder, job.run_id)
+
+        def keep(epoch: Epoch) -> None:
+            trained_here.append(epoch)
+            if show is not None:
+                show(epoch)
+
         result = train(
             model,
             data,
             context.recipe,
             seed=job.seed,
             device=device,
-            on_epoch=trained_here.append,
+            on_epoch=keep,
             resume_from=None if checkpoints is None else checkpoints.path(job),
             checkpoint_seconds=0.0 if checkpoints is None else checkpoints.seconds,
             checkpoint_needed=False,

@@ -418,12 +418,12 @@
   }
 
   let toastTimer = 0;
-  function toast(message) {
+  function toast(message, milliseconds = 2500) {
     const node = byId("toast");
     node.textContent = message;
     node.hidden = false;
     clearTimeout(toastTimer);
-    toastTimer = setTimeout(() => { node.hidden = true; }, 2500);
+    toastTimer = setTimeout(() => { node.hidden = true; }, milliseconds);
   }
 
   // ---- what stands beside the plots
@@ -667,6 +667,8 @@
     for (const [fold, title] of titles(part)) fold.open = open.has(title);
   }
 
+  const decisions = () => [...document.querySelectorAll('[data-part="now"] [data-decided]')].map((line) => line.textContent);
+
   async function ask(name) {
     const answer = await fetch(name, { cache: "no-store" });
     if (!answer.ok) throw new Error(`${answer.status}`);
@@ -685,7 +687,10 @@
         byId("connection").textContent = "netspace serve does not answer; trying again.";
         continue;
       }
+      const known = new Set(decisions());
       for (const [name, html] of Object.entries(now.parts)) replacePart(name, html);
+      const fallen = decisions().filter((text) => !known.has(text));
+      if (fallen.length) toast(`Early stopping has decided: ${fallen.join("; ")}.`, 10000);
       if (next === null) continue;
       for (const [name, html] of Object.entries(next.parts)) replacePart(name, html);
       take(next.data);
