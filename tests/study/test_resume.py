@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from netspace.store import RunRecord, Store, StudyRecord
+from netspace.store.in_hand import curve_in_hand
 from netspace.study import Study
 from netspace.study.executors import EXECUTORS
 from netspace.study.jobs import Checkpoints, Event, Finished, Job, JobContext
@@ -221,7 +222,8 @@ def test_a_short_run_writes_no_checkpoint(job, context):
     patient = replace(context.checkpoints, seconds=1e6)
     patient.make()
     assert len(losses(Workplace(replace(context, checkpoints=patient), "cpu").execute(job))) == 3
-    assert list(patient.folder.iterdir()) == []
+    assert not list(patient.folder.glob("*.pt"))
+    assert [epoch.epoch for epoch in curve_in_hand(patient.folder, job.run_id)] == [1, 2, 3]
 
 
 def test_the_same_study_in_another_store_has_checkpoints_of_its_own(tmp_path):
