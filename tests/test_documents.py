@@ -1,10 +1,13 @@
 """Reading YAML and telling mistakes in one line."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import model_validator
 
 from netspace.documents import (
@@ -13,6 +16,8 @@ from netspace.documents import (
     digest,
     dump_yaml,
     is_document,
+    json_entries,
+    json_value,
     parse,
     plain,
     read_yaml,
@@ -89,6 +94,30 @@ def test_yaml_holds_the_same_numbers_as_json(tmp_path):
     path = tmp_path / "x.yaml"
     path.write_text('{"a": 5e-05, "b": [1E5, -1e-3]}')
     assert read_yaml(path) == {"a": 5e-5, "b": [1e5, -1e-3]}
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=8,
+    ),
+    st.sampled_from([None, 1]),
+)
+def test_the_entries_of_a_json_list_are_those_of_the_whole_list(value, indent):
+    assert list(json_entries(f" {json.dumps([value, value], indent=indent)}\n")) == [value, value]
+    if not isinstance(value, list):
+        assert list(json_entries(json.dumps(value))) == [value]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1]]", "[1] 2", '[1, "\\ud800"]', "[" * 100_000]
+)
+def test_a_list_that_is_no_json_is_refused_as_the_whole_is(text):
+    with pytest.raises(ValueError) as whole:  # noqa: PT011 (whatever json says)
+        json_value(text)
+    with pytest.raises(ValueError, match=re.escape(str(whole.value))):
+        list(json_entries(text))
 
 
 def test_an_error_inside_a_document_keeps_its_class():

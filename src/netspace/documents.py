@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
 
@@ -26,6 +27,9 @@ _MOST_REPEATED = 1_000_000
 """Values that the aliases of a YAML file may stand for, all together; a few lines can stand for billions."""
 
 _SURROGATE = re.compile("[\\ud800-\\udfff]")
+_HALF_ESCAPED = re.compile(r"\\u[dD][89a-fA-F]")
+_JSON = json.JSONDecoder()
+_JSON_SPACE = re.compile(r"[ \t\n\r]*")
 
 
 class _Loader(yaml.SafeLoader):
@@ -152,14 +156,55 @@ def json_value(text: str | bytes) -> Any:
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig")
+    found, end = _json_at(text, _after_space(text, 0))
+    if (end := _after_space(text, end)) != len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
+    return found
+
+
+def json_entries(text: str) -> Iterator[Any]:
+    """Yield the entries of the list that a JSON text holds one by one, for all at once would take much memory.
+
+    Anything but a list is its own only entry.
+
+    Raises:
+        ValueError: as for `json_value`, if need be after some entries.
+    """
+    start = _after_space(text, 0)
+    if not text.startswith("[", start):
+        yield json_value(text)
+        return
+    start = _after_space(text, start + 1)
+    more = not text.startswith("]", start)
+    while more:
+        entry, start = _json_at(text, start)
+        yield entry
+        start = _after_space(text, start)
+        more = text.startswith(",", start)
+        if more:
+            start = _after_space(text, start + 1)
+        elif not text.startswith("]", start):
+            raise json.JSONDecodeError("Expecting ',' delimiter", text, start)
+    if (end := _after_space(text, start + 1)) != len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
+
+
+def _json_at(text: str, start: int) -> tuple[Any, int]:
+    """Return the value that begins at a place of a JSON text, and where it ends; raises as `json_value` does."""
     try:
-        found = json.loads(text)
+        found, end = _JSON.raw_decode(text, start)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     # half a character can be there as an escape alone
-    if re.search(r"\\u[dD][89a-fA-F]", text) and _SURROGATE.search(json.dumps(found, ensure_ascii=False)):
+    if _HALF_ESCAPED.search(text, start, end) and _SURROGATE.search(json.dumps(found, ensure_ascii=False)):
         raise ValueError("a text holds half a character, a lone surrogate")
-    return found
+    return found, end
+
+
+def _after_space(text: str, start: int) -> int:
+    found = _JSON_SPACE.match(text, start)
+    assert found is not None, "it matches nothing too"
+    return found.end()
 
 
 def read_json(path: Path, error: type[NetspaceError] = ConfigError) -> Any:
@@ -168,8 +213,20 @@ def read_json(path: Path, error: type[NetspaceError] = ConfigError) -> Any:
     Raises:
         NetspaceError: of the kind `error`; the file is missing, unreadable or not JSON.
     """
-    try:
+    with _read_as_json(path, error):
         return json_value(path.read_bytes())
+
+
+def read_json_entries(path: Path, error: type[NetspaceError] = ConfigError) -> Iterator[Any]:
+    """Yield what `json_entries` finds in the JSON file at `path`; raises as `read_json` does."""
+    with _read_as_json(path, error):
+        yield from json_entries(path.read_bytes().decode("utf-8-sig"))
+
+
+@contextmanager
+def _read_as_json(path: Path, error: type[NetspaceError]) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise error(f"{path}: no such file") from None
     except (OSError, ValueError) as reason:

@@ -65,6 +65,25 @@ def test_another_network_at_the_same_place_is_refused(store, study, make_runs):
     assert len(store.runs(study.id)) == 6
 
 
+def test_very_many_runs_that_ended_elsewhere_keep_each_its_own_outcome_and_curve(store, make_runs):
+    def outcome(launch: int) -> Outcome:
+        if launch % 7 == 3:
+            return Outcome(status="failed", message=f"reason {launch}", seconds=0.0)
+        return done(error=launch / 1000, epochs=launch % 2)
+
+    planned = make_runs(5_600)
+    study = store.add_study("many", {}, "abc", [(run, outcome(run.launch)) for run in planned])
+    states = store.states(study.id)
+    assert [run.launch for run in states] == list(range(len(planned)))
+    for run in states:
+        expected = outcome(run.launch)
+        assert (run.status, run.error, run.message) == (expected.status, expected.error, expected.message)
+        assert abs(run.finished - study.created) < 60
+    launches = {run.id: run.launch for run in states}
+    with_curves = [launches[run_id] for run_id in store.curves(study.id)["run_id"]]
+    assert with_curves == [launch for launch in range(len(planned)) if launch % 2 and launch % 7 != 3]
+
+
 def test_a_plan_that_breaks_in_the_middle_leaves_nothing(store, make_runs):
     def broken():
         yield from make_runs(3)

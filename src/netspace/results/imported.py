@@ -8,24 +8,24 @@ The error is that of the last epoch, as in our own studies. pycls and NDS report
 which is optimistic: `least_error` takes it, and the study says so.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from netspace.documents import digest, read_json
+from netspace.documents import digest
 from netspace.errors import DataError, StudyError, raise_unknown
 from netspace.results.imported_model import GIVEN, LAST, LEAST, ImportedModel
-from netspace.results.imported_study import ImportedStudy
+from netspace.results.imported_study import ImportedStudy, without_collection
 from netspace.results.portable import is_study, study_of
-from netspace.results.sweeps import read_nds, read_pycls
+from netspace.results.sweeps import jobs_in, read_nds, read_pycls
 from netspace.results.table_rows import Meaning, results_of_table
 from netspace.results.tables import read_table
 from netspace.results.trials import read_optuna, read_ray, shown_url
 from netspace.store import Outcome, PlannedRun, Store, StudyRecord
 
-SWEEPS: dict[str, Callable[[Path], list[ImportedModel]]] = {"pycls": read_pycls, "nds": read_nds}
+SWEEPS: dict[str, Callable[[Path], Iterable[ImportedModel]]] = {"pycls": read_pycls, "nds": read_nds}
 """Readers of layouts that say themselves what everything means, with the error of every epoch."""
 
 
@@ -65,6 +65,7 @@ def import_results(
     return read_results(name, files, layout, meaning, least_error=least_error).add_to(store)
 
 
+@without_collection()
 def read_results(
     name: str | None,
     files: Sequence[Path | str],
@@ -96,35 +97,27 @@ def read_results(
             return study_of(tables, name)
     if name is None:
         raise StudyError("results of another tool need a name: --study NAME")
-    found: list[ImportedModel] = []
     notes: list[str] = []
+    counts: dict[str, int] = {}
+    left_out = 0
+    ended: list[tuple[PlannedRun, Outcome]] = []
     for file, kind in zip(files, layouts, strict=True):
         if least_error and kind not in SWEEPS:
             raise StudyError(
                 f"the least error of all epochs needs curves, which '{kind}' does not have; valid: {', '.join(SWEEPS)}"
             )
-        if kind in SWEEPS:
-            found += SWEEPS[kind](Path(file))
-            continue
-        meant = meaning or Meaning.of()
-        frame, columns = TABLES[kind](str(file), meant)
-        shown = shown_url(str(file))
-        rows, more = results_of_table(
-            frame, meant.with_columns(columns), where=shown, default_space=Path(str(file)).stem
-        )
-        found += rows
+        models, more = (SWEEPS[kind](Path(file)), ()) if kind in SWEEPS else _table(str(file), kind, meaning)
         notes += more
-    if least_error:
-        found = [_at_its_best(model) for model in found]
-    counts: dict[str, int] = {}
-    ended: list[tuple[PlannedRun, Outcome]] = []
-    for model in found:
-        if model.outcome is not None:
+        for model in models:
+            if model.outcome is None:
+                left_out += 1
+                continue
             index = counts.setdefault(model.space, 0)
-            ended.append((_planned(model, index, launch=len(ended)), model.outcome))
+            outcome = _at_its_best(model.outcome) if least_error else model.outcome
+            ended.append((_planned(model, index, launch=len(ended)), outcome))
             counts[model.space] += 1
     if not ended:
-        raise DataError(f"{', '.join(map(str, files))}: no model {'that has ended ' if found else ''}in it")
+        raise DataError(f"{', '.join(map(str, files))}: no model {'that has ended ' if left_out else ''}in it")
     spec = {
         "name": name,
         "spaces": list(counts),
@@ -132,12 +125,20 @@ def read_results(
         "imported": {
             "format": ", ".join(dict.fromkeys(layouts)),
             "files": [shown_url(str(file)) for file in files],
-            "left_out": len(found) - len(ended),
+            "left_out": left_out,
             "error": LEAST if least_error else LAST if set(layouts) <= set(SWEEPS) else GIVEN,
             "notes": list(dict.fromkeys(notes)),
         },
     }
     return ImportedStudy(name=name, spec=spec, ended=ended)
+
+
+def _table(file: str, layout: str, meaning: Meaning | None) -> tuple[Iterable[ImportedModel], tuple[str, ...]]:
+    """Return the models of a layout with columns, and what was understood that one may want to check."""
+    meant = meaning or Meaning.of()
+    frame, columns = TABLES[layout](file, meant)
+    where, default_space = shown_url(file), Path(file).stem
+    return results_of_table(frame, meant.with_columns(columns), where=where, default_space=default_space)
 
 
 def detect_layout(file: str) -> str:
@@ -149,31 +150,25 @@ def detect_layout(file: str) -> str:
         return "ray"
     if path.suffix.lower() != ".json" or not path.is_file():
         return "table"
-    content = read_json(path, DataError)
-    lists = content.values() if isinstance(content, dict) else ()
-    first = next((job for jobs in lists if isinstance(jobs, list) for job in jobs), None)
-    if isinstance(content, list):
-        first = content[0] if content else None
+    first = next(jobs_in(path), None)
     keys = first.keys() if isinstance(first, dict) else ()
     return "pycls" if "cfg" in keys else "nds" if "net" in keys else "table"
 
 
-def _at_its_best(model: ImportedModel) -> ImportedModel:
-    outcome = model.outcome
-    if outcome is None or outcome.error is None:
-        return model
-    least = min(point.val_error for point in outcome.curve if point.val_error is not None)
-    return replace(model, outcome=replace(outcome, error=least))
+def _at_its_best(outcome: Outcome) -> Outcome:
+    if outcome.error is None:
+        return outcome
+    return replace(outcome, error=min(point.val_error for point in outcome.curve if point.val_error is not None))
 
 
 def _planned(model: ImportedModel, index: int, launch: int) -> PlannedRun:
-    network = model.network
+    config = model.network.to_dict() if model.network else {}
     return PlannedRun(
         space=model.space,
         index=index,
         launch=launch,
-        digest=network.digest if network else digest({"space": model.space, "index": index}),
-        config=network.to_dict() if network else {},
+        digest=digest(config or {"space": model.space, "index": index}),
+        config=config,
         parameters=model.parameters,
         flops=model.flops,
         params=model.params,

@@ -1,11 +1,25 @@
 """A study whose runs ended elsewhere, as the store takes it."""
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from netspace.documents import digest
 from netspace.store import Outcome, PlannedRun, Store, StudyRecord
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Hold the garbage collector off: it would go through very many models again and again, and they have no cycles."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +38,7 @@ class ImportedStudy:
     ended: Sequence[tuple[PlannedRun, Outcome]]
     planned: Sequence[PlannedRun] = ()
 
+    @without_collection()
     def add_to(self, store: Store) -> StudyRecord:
         """Put the study into `store`, in one transaction.
 

@@ -10,15 +10,15 @@
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, chain, repeat
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field
 
 from netspace.arch.pycls import network_of, regnet_parameters
-from netspace.documents import parse, read_json, whole_if_whole
+from netspace.documents import parse, read_json_entries, whole_if_whole
 from netspace.errors import ConfigError, DataError
 from netspace.results.imported_model import ImportedModel
 from netspace.store import Epoch, Outcome
@@ -31,7 +31,11 @@ Rate = Annotated[float, Field(allow_inf_nan=False)]
 Job = TypeVar("Job", bound=BaseModel)
 
 
-class _PyclsTests(BaseModel):
+class _Foreign(BaseModel, frozen=True):
+    """Frozen, so that its defaults are shared and not copied for each of very many jobs."""
+
+
+class _PyclsTests(_Foreign):
     """The evaluations of a job, one entry an epoch."""
 
     top1_err: list[Percent] = []
@@ -39,7 +43,7 @@ class _PyclsTests(BaseModel):
     epoch_max: list[int] = []
 
 
-class _PyclsTraining(BaseModel):
+class _PyclsTraining(_Foreign):
     """The epochs of a job's training; a loss that is no number any more is one of a training that diverged."""
 
     loss: list[float] = []
@@ -47,18 +51,18 @@ class _PyclsTraining(BaseModel):
     time_epoch: list[Seconds] = []
 
 
-class _PyclsComplexity(BaseModel):
+class _PyclsComplexity(_Foreign):
     flops: Amount = 0
     params: Amount = 0
     acts: Amount = 0
 
 
-class _PyclsOptimizer(BaseModel):
+class _PyclsOptimizer(_Foreign):
     BASE_LR: float | None = None
     WEIGHT_DECAY: float | None = None
 
 
-class _PyclsConfig(BaseModel, extra="allow"):
+class _PyclsConfig(_Foreign, extra="allow"):
     """What is read here of a configuration; the network's part is read by `network_of`."""
 
     MODEL: dict[str, Any] = {}
@@ -68,7 +72,7 @@ class _PyclsConfig(BaseModel, extra="allow"):
     RNG_SEED: Seed = 0
 
 
-class _PyclsJob(BaseModel):
+class _PyclsJob(_Foreign):
     cfg: _PyclsConfig
     complexity: _PyclsComplexity = _PyclsComplexity()
     test_epoch: _PyclsTests | None = None
@@ -77,7 +81,7 @@ class _PyclsJob(BaseModel):
     err: str | None = None
 
 
-class _NdsNetwork(BaseModel):
+class _NdsNetwork(_Foreign):
     """One number a stage; a network of cells has a genotype instead."""
 
     ds: list[float] = []
@@ -86,13 +90,13 @@ class _NdsNetwork(BaseModel):
     num_gs: list[float] = []
 
 
-class _NdsOptimizer(BaseModel):
+class _NdsOptimizer(_Foreign):
     base_lr: float | None = None
     wd: float | None = None
     max_ep: int | None = None
 
 
-class _NdsJob(BaseModel):
+class _NdsJob(_Foreign):
     net: _NdsNetwork
     optim: _NdsOptimizer = _NdsOptimizer()
     flops: Amount = 0
@@ -102,17 +106,30 @@ class _NdsJob(BaseModel):
     train_ep_loss: list[float] = []
 
 
-def read_pycls(file: Path) -> list[ImportedModel]:
+def jobs_in(file: Path) -> Iterator[Any]:
+    """Yield what stands for a job in a JSON file: the entries of a list, or of each list in a mapping.
+
+    Raises:
+        DataError: the file is missing, unreadable or not JSON.
+    """
+    for entry in read_json_entries(file, DataError):
+        if isinstance(entry, dict) and entry and all(isinstance(jobs, list) for jobs in entry.values()):
+            yield from chain.from_iterable(entry.values())
+        else:
+            yield entry
+
+
+def read_pycls(file: Path) -> Iterator[ImportedModel]:
     """Read a sweep of pycls, a space of the file's name, or of its folder's if it is called sweep.json.
 
     Raises:
         DataError: it is no such sweep; the message names the job and the key.
     """
-    jobs = read_json(file, DataError)
-    if not isinstance(jobs, list) or not all(isinstance(job, dict) and "cfg" in job for job in jobs):
-        raise DataError(f"{file}: not a pycls sweep: a list of objects with 'cfg' is expected")
     space = file.parent.name if file.stem == "sweep" and file.parent.name else file.stem
-    return [_pycls_job(_checked(_PyclsJob, job, f"{file}: job {i}"), job["cfg"], space) for i, job in enumerate(jobs)]
+    for i, job in enumerate(jobs_in(file)):
+        if not isinstance(job, dict) or "cfg" not in job:
+            raise DataError(f"{file}: not a pycls sweep: a list of objects with 'cfg' is expected")
+        yield _pycls_job(_checked(_PyclsJob, job, f"{file}: job {i}"), job["cfg"], space)
 
 
 def _checked(kind: type[Job], job: Mapping[str, Any], where: str) -> Job:
@@ -146,20 +163,16 @@ def _pycls_job(job: _PyclsJob, cfg: Mapping[str, Any], space: str) -> ImportedMo
     )
 
 
-def read_nds(file: Path) -> list[ImportedModel]:
+def read_nds(file: Path) -> Iterator[ImportedModel]:
     """Read a file of the NDS layout, a space of its name.
 
     Raises:
         DataError: it is no such file; the message names the job and the key.
     """
-    found = read_json(file, DataError)
-    lists = list(found.values()) if isinstance(found, dict) else [found]
-    jobs = [job for jobs in lists if isinstance(jobs, list) for job in jobs]
-    if not all(isinstance(jobs, list) for jobs in lists) or not all(
-        isinstance(job, dict) and "net" in job for job in jobs
-    ):
-        raise DataError(f"{file}: not of the NDS layout: a list of objects with 'net' is expected")
-    return [_nds_job(_checked(_NdsJob, job, f"{file}: job {i}"), file.stem) for i, job in enumerate(jobs)]
+    for i, job in enumerate(jobs_in(file)):
+        if not isinstance(job, dict) or "net" not in job:
+            raise DataError(f"{file}: not of the NDS layout: a list of objects with 'net' is expected")
+        yield _nds_job(_checked(_NdsJob, job, f"{file}: job {i}"), file.stem)
 
 
 def _nds_job(job: _NdsJob, space: str) -> ImportedModel:
@@ -192,18 +205,9 @@ def _curve(
     errors: Sequence[float], losses: Sequence[float], rates: Sequence[float], seconds: Sequence[float]
 ) -> list[Epoch]:
     """Return one point an epoch; what a tool does not report is missing, or 0 where the store needs a number."""
-
-    def at(values: Sequence[float], i: int, missing: float) -> float:
-        return values[i] if i < len(values) else missing
-
-    took = [0.0, *accumulate(seconds)]
+    times = accumulate(chain(seconds, repeat(0.0)))
+    columns = zip(errors, chain(losses, repeat(math.nan)), chain(rates, repeat(0.0)), times, strict=False)
     return [
-        Epoch(
-            epoch=i + 1,
-            train_loss=at(losses, i, math.nan),
-            lr=at(rates, i, 0.0),
-            seconds=took[min(i + 1, len(seconds))],
-            val_error=error,
-        )
-        for i, error in enumerate(errors)
+        Epoch(epoch=epoch, train_loss=loss, lr=rate, seconds=since, val_error=error)
+        for epoch, (error, loss, rate, since) in enumerate(columns, start=1)
     ]

@@ -1,8 +1,9 @@
 """Rows of a table, whatever tool wrote it, as models for the store."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -11,7 +12,7 @@ from netspace.arch.built import NetworkConfig, network_from
 from netspace.documents import json_value
 from netspace.errors import DataError, StatisticsError, UnknownNameError, first_line, raise_unknown, short
 from netspace.results.imported_model import ImportedModel
-from netspace.results.populations import Reading, Unit, models_of
+from netspace.results.populations import Reading, TableModels, Unit, models_of
 from netspace.results.status_words import OUTCOMES, OutcomeName, parse_outcomes
 from netspace.store import Ending, Outcome
 from netspace.store.frames import NETWORK, RUN_COLUMNS, parameter_of
@@ -99,8 +100,8 @@ class Meaning:
 
 def results_of_table(
     frame: pd.DataFrame, meaning: Meaning, *, where: str, default_space: str
-) -> tuple[list[ImportedModel], tuple[str, ...]]:
-    """Return the models of a table, and what was understood that one may want to check.
+) -> tuple[Iterable[ImportedModel], tuple[str, ...]]:
+    """Return the models of a table, to go through once, and what was understood that one may want to check.
 
     Args:
         frame: one row for each model.
@@ -110,7 +111,8 @@ def results_of_table(
 
     Raises:
         UnknownNameError: a column that the table does not have.
-        DataError: a cell is not what its column holds; the message names row and column.
+        DataError: a cell is not what its column holds, perhaps when its model is reached; the message names row and
+            column.
     """
     if frame.empty:
         return [], ()
@@ -130,17 +132,26 @@ def results_of_table(
     source = {field: meaning.columns.get(field, field) for field in FIELDS} | {"error": reading.error}
     if reading.status is not None:
         source["status"] = reading.status
-    used = {column for column in source.values() if column in frame}
-    others = [column for column in frame.columns if column not in used and column not in _OUR_COUNTS]
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    results = []
-    for number, row in enumerate(rows):
-        told = {field: row[column] for field, column in source.items() if row.get(column) is not None}
-        parameters = {parameter_of(str(column)): row[column] for column in others if row[column] is not None}
-        cells = _Cells(told, source, f"{where}: row {number + 1}")
-        percent = float(models.errors[number])
-        results.append(_row(cells, models.spaces[number], models.outcomes[number], percent, parameters))
-    return results, models.notes
+    return _rows(frame, source, models, where), models.notes
+
+
+def _rows(frame: pd.DataFrame, source: Mapping[str, str], models: TableModels, where: str) -> Iterator[ImportedModel]:
+    """Yield the models of a table one by one; `source` has the column of each field, whether or not it is there."""
+    fields = [(field, column) for field, column in source.items() if column in frame]
+    used = {column for _, column in fields} | _OUR_COUNTS
+    others = [(parameter_of(str(column)), column) for column in frame.columns if column not in used]
+    told, kept = _cells(frame, fields), _cells(frame, others)
+    known = zip(models.spaces, models.outcomes, models.errors.tolist(), told, kept, strict=True)
+    for number, (space, outcome, percent, cells, parameters) in enumerate(known, start=1):
+        yield _row(_Cells(cells, source, f"{where}: row {number}"), space, outcome, percent, parameters)
+
+
+def _cells(frame: pd.DataFrame, columns: Sequence[tuple[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield what each row says, by name, of those (name, column) of which it says anything."""
+    names = [name for name, _ in columns]
+    values = [frame[column].astype(object).where(frame[column].notna(), None) for _, column in columns]
+    for row in zip(*values, strict=True) if columns else repeat((), len(frame)):
+        yield {name: value for name, value in zip(names, row, strict=True) if value is not None}
 
 
 @dataclass(frozen=True)

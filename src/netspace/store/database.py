@@ -389,4 +389,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _to_json(value: Any) -> str:
     """Return `value` as JSON that every database takes: numpy values as plain ones, NaN and infinities as null."""
-    return json.dumps(plain(value), allow_nan=False)
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return json.dumps(plain(value), allow_nan=False)

@@ -58,7 +58,7 @@ class PlannedRun:
             check_rule(0 <= value < 2**63, f"0 <= {name} < 2^63", where=where, error=StoreError, **{name: value})
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Epoch:
     """One epoch of a training's curve.
 

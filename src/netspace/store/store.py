@@ -14,7 +14,8 @@ Every method is one transaction; on a database error it raises `StoreError` and 
 
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, fields
+from dataclasses import fields
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -135,7 +136,7 @@ class Store:
             key = run.space, run.index
             if key not in known:
                 known[key] = run.digest
-                missing.append(asdict(run) | {"study_id": study.id})
+                missing.append(vars(run) | {"study_id": study.id})
             elif known[key] != run.digest:
                 raise StudyError(
                     f"{self.where}: run {run.index} of {run.space} in study '{study.name}' is network "
@@ -169,12 +170,7 @@ class Store:
                 raise StudyError(f"{self.where}: it already holds a study '{name}'; choose another name")
             values = {"name": name, "spec": spec, "digest": digest, "created": Now()}
             study = study_of(connection.execute(insert(studies).values(values).returning(studies)).one())
-            for run, outcome in ended:
-                row = asdict(run) | _recorded(outcome) | {"study_id": study.id, "attempts": 1}
-                run_id = connection.execute(insert(runs).values(row).returning(runs.c.id)).scalar_one()
-                points = curve_rows(run_id, outcome.curve)
-                if points and outcome.status in TRAINED:  # as of our own runs
-                    connection.execute(insert(curves), points)
+            _insert_ended(connection, study.id, ended)
             self._insert_missing(connection, study, planned)
         return study
 
@@ -273,7 +269,11 @@ class Store:
             "attempts": runs.c.attempts + case((taken_back, 1), else_=0),
             "started": func.coalesce(runs.c.started, Now() - outcome.seconds),
         }
-        change = update(runs).where(runs.c.id == run_id, or_(held, taken_back)).values(again | _recorded(outcome))
+        change = (
+            update(runs)
+            .where(runs.c.id == run_id, or_(held, taken_back))
+            .values(again | _recorded(outcome) | {"finished": Now()})
+        )
         points = curve_rows(run_id, outcome.curve)
         with self._database.write() as connection:
             if connection.execute(change).rowcount != 1:
@@ -445,7 +445,29 @@ class Store:
             return frames.curves_frame(connection, runs.c.study_id == study_id)
 
 
+_BATCH = 10_000
+"""Runs that are inserted at a time."""
+
 _STATE = [runs.c[field.name] for field in fields(RunState)]
+
+
+def _insert_ended(connection: Connection, study_id: int, ended: Iterable[tuple[PlannedRun, Outcome]]) -> None:
+    """Insert runs with their outcomes and curves, many at a time: a statement for each would take most of the time."""
+    rest = iter(ended)
+    while batch := list(islice(rest, _BATCH)):
+        rows = [vars(run) | _recorded(outcome) | {"study_id": study_id, "attempts": 1} for run, outcome in batch]
+        connection.execute(insert(runs).values(finished=Now()), rows)
+        query = select(runs.c.space, runs.c.index, runs.c.id).where(runs.c.study_id == study_id)
+        of_batch = query.order_by(runs.c.id.desc()).limit(len(batch))
+        ids = {(space, index): run_id for space, index, run_id in connection.execute(of_batch)}
+        points = [
+            point
+            for run, outcome in batch
+            if outcome.status in TRAINED  # as of our own runs
+            for point in curve_rows(ids[run.space, run.index], outcome.curve)
+        ]
+        if points:
+            connection.execute(insert(curves), points)
 
 
 def _counts(connection: Connection, study_id: int) -> dict[str, dict[Status, int]]:
@@ -471,7 +493,6 @@ def _recorded(outcome: Outcome) -> dict[str, Any]:
         "environment": dict(outcome.environment),
         "details": dict(outcome.details),
         "lease_until": None,
-        "finished": Now(),
     }
 
 
