@@ -98,6 +98,23 @@ class Browser:
             self.mouse(kind, x, y)
         self.settle()
 
+    def press(self, *keys: str) -> None:
+        """Press keys one after the other: letters and digits, or "Tab", "Enter", "Space"."""
+        codes = {"Tab": (9, ""), "Enter": (13, "\r"), "Space": (32, " ")}
+        for key in keys:
+            code, text = codes.get(key, (ord(key.upper()) if len(key) == 1 else 0, key))
+            common = {"key": " " if key == "Space" else key, "code": key, "windowsVirtualKeyCode": code}
+            self.call("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text, **common)
+            self.call("Input.dispatchKeyEvent", type="keyUp", **common)
+
+    def tab_to(self, condition: str, most: int = 300) -> None:
+        """Press Tab until what has the focus, `here`, meets a condition."""
+        for _ in range(most):
+            self.press("Tab")
+            if self.evaluate(f"((here) => Boolean({condition}))(document.activeElement)"):
+                return
+        raise AssertionError(f"the Tab key does not lead there: {condition}")
+
     @property
     def complaints(self) -> list[Any]:
         """Console errors, exceptions and everything the browser logged."""

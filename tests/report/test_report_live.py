@@ -68,6 +68,9 @@ def test_the_page_follows_a_study_and_keeps_what_was_selected_and_unfolded(make_
                 " document.querySelector('[data-part=best] details').open = true; })()"
             )
             browser.settle()
+            known = "document.getElementById('known').textContent"
+            browser.wait(f"{known}.includes('corrected for looking')")
+            assert "not assisted: 9 models, at least 16 are needed" in browser.evaluate(known)
             chosen = browser.evaluate("document.getElementById('restriction').textContent")
             unfolded = browser.evaluate("document.querySelector('[data-part=best] details[open] summary').textContent")
             store.lease_next(store.find_study("small").id, "worker-3")
@@ -150,6 +153,18 @@ def test_a_page_shows_the_curves_and_decisions_of_the_moment(make_study, tmp_pat
     assert "3 of 5: loss 1.25, error 61.50 %" in now
     assert 'aria-label="training loss from 2.25 to 1.25 in 3 epochs"' in now
     assert "<p data-decided>RegNetX against AnyNetXA: better, decided after" in now
+
+
+def test_what_cannot_be_judged_is_told(make_study):
+    store = make_study(n=6)
+    with served(store.where) as address:
+        for query, told in (
+            ("space=RegNetX&bounds=%5B1", "bounds must be JSON"),
+            ("space=RegNetX&bounds=%7B%22depth%22:%20%5B1%5D%7D", "bounds must be JSON"),
+            ("space=Regnet&bounds=%7B%22depth%22:%20%5B1,2%5D%7D", "unknown space"),
+            ("bounds=%7B%7D&space=RegNetX", "nothing is selected"),
+        ):
+            assert told in json.loads(answer(f"{address}study/1/selection?{query}"))["refused"]
 
 
 def test_a_store_in_postgresql_is_followed(make_study, postgresql_url):

@@ -109,7 +109,7 @@ def test_typed_bounds_select_too_and_a_hidden_space_leaves_the_counts(make_study
     )
     browser.settle()
     runs = study_tables(store, "small").runs
-    assert text(browser, "restriction") == 'constraints:\n  - where: "depth >= 15"\n'
+    assert text(browser, "restriction") == 'constraints:\n  - where: "depth >= 20"\n'
     assert text(browser, "count") == f"{(runs['depth'] >= 15).sum()} of 20"
     browser.evaluate("document.querySelector('#legend input').click()")
     browser.settle()
@@ -262,6 +262,67 @@ def test_tables_say_what_the_plots_show(make_study, show):
     assert len(networks) == 20
     assert networks[0][3] == percent(tables.best["error"].iloc[0])
     assert networks[-1][3] == "diverged"
+
+
+def test_all_that_the_pointer_does_the_keyboard_does_too(make_study, show):
+    store = make_study(n=10)
+    browser = show(store)
+    browser.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    rows = "[...document.querySelectorAll('#network-table tbody tr')].map((row) => row.cells[1].textContent)"
+    browser.tab_to("here.matches('#legend input')")
+    browser.press("Space")
+    browser.tab_to("here.id === 'keep' || here.name === 'depth-from'")  # nothing is kept while nothing is selected
+    assert browser.evaluate("document.activeElement.name") == "depth-from"
+    browser.press("2", "0", "Tab")
+    browser.settle()
+    expected = sum(AnyNetConfig(**run.config).total_depth >= 20 for run in store.runs(1, space="RegNetX"))
+    assert 0 < expected < 10
+    assert text(browser, "count") == f"{expected} of 10"
+    browser.tab_to("here.matches('#network-table summary')")
+    browser.press("Enter")
+    browser.wait(f"{rows}.length === {expected}")
+    assert set(browser.evaluate(rows)) == {"RegNetX"}
+    browser.tab_to("here.matches('#network-table button')")
+    assert browser.evaluate("document.activeElement.getAttribute('aria-label')").startswith("Show network ")
+    browser.press("Enter")
+    browser.settle()
+    shown = AnyNetConfig(**yaml.safe_load(browser.evaluate("window.copied")))
+    assert shown.total_depth >= 20
+    assert text(browser, "network").endswith(browser.evaluate("window.copied"))
+    for control, act in (("copy-restriction", "depth >= 20"), ("copy-link", "#")):
+        browser.tab_to(f"here.id === '{control}'")
+        browser.press("Enter")
+        browser.settle()
+        assert act in browser.evaluate("window.copied")
+    browser.tab_to("here.id === 'selection-name'")
+    browser.press("d", "e", "e", "p", "Tab", "Enter")
+    browser.settle()
+    assert browser.evaluate("document.querySelector('#kept td').textContent") == "deep"
+    browser.tab_to("here.id === 'reset'")
+    browser.press("Space")
+    browser.settle()
+    assert text(browser, "count") == "10 of 10"
+    browser.tab_to("here.getAttribute('aria-label') === 'Show deep'")
+    browser.press("Enter")
+    browser.settle()
+    assert text(browser, "count") == f"{expected} of 10"
+    assert browser.complaints == []
+
+
+def test_what_a_screen_reader_meets_has_a_role_and_a_name(make_study, show):
+    browser = show(make_study(n=10))
+    browser.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+    browser.settle()
+    nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
+    named = {"button", "checkbox", "image", "textbox", "heading", "link"}
+    without = [
+        (node["role"]["value"], node.get("properties"))
+        for node in nodes
+        if not node["ignored"] and node["role"]["value"] in named and not node.get("name", {}).get("value")
+    ]
+    assert without == []
+    roles = {node["role"]["value"] for node in nodes if not node["ignored"]}
+    assert {"banner", "main", "table", "columnheader", "image", "status", "checkbox"} <= roles
 
 
 def test_a_click_copies_the_networks_yaml(make_study, show):

@@ -4,6 +4,7 @@ The page asks every few seconds what is new: `now` is cheap, and `content`, ever
 for each new result, however many browsers look on.
 """
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -18,8 +19,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from netspace.errors import NetspaceError
+from netspace.errors import NetspaceError, StudyError
 from netspace.report.page import Live, now_parts, page, page_data, page_parts, waiting_page
+from netspace.report.selection import Bounds, judge_selection, selection_rows
 from netspace.results.standing import Standing, standing
 from netspace.results.study_tables import StudyTables, study_tables
 from netspace.store import Store, StudyRecord
@@ -80,6 +82,16 @@ def application(
         study = find(request)
         return _NOT_FOUND if study is None else JSONResponse(study.content())
 
+    def selection(request: Request) -> Response:
+        study = find(request)
+        if study is None:
+            return _NOT_FOUND
+        try:
+            bounds = _bounds(request.query_params.get("bounds", ""))
+            return JSONResponse({"rows": study.selection(request.query_params.get("space", ""), bounds)})
+        except NetspaceError as error:  # of what was asked, or too little for an answer
+            return JSONResponse({"refused": str(error)})
+
     def refused(_: Request, error: Exception) -> Response:
         return PlainTextResponse(str(error), status_code=503)
 
@@ -89,6 +101,7 @@ def application(
             Route("/study/{study:int}/", shown),
             Route("/study/{study:int}/now", now),
             Route("/study/{study:int}/content", content),
+            Route("/study/{study:int}/selection", selection),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))],
         exception_handlers={NetspaceError: refused},
@@ -127,6 +140,11 @@ class _Watched:
         version, tables = self._current()
         return page(tables, live=Live(version, LOOK_SECONDS, moving["now"]))
 
+    def selection(self, space: str, bounds: Bounds) -> list[tuple[str, str]]:
+        """Return what is known of the networks of a space within bounds, in words."""
+        stored = self._store.pools(self._record.id).get(space)
+        return selection_rows(judge_selection(self._current()[1], space, bounds, stored))
+
     def _look(self) -> tuple[Standing, dict[str, str]]:
         """Return where the study stands, and the parts of the page that say so."""
         current = self._stand()
@@ -147,6 +165,23 @@ class _Watched:
             if self._tables is None or version != self._version:
                 self._tables, self._version = study_tables(self._store, self._record.name), version
             return self._version, self._tables
+
+
+def _bounds(text: str) -> Bounds:
+    """Return the bounds that a page asks about: JSON, the ends of an interval by property, null where it is open.
+
+    Raises:
+        StudyError: it is none.
+    """
+    try:
+        told = json.loads(text)
+        ends = {str(name): [None if end is None else float(end) for end in pair] for name, pair in told.items()}
+        if any(len(pair) != 2 for pair in ends.values()):
+            raise ValueError(text)
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise StudyError('bounds must be JSON such as {"depth": [4, null]}') from None
+    inf = float("inf")
+    return {name: (-inf if low is None else low, inf if high is None else high) for name, (low, high) in ends.items()}
 
 
 def _version(current: Standing) -> str:

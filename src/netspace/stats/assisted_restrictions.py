@@ -60,19 +60,36 @@ class SampledSpace(NamedTuple):
             models do not overlap.
         """
         errors, predicted = self.assistance.errors[self.space], self.assistance.predicted[self.space]
-        kept, dropped = errors[keep], errors[~keep]
-        influence = np.zeros(errors.size)
-        plain = superiority(dropped, kept)
-        if plain.degenerate:
-            return plain, influence
-        in_pool = restriction.met_by(self.parameters)
-        found = assisted_theta(dropped, kept, _part(predicted, ~keep, ~in_pool), _part(predicted, keep, in_pool))
-        values = [one.values for one in found.freed]
-        if found.superiority.degenerate:  # the predictor leaves no spread to judge by
-            values = list(placements(dropped, kept))
-        for side, of_side in ((~keep, values[0]), (keep, values[1])):
-            influence[side] = (of_side - of_side.mean()) / of_side.size
-        return (plain if found.superiority.degenerate else found.superiority), influence
+        return split_theta(errors, predicted, keep, restriction.met_by(self.parameters))
+
+
+def split_theta(
+    errors: Floats, predicted: Predicted, keep: NDArray[np.bool_], in_pool: NDArray[np.bool_]
+) -> tuple[Superiority, Floats]:
+    """Estimate P(a kept model beats a dropped one) of one space with the help of a predictor.
+
+    Args:
+        errors: (n,), in launch order.
+        predicted: of them and of the space's pool.
+        keep: bool (n,), at least 3 of either kind.
+        in_pool: bool (N,), the networks of the pool that would be kept, some but not all.
+
+    Returns:
+        The estimate, and each model's influence on it, (n,), whose sum is 0; 0 for all where kept and dropped models
+        do not overlap.
+    """
+    kept, dropped = errors[keep], errors[~keep]
+    influence = np.zeros(errors.size)
+    plain = superiority(dropped, kept)
+    if plain.degenerate:
+        return plain, influence
+    found = assisted_theta(dropped, kept, _part(predicted, ~keep, ~in_pool), _part(predicted, keep, in_pool))
+    values = [one.values for one in found.freed]
+    if found.superiority.degenerate:  # the predictor leaves no spread to judge by
+        values = list(placements(dropped, kept))
+    for side, of_side in ((~keep, values[0]), (keep, values[1])):
+        influence[side] = (of_side - of_side.mean()) / of_side.size
+    return (plain if found.superiority.degenerate else found.superiority), influence
 
 
 def assisted_max_t(
@@ -97,7 +114,7 @@ def assisted_max_t(
         which the largest z over all restrictions reaches it.
     """
     found = [sampled.estimate(one, keep) for one, keep in zip(restrictions, masks.T, strict=True)]
-    z = np.array([_z(one) for one, _ in found])
+    z = np.array([normal_quantile(one) for one, _ in found])
     influence = np.column_stack([one for _, one in found])
     norms = np.sqrt((influence**2).sum(axis=0))
     influence = np.divide(influence, norms, out=np.zeros_like(influence), where=norms > 0)
@@ -117,7 +134,7 @@ def _part(predicted: Predicted, models: NDArray[np.bool_], networks: NDArray[np.
     )
 
 
-def _z(found: Superiority) -> float:
+def normal_quantile(found: Superiority) -> float:
     """Return the normal quantile of the one-sided test that the interval of theta inverts."""
     if found.degenerate:
         return float(np.sign(found.theta - 0.5)) * float(-ndtri(0.5**found.pairs))

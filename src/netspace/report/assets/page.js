@@ -207,6 +207,8 @@
         element("h3", { textContent: property.label }), this.canvas,
         element("div", { className: "bounds" }, this.inputs[0], "to", this.inputs[1]));
       this.node.dataset.property = property.name;
+      this.node.setAttribute("role", "group");
+      this.node.setAttribute("aria-label", `bounds of ${property.label}`);
       this.listen();
     }
 
@@ -538,8 +540,8 @@
   const ROWS = 100;
 
   function table(head, rows) {
-    const cell = (tag) => (text) => element(tag, { textContent: String(text) });
-    return element("table", {}, element("thead", {}, element("tr", {}, ...head.map(cell("th")))),
+    const cell = (tag, more = {}) => (content) => element(tag, more, content instanceof Node ? content : String(content));
+    return element("table", {}, element("thead", {}, element("tr", {}, ...head.map(cell("th", { scope: "col" })))),
       element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map(cell("td"))))));
   }
 
@@ -556,11 +558,17 @@
     }
     if (byId("network-table").open) {
       const chosen = Array.from(order).filter((i) => selected[i] === 2);
+      const show = (i) => {
+        const button = element("button", { type: "button", textContent: "Show" });
+        button.setAttribute("aria-label", `Show network ${data.index[i]} of ${data.spaces[data.space[i]]}`);
+        button.addEventListener("click", () => showNetwork(i));
+        return button;
+      };
       const rows = chosen.slice(0, ROWS).map((i, k) => [k + 1, data.spaces[data.space[i]], data.index[i],
         score[i] === Infinity ? data.status[i] : number(score[i]),
-        ...data.properties.map(({ name, unit }) => { const x = data.columns[name][i]; return x === null ? "" : Number((x / unit).toPrecision(4)); })]);
+        ...data.properties.map(({ name, unit }) => { const x = data.columns[name][i]; return x === null ? "" : Number((x / unit).toPrecision(4)); }), show(i)]);
       const note = element("p", { className: "note", textContent: chosen.length > ROWS ? `The best ${ROWS} of ${chosen.length}.` : `${chosen.length} networks, the best first.` });
-      byId("network-table").lastElementChild.replaceChildren(note, table(["place", "space", "network", "error %", ...data.properties.map(({ label }) => label)], rows));
+      byId("network-table").lastElementChild.replaceChildren(note, table(["place", "space", "network", "error %", ...data.properties.map(({ label }) => label), "YAML"], rows));
     }
   }
 
@@ -582,6 +590,30 @@
     byId("keep").disabled = !brushes.size;
     byId("save-study").disabled = studyFile() === null;
     byId("reset").disabled = !brushes.size;
+  }
+
+  // the server that keeps a live page current also judges what is selected, once the pointer has come to rest
+  let asked = "", askTimer = 0;
+  function showKnown() {
+    if (!data.live) return;
+    const alone = data.spaces.filter((_, s) => visible[s]);
+    const node = byId("known");
+    const query = new URLSearchParams({ space: alone[0] ?? "", bounds: JSON.stringify(state().bounds) }).toString();
+    const question = `${data.live.version} ${query}`;
+    if (!brushes.size) { node.hidden = true; asked = ""; clearTimeout(askTimer); return; }
+    if (question === asked) return;
+    asked = question;
+    const say = (rows) => {
+      node.hidden = false;
+      node.querySelector("dl").replaceChildren(...rows.flatMap(([name, text]) => [element("dt", { textContent: name }), element("dd", { textContent: text })]));
+    };
+    clearTimeout(askTimer);
+    if (alone.length !== 1) { say([["not judged", "leave a single space ticked"]]); return; }
+    askTimer = setTimeout(async () => {
+      let answer;
+      try { answer = await ask(`selection?${query}`); } catch { answer = { refused: "netspace serve does not answer" }; }
+      if (question === asked) say(answer.rows ?? [["not judged", answer.refused]]);
+    }, 300);
   }
 
   function showLegend() {
@@ -624,6 +656,7 @@
       waiting = false;
       select();
       showSelection();
+      showKnown();
       showKept();
       showTables();
       writeLink();
