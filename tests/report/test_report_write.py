@@ -1,5 +1,6 @@
 """Reports as files: every format, every awkward study, and names that try to become markup."""
 
+import html
 import json
 import re
 from html.parser import HTMLParser
@@ -115,6 +116,28 @@ def test_hostile_names_are_text_in_every_format(make_study, tmp_path, hostile):
     assert "<script" not in reader.data.lower()
     text = paths[1].read_text()
     assert "<script>" not in re.sub(r"```+yaml.*?```+", "", text.replace(r"\<script\>", ""), flags=re.DOTALL)
+
+
+def test_behind_every_picture_of_the_page_are_its_numbers(make_study, tmp_path):
+    store = make_study(n=20, failures={"RegNetX": 2})
+    text = write_report(store, "small", tmp_path / "out", ("html",))[0].read_text()
+    part = text[text.index('data-part="figures"') :]
+    pictures = part[: part.index("<section")].split("<figure")[1:]
+    tables = [table_rows(picture) for picture in pictures]
+    assert len(tables) == text.count("data:image/png") >= 8
+    edf, known = tables[0], study_tables(store, "small").edf
+    assert edf[0] == ["space", "error", "share", "lower", "upper"]
+    assert [row[0] for row in edf[1:]] == known["space"].tolist()
+    shown = np.array([row[1:] for row in edf[1:]], dtype=float)
+    assert shown == pytest.approx(known[edf[0][1:]].to_numpy(), rel=5e-3, abs=5e-3)
+    assert all(2 <= len(table) <= 41 for table in tables)
+
+
+def table_rows(text: str) -> list[list[str]]:
+    """Return the cells of the first table in a piece of a page."""
+    table = text[text.index("<table") : text.index("</table>")]
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in table.split("<tr")[1:]]
+    return [[html.unescape(cell) for cell in row] for row in rows]
 
 
 def test_the_page_loads_nothing_and_runs_no_script_but_its_own(make_study):

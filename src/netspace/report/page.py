@@ -19,6 +19,9 @@ from string import Template
 from time import gmtime, strftime
 from typing import Any, NamedTuple
 
+import numpy as np
+import pandas as pd
+
 from netspace.arch import MEASURES, AnyNetConfig
 from netspace.arch.config import COLUMNS
 from netspace.documents import dump_yaml, parse
@@ -49,6 +52,8 @@ from netspace.store.worker import Worker
 FIGURES_ELSEWHERE = "<code>netspace report</code> draws them; this page keeps to what changes while a study runs."
 STUDY_KEYS = ("name", "n", "seed", "flops", "params", "activations", "resolution", "data", "network", "recipe")
 """What the study file of a restriction takes from the study that it is found in."""
+ROWS = 40
+"""Rows of the table behind a figure."""
 DRAWN = 8
 """Networks that are drawn beside the table of the best."""
 _MARKS = {
@@ -61,10 +66,11 @@ _MARKS = {
 
 
 class Picture(NamedTuple):
-    """A figure for the page: what it shows, its PNG, and whether it is made for two columns."""
+    """A figure for the page: what it shows, its PNG, the numbers in it, and whether it is made for two columns."""
 
     caption: str
     png: bytes
+    table: pd.DataFrame
     wide: bool = False
 
 
@@ -504,8 +510,30 @@ def _figures(pictures: Sequence[Picture]) -> str:
         source = f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
         caption = _text(picture.caption)
         wide = ' class="wide"' if picture.wide else ""
-        parts.append(f'<figure{wide}><img src="{source}" alt="{caption}"><figcaption>{caption}</figcaption></figure>')
+        parts.append(
+            f'<figure{wide}><img src="{source}" alt="{caption}"><figcaption>{caption}</figcaption>'
+            f"{_numbers(picture.table)}</figure>"
+        )
     return f'<div class="figures">{"".join(parts)}</div>'
+
+
+def _numbers(table: pd.DataFrame) -> str:
+    """Return a figure's numbers, folded, for those who do not see it: at most `ROWS` rows, from all parts of it."""
+    if table.empty:
+        return ""
+    shown = table.iloc[np.unique(np.linspace(0, len(table) - 1, min(len(table), ROWS)).astype(int))]
+    scales = [unit(str(name)) for name in shown.columns]
+    rows = [list(map(_shown_value, row, scales)) for row in shown.astype(object).itertuples(index=False)]
+    note = f'<p class="note">{len(shown)} of {len(table):,} rows.</p>' if len(shown) < len(table) else ""
+    return _details("The numbers as a table", note + _table([label(str(name)) for name in shown.columns], rows))
+
+
+def _shown_value(value: Any, scale: float) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "" if value is None else str(value)
+    if math.isnan(value):
+        return _Figure("")
+    return _Figure("failed" if value == math.inf else figure_text(value / scale))
 
 
 def _failures(tables: StudyTables) -> str:

@@ -42,6 +42,7 @@ from netspace.results.figure_tables import (
     trend_table,
 )
 from netspace.results.properties import column
+from netspace.results.runs import structure
 from netspace.results.stopping import e_process_table, sequence_table, thresholds
 from netspace.results.study_tables import DATA_FILE, RECIPE_FILE, StudyTables, network_file, study_tables
 from netspace.stats.sequential import METHODS, StoppingRule
@@ -195,10 +196,12 @@ def _write(tables: StudyTables, folder: Path, formats: Sequence[str], root: Path
     images = [format_ for format_ in IMAGE_FORMATS if format_ in formats]
     pictures: list[Path] = []
     shown: list[Picture] = []
-    for name, caption, figure in figures(tables):
+    for name, caption, draw, table in _drawings(tables):
+        figure = draw()
         pictures += save(figure, folder / name, images)
         if "html" in formats and _kind(name) != PROPERTIES:
-            shown.append(Picture(caption, png(figure), wide=figure.get_figwidth() > COLUMN_WIDTH))
+            wide = figure.get_figwidth() > COLUMN_WIDTH
+            shown.append(Picture(caption, png(figure), table(), wide=wide))
     texts = []
     if "html" in formats:
         texts.append(_text(folder / "index.html", page(tables, shown)))
@@ -227,11 +230,12 @@ def _from_here(source: str, folder: Path) -> str:
 
 
 class Drawing(NamedTuple):
-    """A figure that can be drawn: file name, caption, and what draws it."""
+    """A figure that can be drawn: file name, caption, what draws it, and the numbers that it shows."""
 
     name: str
     caption: str
     draw: Callable[[], Figure]
+    table: Callable[[], pd.DataFrame]
 
 
 def figures(tables: StudyTables, only: Sequence[str] = ()) -> Iterator[tuple[str, str, Figure]]:
@@ -245,7 +249,7 @@ def figures(tables: StudyTables, only: Sequence[str] = ()) -> Iterator[tuple[str
         tables: see `study_tables`.
         only: names of `FIGURES` to draw alone; empty for all.
     """
-    for name, caption, draw in _drawings(tables):
+    for name, caption, draw, _ in _drawings(tables):
         if not only or _kind(name) in only:
             yield name, caption, draw()
 
@@ -261,28 +265,37 @@ def _drawings(tables: StudyTables) -> Iterator[Drawing]:
         "edf",
         "Error distributions with simultaneous 95 % bands.",
         lambda: edf_figure(tables.edf, tables.summary),
+        lambda: tables.edf,
     )
     yield from _assisted_figures(tables)
+    efficiency = efficiency_table(tables.populations, tables.chance)
     yield Drawing(
         "efficiency",
         "Best error among m random networks: median, with its exact 95 % interval if n supports one.",
-        lambda: efficiency_figure(efficiency_table(tables.populations, tables.chance)),
+        lambda: efficiency_figure(efficiency),
+        lambda: efficiency,
     )
     yield from _stopping_figures(tables, runs)
     curves = chosen_curves(runs, tables.curves)
     if curves["epoch"].nunique() > 1:  # a single point is no curve
         caption = "Training curves of each space's best, median and worst network."
-        yield Drawing("curves", caption, lambda: curves_figure(curves))
+        yield Drawing("curves", caption, lambda: curves_figure(curves), lambda: curves)
     if len(front := front_table(runs)):
         caption = "Error against cost; highlighted networks are not beaten by any other in both."
-        yield Drawing("front", caption, lambda: front_figure(front, _baselines(tables), spaces=tables.spaces))
+        yield Drawing(
+            "front",
+            caption,
+            lambda: front_figure(front, _baselines(tables), spaces=tables.spaces),
+            lambda: front.loc[front["on_front"], ["measure", "space", "value", "error"]],
+        )
     done = runs[runs["status"] == "done"]
     if len(done) and known_measures(done) == MEASURES:
         caption = "Params and activations against flops, with the paper's laws fitted to the best quarter."
-        yield Drawing("complexity", caption, lambda: complexity_figure(runs, complexity_fits(runs)))
+        fitted = complexity_fits(runs)
+        yield Drawing("complexity", caption, lambda: complexity_figure(runs, fitted), lambda: pd.DataFrame(fitted))
     if len(fits := e_fit_table(runs, tables.configs)):
         caption = "Quantized linear fits to the widths of networks."
-        yield Drawing("e-fit", caption, lambda: e_fit_figure(fits, tables.configs))
+        yield Drawing("e-fit", caption, lambda: e_fit_figure(fits, tables.configs), lambda: fits)
     yield from _leader_figures(tables, runs)
     for number, (space, properties) in enumerate(tables.properties.items(), start=1):
         if drawn := _drawn(properties):
@@ -291,6 +304,7 @@ def _drawings(tables: StudyTables) -> Iterator[Drawing]:
                 f"{PROPERTIES}-{number}-{_file_name(space)}",
                 f"Error against each property of {space}.",
                 partial(property_figure, models, ranges, drawn, title=space),
+                partial(models.filter, [*drawn, "score"]),
             )
 
 
@@ -304,7 +318,7 @@ def _stopping_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[Drawi
             f"What early stopping saw: theta and its {METHODS['confidence_sequence']}. A pair is decided when the "
             f"sequence leaves out 1/2{within}."
         )
-        yield Drawing("sequence", caption, lambda: sequence_figure(sequence, rule.delta))
+        yield Drawing("sequence", caption, lambda: sequence_figure(sequence, rule.delta), lambda: sequence)
     if len(evidence := e_process_table(runs, tables.spaces, chain)):
         drawn = dict.fromkeys(zip(evidence["against"], evidence["space"], strict=True))
         methods = ("sign" if chain is None else chain.pairs[pair].process.method for pair in drawn)
@@ -313,29 +327,30 @@ def _stopping_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[Drawi
         if chain is None:
             caption += " This study did not stop early, so that nothing was decided by it."
         limits = thresholds(len(tables.spaces) - 1, rule.alpha)
-        yield Drawing("evidence", caption, lambda: e_process_figure(evidence, limits))
+        yield Drawing("evidence", caption, lambda: e_process_figure(evidence, limits), lambda: evidence)
 
 
 def _assisted_figures(tables: StudyTables) -> Iterator[Drawing]:
     """Yield what assistance shows, if any space of the study is assisted, and what speaks against it."""
     if len(assisted := assisted_edf_table(tables.assistance)):
         caption = "Assisted error distributions with simultaneous 95 % bands, over the classical steps (thin)."
-        yield Drawing("edf-assisted", caption, lambda: assisted_edf_figure(assisted, tables.edf))
+        yield Drawing("edf-assisted", caption, lambda: assisted_edf_figure(assisted, tables.edf), lambda: assisted)
         caption = (
             "Is the predictor honest? Error observed against the rank expected by fits that did not see the model."
         )
         r2 = tables.assistance.r2 or 0.0
-        yield Drawing("predictor", caption, lambda: prediction_figure(prediction_table(tables.assistance), r2))
+        predictions = prediction_table(tables.assistance)
+        yield Drawing("predictor", caption, lambda: prediction_figure(predictions, r2), lambda: predictions)
     narrowing = narrowing_table(tables.assistance, [(one.against, one.space) for one in tables.verdicts])
     if narrowing["n"].nunique() > 1:
         caption = (
             "How the interval of theta narrowed as models came in: assisted (bands) and, of at most two comparisons, "
             "classical (dotted). Each interval holds by itself; none is for stopping when it leaves out 1/2."
         )
-        yield Drawing("narrowing", caption, lambda: narrowing_figure(narrowing))
+        yield Drawing("narrowing", caption, lambda: narrowing_figure(narrowing), lambda: narrowing)
     if len(checked := pool_check_table(tables.assistance)):
         caption = "Samples that are unlike their pools, feature by feature."
-        yield Drawing("pool-check", caption, lambda: pool_check_figure(checked))
+        yield Drawing("pool-check", caption, lambda: pool_check_figure(checked), lambda: checked)
 
 
 def _drawn(properties: Sequence[str]) -> tuple[str, ...]:
@@ -355,17 +370,21 @@ def _leader_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[Drawing
     if networks:
         best, worst = networks[:EXTREMES], networks[EXTREMES:][-EXTREMES:][::-1]
         caption = f"The best and the worst networks of {leader}: width per block."
-        yield Drawing("networks", caption, lambda: networks_figure(best, worst, title=leader))
+        rows = [(error, structure(config)) for error, config in (*best, *reversed(worst))]
+        drawn = pd.DataFrame(rows, columns=["error", "structure"])
+        yield Drawing("networks", caption, lambda: networks_figure(best, worst, title=leader), lambda: drawn)
     properties = tables.properties[leader]
     if len(trends := trend_table(models, [name for name in properties if name != "flops"])):
-        yield Drawing("trends", f"Best ranges of {leader} over flops.", lambda: trends_figure(trends, title=leader))
+        caption = f"Best ranges of {leader} over flops."
+        yield Drawing("trends", caption, lambda: trends_figure(trends, title=leader), lambda: trends)
     if len(properties) >= 2:
         ranges = tables.ranges[tables.ranges["space"] == leader].sort_values("width_p_value")
         telling = list(ranges["property"][:MAPPED]) or list(properties[:MAPPED])
         chosen = [name for name in properties if name in telling]
         if len(chosen) >= 2:
             caption = f"{leader}: networks by two properties each, the ones with the narrowest best ranges."
-            yield Drawing("map", caption, lambda: pairwise_figure(models, chosen, title=leader))
+            mapped = models[[*chosen, "score"]]
+            yield Drawing("map", caption, lambda: pairwise_figure(models, chosen, title=leader), lambda: mapped)
 
 
 def _baselines(tables: StudyTables) -> pd.DataFrame | None:
