@@ -13,6 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "netspace"
 LAYERS = {
     "_version": 0,
     "checks": 0,
+    "displayed": 0,
     "documents": 0,
     "errors": 0,
     "files": 0,

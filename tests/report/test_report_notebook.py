@@ -3,12 +3,15 @@
 from types import SimpleNamespace
 
 import pytest
+import yaml
+from small_study import SMALL
 
 from netspace import space as spaces
 from netspace.documents import Document
 from netspace.report import notebook, study_tables
 from netspace.stats.comparison import compare
 from netspace.stats.edf import EDF
+from netspace.study import Study
 
 
 class Formatter:
@@ -84,3 +87,35 @@ def test_a_study_shows_its_results_or_before_them_its_specification(tmp_path, sh
     assert "AnyNetXA" in fresh
     store = make_study(n=5)
     assert "complete: 10 runs" in shown(SimpleNamespace(spec=spec, default_store=store.url))
+
+
+def test_no_extension_is_needed(show, make_study):
+    """IPython asks a value that it knows nothing of for `_repr_html_`; here by IPython itself, as a notebook does."""
+    formatter = pytest.importorskip("IPython.core.formatters").HTMLFormatter()
+    space = spaces.AnyNetXE()
+    population = space.sample(9, seed=0, resolution=32)
+    errors = [44.2, 46.1, 43.8, 47.0, 45.4, 42.9, 48.2, 41.0]
+    store = make_study(n=9)
+    values = [
+        space,
+        population,
+        population[0],
+        EDF(errors),
+        compare([e + 1 for e in errors], errors, chance=90.0),
+        study_tables(store, "small"),
+    ]
+    for value in values:
+        assert formatter(value) == show(value)
+
+
+def test_a_study_needs_no_extension_either(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump({**SMALL, "n": 2}))
+    text = Study.from_yaml(path)._repr_html_()  # the protocol's name
+    assert "<h4>small</h4>" in text
+    assert "no such store" in text
+
+
+def test_what_a_notebook_does_not_show_is_told():
+    with pytest.raises(TypeError, match="shows no int"):
+        notebook.html_of(3)

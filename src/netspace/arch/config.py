@@ -21,6 +21,7 @@ from pydantic import (
 from typing_extensions import override
 
 from netspace.arch.code import Code, as_code
+from netspace.displayed import Displayed
 from netspace.documents import Document, digest, dump_yaml, parse, read_yaml, whole_if_whole
 from netspace.errors import short
 
@@ -220,7 +221,7 @@ class Template(Document):
 TEMPLATE_KEYS = tuple(Template.model_fields)
 
 
-class NetworkDescription(Document):
+class NetworkDescription(Document, Displayed):
     """What the description of one network can do, whatever makes the network."""
 
     @cached_property

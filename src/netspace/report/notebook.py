@@ -1,6 +1,7 @@
-"""Spaces, populations, comparisons and studies as tables and plots in a notebook: `%load_ext netspace.report.notebook`.
+"""Spaces, populations, networks, comparisons and studies as tables and plots in a notebook.
 
-The packages below this one know nothing of notebooks; here IPython learns how to show what they return.
+The packages below this one know nothing of how they look: their values ask `html_of` (see `netspace.displayed`).
+`%load_ext netspace.report.notebook` is not needed for that any more, and still valid.
 """
 
 import base64
@@ -33,6 +34,21 @@ ROWS = 10
 """Rows of a table that are shown."""
 PLOTTED = 8
 """Columns of a population that are drawn as histograms."""
+
+
+def html_of(value: object) -> str:
+    """Return one of our values as a notebook shows it.
+
+    Raises:
+        TypeError: it is none of those that are shown.
+    """
+    for kind in type(value).__mro__:
+        if show := _SHOWN.get(kind):
+            return show(value)
+        # the study package stands beside this one and is not imported here
+        if f"{kind.__module__}.{kind.__qualname__}" == "netspace.study.study.Study":
+            return study_html(value)
+    raise TypeError(f"a notebook shows no {type(value).__name__}")
 
 
 def load_ipython_extension(shell: Any) -> None:

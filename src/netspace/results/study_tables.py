@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from netspace.arch import MEASURES
 from netspace.arch.built import network_from
+from netspace.displayed import Displayed
 from netspace.errors import StatisticsError
 from netspace.results.assistance import study_assistance
 from netspace.results.assisted_tables import shrunken_errors
@@ -42,7 +43,7 @@ PERMUTATIONS = 499
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class StudyTables:
+class StudyTables(Displayed):
     """A study as tables. Errors are top-1 in %, times in seconds; spaces stand in the order of their first launch.
 
     Attributes:

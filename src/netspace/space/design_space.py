@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from netspace.code import named
+from netspace.displayed import Displayed
 from netspace.space.constraints import Bounds, Constraint, window
 from netspace.space.definition import SpaceDefinition, changed_network, fitting
 from netspace.space.distributions import Distribution
@@ -38,7 +39,7 @@ class Size:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class DesignSpace(SpaceDefinition):
+class DesignSpace(SpaceDefinition, Displayed):
     """A set of networks and the law by which they are drawn: a definition, see there, that can be sampled and refined.
 
     `netspace.spaces` has those of the catalogue; its `load` reads one from a file.

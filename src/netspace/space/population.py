@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from netspace.arch import MEASURES, BuiltBatch, Complexity
 from netspace.arch.built import NetworkBatch, NetworkConfig
 from netspace.arch.config import STAGE_PROPERTIES
+from netspace.displayed import Displayed
 from netspace.space.distributions import Values
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ ADJUSTED = ("width", "group_width")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Population:
+class Population(Displayed):
     """n different networks drawn from a design space.
 
     Attributes:

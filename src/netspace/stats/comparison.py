@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from netspace.checks import check_number
+from netspace.displayed import Displayed
 from netspace.errors import StatisticsError, raise_unknown
 from netspace.stats.arguments import Floats, Interval, as_errors, at_chance, check_probability
 from netspace.stats.differences import NO_CHANCE, Differences, differences
@@ -37,7 +38,7 @@ EXACT_KS_LIMIT = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(Displayed):
     """What two populations say about P(a model of B beats one of A).
 
     With features of the models and pools of untrained networks theta, its intervals, tests and the verdict are

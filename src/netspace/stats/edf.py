@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from netspace.displayed import Displayed
 from netspace.errors import StatisticsError, raise_unknown
 from netspace.stats.arguments import Floats, Interval, as_errors, as_finite, at_chance, check_probability
 from netspace.stats.order_statistics import beta_band, quantile_ranks
@@ -29,7 +30,7 @@ class Band(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class EDF:
+class EDF(Displayed):
     """F(x) = sum_i w_i 1[e_i < x], strict as in the paper.
 
     Failed models (error +inf) are part of the population: F never reaches 1 while there are any.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from netspace.arch.code import known_file
+from netspace.displayed import Displayed
 from netspace.documents import Document, differences, digest, plain
 from netspace.errors import ConfigError, StudyError, TrainingError, UnknownNameError
 from netspace.results.standing import Standing
@@ -32,7 +33,7 @@ _UNDECISIVE = {"storage"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Study:
+class Study(Displayed):
     """A study and the place its relative paths start from.
 
     Attributes:
