@@ -48,7 +48,7 @@ def test_status_reads_an_earlier_store(netspace, earlier):
     assert (found["ended"], found["total"]) == (6, 12)
     assert {"space": "RegNetX", "index": 0, "error": 86.0}.items() <= found["best"].items()
     assert [run["status"] for run in found["failures"]] == ["lost"]
-    assert [(row["pairs"], row["decision"]) for row in found["stopping"]] == [(3, "undecided")]
+    assert [(row["pairs"], row["decision"]) for row in found["stopping"]] == [(2, "undecided")]
 
 
 def test_verdicts_of_an_earlier_store_are_the_same(netspace, earlier):

@@ -140,7 +140,7 @@ def test_no_row_of_a_pool_is_used_twice_and_none_that_set_the_scale():
     pools = (np.arange(600.0)[:, None], np.zeros((600, 1)))
     process = BettingProcess(StoppingRule(), features, pools)
     process._slopes = np.ones(1)
-    beside = np.concatenate([process._differences(pair)[1] for pair in range(FIRST_FIT + 1, 31)])
+    beside = np.concatenate([process._differences(pair, pair - 1)[1] for pair in range(FIRST_FIT + 1, 31)])
     assert beside.size == np.unique(beside).size == 20 * 24
     assert beside.min() > process._reserve[0].max()
 

@@ -15,6 +15,11 @@ from netspace.stats.sequential import SequentialComparison, StoppingRule
 from netspace.stats.superiority import Superiority, superiority
 
 
+def plain(a, b, _launches):
+    """Theta of the models seen, without a predictor."""
+    return superiority(a, b)
+
+
 def estimate(theta: float, se: float, df: float = 30.0) -> Superiority:
     return Superiority(theta=theta, se=se, df=df, t_p_value=1.0, pairs=20)
 
@@ -47,19 +52,19 @@ def test_the_interval_is_on_the_logit_scale_with_a_t_quantile():
 
 def test_nothing_is_decided_between_looks():
     seen = []
-    process = ConfidenceSequence(StoppingRule(), lambda a, _b: seen.append(a.size) or estimate(0.5, 0.1), planned=37)
+    process = ConfidenceSequence(StoppingRule(), lambda a, *_: seen.append(a.size) or estimate(0.5, 0.1), planned=37)
     a, b = [50.0], [40.0]
     while len(a) <= 50:
-        process.look(a, b)
+        process.look(a, b, range(len(a)))
         a, b = [*a, 50.0], [*b, 40.0]
     assert seen == [20, 24, 28, 33, 37, 39, 46]
 
 
 def at_first_look(theta: float, se: float, rule: StoppingRule | None = None, df: float = 18.0) -> ConfidenceSequence:
-    process = ConfidenceSequence(rule or StoppingRule(), lambda _a, _b: estimate(theta, se, df))
+    process = ConfidenceSequence(rule or StoppingRule(), lambda *_: estimate(theta, se, df))
     for n in range(1, 20):
-        process.look(*np.tile([[50.0], [40.0]], n).tolist())
-    process.decision = process.look(*np.tile([[50.0], [40.0]], 20).tolist())
+        process.look(*np.tile([[50.0], [40.0]], n).tolist(), range(n))
+    process.decision = process.look(*np.tile([[50.0], [40.0]], 20).tolist(), range(20))
     return process
 
 
@@ -95,16 +100,14 @@ def test_pairs_without_overlap_are_judged_by_their_signs():
     a, b = np.arange(30.0), np.arange(30.0) + 40
     for first, second, decision in ((b, a, "better"), (a, b, "worse")):
         errors = (dict(enumerate(one.tolist())) for one in (first, second))
-        comparison = SequentialComparison.replay(
-            *errors, process=ConfidenceSequence(StoppingRule(chain=9), superiority)
-        )
+        comparison = SequentialComparison.replay(*errors, process=ConfidenceSequence(StoppingRule(chain=9), plain))
         assert (comparison.decision, comparison.pairs) == (decision, 20)
         assert comparison.p_value < 1e-3
 
 
 def test_errors_that_are_all_equal_decide_nothing():
     errors = dict.fromkeys(range(40), 50.0)
-    comparison = SequentialComparison.replay(errors, errors, process=ConfidenceSequence(StoppingRule(), superiority))
+    comparison = SequentialComparison.replay(errors, errors, process=ConfidenceSequence(StoppingRule(), plain))
     assert (comparison.decision, comparison.ties, comparison.p_value) == ("continue", 40, 1.0)
 
 
@@ -112,11 +115,11 @@ def test_the_decision_is_final_and_later_models_change_nothing():
     rng = np.random.default_rng(0)
     a, b = rng.normal(55, 3, 60), rng.normal(50, 3, 60)
     errors = [dict(enumerate(one.tolist())) for one in (a, b)]
-    comparison = SequentialComparison(StoppingRule(), ConfidenceSequence(StoppingRule(), superiority))
+    comparison = SequentialComparison(StoppingRule(), ConfidenceSequence(StoppingRule(), plain))
     order = [(side, i) for side in (0, 1) for i in range(60)]
     for side, i in rng.permutation(order).tolist():
         comparison.record("ab"[side], i, errors[side][i])
-    replayed = SequentialComparison.replay(*errors, process=ConfidenceSequence(StoppingRule(), superiority))
+    replayed = SequentialComparison.replay(*errors, process=ConfidenceSequence(StoppingRule(), plain))
     assert comparison.decision == replayed.decision == "better"
     assert comparison.pairs == replayed.pairs < 60
     assert comparison.p_value == replayed.p_value
@@ -154,7 +157,7 @@ def test_a_predictor_decides_with_fewer_pairs():
     for seed in range(5):
         errors, features, pools = two_spaces(seed, 150, 1.5)
         pairs = [dict(enumerate(one.tolist())) for one in errors]
-        for name, estimator in (("assisted", assisted_estimator(features, pools)), ("plain", superiority)):
+        for name, estimator in (("assisted", assisted_estimator(features, pools)), ("plain", plain)):
             comparison = SequentialComparison.replay(
                 *pairs, process=ConfidenceSequence(StoppingRule(), estimator, planned=150)
             )

@@ -234,4 +234,4 @@ def test_a_pair_that_lost_a_model_to_its_machine_counts_for_neither_space():
     for launch, lost in enumerate([False, True, False]):
         comparison.record("a", launch, 30.0)
         comparison.record("b", launch, np.inf if lost else 20.0, lost=lost)
-    assert (comparison.wins, comparison.losses, comparison.ties) == (2, 0, 1)
+    assert (comparison.wins, comparison.losses, comparison.ties, comparison.held) == (2, 0, 0, 0)

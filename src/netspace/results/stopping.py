@@ -182,7 +182,7 @@ def e_process_table(
             parts.append(_bets(first, second, process))
             continue
         both = pd.concat([scores[first], scores[second]], axis=1, keys=["a", "b"], join="inner").sort_index()
-        complete = both[both.index == np.arange(len(both))]
+        complete = both[both.index == np.arange(len(both))].dropna()  # without those that were lost
         wins = (complete["b"] < complete["a"]).cumsum().to_numpy()
         losses = (complete["b"] > complete["a"]).cumsum().to_numpy()
         parts.append(

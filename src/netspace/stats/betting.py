@@ -169,20 +169,20 @@ class BettingProcess:
         """Running p = min(1, sides / max E)."""
         return min(1.0, self._rule.sides * float(np.exp(-self._largest_log_e)))
 
-    def look(self, a: Sequence[float], b: Sequence[float], lost: int = 0) -> Decision:  # noqa: ARG002 (they fail)
+    def look(self, a: Sequence[float], b: Sequence[float], launches: Sequence[int]) -> Decision:
         """Take in one more pair, see `sequential.Process`.
 
         Raises:
             StatisticsError: there are no features of this pair.
         """
         pair, planned = len(a), min(map(len, self._features))
-        if pair > planned:
-            raise StatisticsError(f"there are features of {planned} models, and errors of {pair}")
+        if launches[-1] >= planned:
+            raise StatisticsError(f"there are features of {planned} models, and errors of {launches[-1] + 1}")
         if pair > FIRST_FIT and pair >= REFIT * self._fitted_before:
-            self._fit(a[:-1], b[:-1])
+            self._fit(a[:-1], b[:-1], launches[:-1])
             self._fitted_before = pair
         score = 0.5 if a[-1] == b[-1] else float(b[-1] < a[-1])
-        difference, fresh = self._differences(pair)
+        difference, fresh = self._differences(pair, launches[-1])
         for wager in self._wagers:
             wager.settle(score, difference, fresh)
         return self._decide()
@@ -191,22 +191,24 @@ class BettingProcess:
     def _wagers(self) -> tuple[Wager, ...]:
         return (self._better, self._worse, *self._margin)
 
-    def _fit(self, a: Sequence[float], b: Sequence[float]) -> None:
+    def _fit(self, a: Sequence[float], b: Sequence[float], launches: Sequence[int]) -> None:
         seen = len(a)
         targets = normal_scores(np.array([*a, *b]))
-        fit = fit_ridge([one[:seen] for one in self._features], [targets[:seen], targets[seen:]], own_slopes_from=None)
+        fit = fit_ridge(
+            [one[list(launches)] for one in self._features], [targets[:seen], targets[seen:]], own_slopes_from=None
+        )
         self._slopes = fit.slopes[0]
         in_reserve = (self._reserve[0] - self._reserve[1]) @ self._slopes
         for wager in self._wagers:
             wager.predict_by(in_reserve, fit.sigma)
 
-    def _differences(self, pair: int) -> tuple[float, Floats | None]:
-        """Return s_A - s_B of a pair, counted from 1, and of the pairs from the pools that stand beside it."""
+    def _differences(self, pair: int, launch: int) -> tuple[float, Floats | None]:
+        """Return s_A - s_B of a pair, the `pair`-th from 1, and of the pairs from the pools that stand beside it."""
         if self._slopes is None:
             return 0.0, None
         first = (pair - FIRST_FIT - 1) * self._fresh
         a, b = (one[first : first + self._fresh] for one in self._beside)
-        own = (self._features[0][pair - 1] - self._features[1][pair - 1]) @ self._slopes
+        own = (self._features[0][launch] - self._features[1][launch]) @ self._slopes
         return float(own), (a - b) @ self._slopes
 
     def _decide(self) -> Decision:

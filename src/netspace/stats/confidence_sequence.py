@@ -26,15 +26,15 @@ GROWTH = 1.2
 TIGHTEST_AT = 50
 """Pairs at which the sequence is as narrow as it can be made."""
 MOST_LOST = 0.05
-"""Share of a space's models that may have been lost with their machines: more, and the rest is no fair sample."""
+"""Share of the pairs that may lack a model that was lost with its machine: more, and the rest is no fair sample."""
 CLIP = 0.005
 """How near theta may come to 0 or 1 on the logit scale."""
 FARTHEST = 35.0
 """Standard errors beyond which the normal distribution can no longer be computed."""
 
 
-Estimator = Callable[[Floats, Floats], Superiority]
-"""Theta from the errors of the first n models of A and of B in launch order, float64 (n,) each."""
+Estimator = Callable[[Floats, Floats, Sequence[int]], Superiority]
+"""Theta from the errors of n models of A and of B, float64 (n,) each, and their launch indices."""
 
 
 def assisted_estimator(features: tuple[Floats, Floats], pools: tuple[Floats, Floats]) -> Estimator:
@@ -50,11 +50,11 @@ def assisted_estimator(features: tuple[Floats, Floats], pools: tuple[Floats, Flo
     scale = Scale.of(pools)
     known, drawn = ([scale(one) for one in both] for both in (features, pools))
 
-    def estimate(a: Floats, b: Floats) -> Superiority:
+    def estimate(a: Floats, b: Floats, launches: Sequence[int]) -> Superiority:
         plain = superiority(a, b)
         if plain.degenerate:
             return plain
-        models = [one[: errors.size] for one, errors in zip(known, (a, b), strict=True)]
+        models = [one[list(launches)] for one in known]
         fit = cross_fit(models, [a, b])
         of_a, of_b = (predict(fit, space, models[space], drawn[space]) for space in (0, 1))
         return assisted_theta(a, b, of_a, of_b).superiority
@@ -139,16 +139,16 @@ class ConfidenceSequence:
             return 0.0, 1.0
         return bounds(*self.last, self._rule.difference_level)
 
-    def look(self, a: Sequence[float], b: Sequence[float], lost: int = 0) -> Decision:
+    def look(self, a: Sequence[float], b: Sequence[float], launches: Sequence[int]) -> Decision:
         """Take in one more pair, see `sequential.Process`; nothing is decided where many models were lost."""
-        by_sign, pairs = self._sign.look(a, b), len(a)
-        if pairs < self._next and pairs != self._planned:
+        by_sign, pairs, launched = self._sign.look(a, b, launches), len(a), launches[-1] + 1
+        if pairs < self._next and launched != self._planned:
             return "continue"
         if pairs == self._next:
             self._next = next(self._looks)
-        if lost > MOST_LOST * pairs:
+        if launched - pairs > MOST_LOST * launched:
             return "continue"
-        found = self._estimate(np.array(a), np.array(b))
+        found = self._estimate(np.array(a), np.array(b), launches)
         self.looked.append((pairs, found))
         if found.degenerate:
             self._largest_log_e = max(self._largest_log_e, -log(self._sign.p_value))

@@ -148,13 +148,13 @@ class Process(Protocol):
 
     method: Method
 
-    def look(self, a: Sequence[float], b: Sequence[float], lost: int = 0) -> Decision:
+    def look(self, a: Sequence[float], b: Sequence[float], launches: Sequence[int]) -> Decision:
         """Take in one more pair and return the decision so far.
 
         Args:
             a, b: errors in % of all complete pairs in launch order, each call one pair longer than the call before;
                 +inf is a failed model.
-            lost: models of the space that lost more of them to their machines, among these pairs; they fail too.
+            launches: the launch index of each pair, from 0; one that is left out lost a model to its machine.
         """
 
     @property
@@ -177,7 +177,7 @@ class SignProcess:
         """Running p = min(1, sides / max E)."""
         return min(1.0, self._rule.sides * float(np.exp(-self._largest_log_e)))
 
-    def look(self, a: Sequence[float], b: Sequence[float], lost: int = 0) -> Decision:  # noqa: ARG002 (they fail)
+    def look(self, a: Sequence[float], b: Sequence[float], launches: Sequence[int]) -> Decision:  # noqa: ARG002 (the order is enough)
         """Take in one more pair, see `Process`."""
         if a[-1] == b[-1]:
             return "continue"
@@ -196,7 +196,8 @@ class SequentialComparison:
     """Two spaces compared while they train: feed each error as it comes, stop when `decision` is not "continue".
 
     Pairs count in launch order, whatever order models end in: small models end first and would bias the verdict. A
-    missing partner holds later pairs until it ends or is recorded as failed. The state depends on the recorded errors
+    missing partner holds later pairs until it ends or is recorded as failed; a pair of which a model was lost with its
+    machine is left out, as if it had not been launched. The state depends on the recorded errors
     alone, so a resumed study replays them and stands where it stood; what comes after the decision changes nothing.
 
     Args:
@@ -218,6 +219,8 @@ class SequentialComparison:
         self.decision: Decision = "continue"
         self._errors: dict[str, dict[int, float]] = {"a": {}, "b": {}}
         self._complete: tuple[list[float], list[float]] = ([], [])
+        self._launches: list[int] = []
+        self._next = 0
         self._lost: dict[str, set[int]] = {"a": set(), "b": set()}
 
     @classmethod
@@ -249,7 +252,7 @@ class SequentialComparison:
     @property
     def held(self) -> int:
         """Models that ended but wait for an earlier pair to be complete."""
-        return len(self._errors["a"]) + len(self._errors["b"]) - 2 * self.pairs
+        return len(self._errors["a"]) + len(self._errors["b"]) - 2 * self._next
 
     @property
     def p_value(self) -> float:
@@ -263,7 +266,7 @@ class SequentialComparison:
             side: the space.
             launch: index in the launch order of that space, from 0.
             error: in %; +inf for a failed model.
-            lost: whether it failed by its machine's fault, not its own; its pair then counts as a tie.
+            lost: whether it failed by its machine's fault, not its own; its pair is then left out.
 
         Raises:
             StatisticsError: an unknown side, a negative launch index, NaN, or another error for a known model.
@@ -286,20 +289,21 @@ class SequentialComparison:
 
     def _advance(self) -> None:
         a, b = self._errors["a"], self._errors["b"]
-        while self.decision == "continue" and self.pairs in a and self.pairs in b:
-            error_a, error_b = a[self.pairs], b[self.pairs]
-            if any(self.pairs in one for one in self._lost.values()):
-                error_a = error_b = inf  # it says nothing of either space
+        while self.decision == "continue" and self._next in a and self._next in b:
+            launch, self._next = self._next, self._next + 1
+            if any(launch in one for one in self._lost.values()):
+                continue  # it says nothing of either space
+            error_a, error_b = a[launch], b[launch]
             for seen, error in zip(self._complete, (error_a, error_b), strict=True):
                 seen.append(error)
+            self._launches.append(launch)
             if error_a == error_b:
                 self.ties += 1
             elif error_b < error_a:
                 self.wins += 1
             else:
                 self.losses += 1
-            lost = max(sum(launch < self.pairs for launch in one) for one in self._lost.values())
-            self.decision = self.process.look(*self._complete, lost)
+            self.decision = self.process.look(*self._complete, self._launches)
 
 
 class OperatingCharacteristics(NamedTuple):
