@@ -479,14 +479,8 @@ def test_a_store_opens_again_and_keeps_what_it_held(store, study, url):
         assert again.find_study("first") == study
 
 
-@pytest.mark.parametrize(
-    ("other", "remedy"),
-    [
-        (SCHEMA_VERSION + 1, "upgrade: uv pip install 'netspace==9.9'"),
-        (SCHEMA_VERSION - 1, "uvx --from 'netspace==9.9' netspace export .* netspace import"),
-    ],
-)
-def test_a_store_of_another_version_is_refused_with_the_command_to_run(store, study, url, other, remedy):
+def test_a_store_of_a_later_version_is_refused_with_the_command_to_run(store, study, url):
+    other, remedy = SCHEMA_VERSION + 1, "upgrade: uv pip install 'netspace==9.9'"
     with store._database.write() as connection:
         connection.execute(update(schema.meta).values(schema_version=other, netspace_version="9.9"))
     with pytest.raises(StoreError, match=f"schema is version {other}, written by netspace==9.9.*{remedy}") as caught:

@@ -534,3 +534,19 @@ def test_a_run_whose_worker_vanishes_is_begun_again_at_no_attempts_cost_up_to_a_
     assert executor.submitted.count(runs[3].id) == runner.MAX_LOSSES + 1
     # memory that a network takes is its own
     assert (runs[8].status, executor.submitted.count(runs[8].id)) == ("lost", 1)
+
+
+def test_a_driver_that_is_started_again_knows_how_often_a_runs_worker_vanished(store):
+    """What a driver counted must not be forgotten with it: a run that ends every worker would be begun for ever."""
+    record = plan(store, 1)
+    vanished = Lost(run_id=store.runs(record.id)[0].id, message="the worker process was killed by SIGKILL")
+
+    for losses in range(1, runner.MAX_LOSSES + 1):
+        run = store.lease_next(record.id, "me")
+        store.fail(run.id, "me", vanished.message, max_attempts=1, status="lost", free_losses=runner.MAX_LOSSES)
+        (run,) = store.runs(record.id)
+        assert (run.status, run.attempts, run.losses, run.message) == ("planned", 0, losses, vanished.message)
+    again = Scripted(lambda job, _: Lost(run_id=job.run_id, message=vanished.message))
+    run_study(record, store, again, attempts=1)
+    assert [(run.status, run.losses) for run in store.runs(record.id)] == [("lost", runner.MAX_LOSSES + 1)]
+    assert len(again.submitted) == 1

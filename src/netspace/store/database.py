@@ -7,7 +7,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -15,7 +15,22 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from pydantic import ValidationError
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, make_url, select
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    cast,
+    create_engine,
+    event,
+    func,
+    insert,
+    inspect,
+    make_url,
+    select,
+    update,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -30,6 +45,7 @@ from netspace.errors import (
     one_line,
     raise_unknown,
 )
+from netspace.store.migrations import migrate
 from netspace.store.schema import SCHEMA_VERSION, Now, meta, metadata, pools
 
 DEFAULT_PATH = Path("netspace.db")
@@ -62,6 +78,7 @@ class Database:
         where: the file or the URL (password hidden), as messages name it.
         url: what opens the same store in another process.
         read_only: whether it is an SQLite file that was to be read alone and cannot be written.
+        version: of its tables; a store of an earlier one is read as it is, and migrated by the first who writes to it.
     """
 
     def __init__(self, where: str, url: str, engine: Engine) -> None:
@@ -73,6 +90,7 @@ class Database:
         self._wrote = False
         self._gone: str | None = None
         self.read_only: bool = False
+        self.version: int = SCHEMA_VERSION
 
     @classmethod
     def open(cls, target: str | Path | None, *, create: bool) -> Self:
@@ -145,6 +163,8 @@ class Database:
         Raises:
             StoreError: as for `read`. Where a file has gone, what was written is in the copy that the message names.
         """
+        if self.version < SCHEMA_VERSION:
+            self._migrate()
         with self._errors_in_one_line(), self._sound(), self._writer.begin() as connection:
             if alone and self._engine.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
@@ -168,17 +188,54 @@ class Database:
         """Copy the database that has lost its place; return in words where to."""
         path = Path(self.where)
         try:
-            copy = _new_file(path)
-            connection = self._engine.raw_connection()
-            try:
-                target = sqlite3.connect(copy)
-                connection.driver_connection.backup(target)  # type: ignore[union-attr]  # one of SQLite's
-                target.close()
-            finally:
-                connection.close()
-        except (OSError, sqlite3.Error, StoreError) as error:
+            copy = _new_file(path, "kept")
+            self._copy_to(copy)
+        except (OSError, StoreError) as error:
             return f"its results could not be kept ({first_line(error)})"
         return f"its results are kept in {copy}: move that file to {path} and run the same command again"
+
+    def columns(self, table: Table) -> list[ColumnElement[Any]]:
+        """Return the columns of a table for a query; one that the store does not have yet is a constant."""
+        return [
+            column
+            if column.info.get("since", 1) <= self.version
+            else cast(column.info["before"], column.type).label(column.name)
+            for column in table.columns
+        ]
+
+    def _migrate(self) -> None:
+        """Bring the tables to the present version, all or nothing; of a file, a copy from before is kept beside it.
+
+        Raises:
+            StoreError: the copy or the tables cannot be written; the store is then as it was.
+        """
+        with self._errors_in_one_line(), self._writer.begin() as connection:
+            if self._engine.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+            version = connection.execute(select(meta.c.schema_version)).scalar_one()
+            if version < SCHEMA_VERSION:  # or else another process was faster
+                if self._engine.dialect.name == "sqlite":
+                    self._copy_to(_new_file(Path(self.where), f"schema-{version}"))
+                migrate(connection, version)
+                connection.execute(update(meta).values(schema_version=SCHEMA_VERSION, netspace_version=__version__))
+        self.version = SCHEMA_VERSION
+
+    def _copy_to(self, copy: Path) -> None:
+        """Copy the database, as it is without what a transaction has not yet committed, into an empty file.
+
+        Raises:
+            StoreError: it cannot be written, and is removed.
+        """
+        connection = self._engine.raw_connection()
+        try:
+            with closing(sqlite3.connect(copy)) as target:
+                connection.driver_connection.backup(target)  # type: ignore[union-attr]  # one of SQLite's
+        except (OSError, sqlite3.Error) as error:
+            with suppress(OSError):
+                copy.unlink()
+            raise StoreError(f"{copy}: the store could not be copied ({first_line(error)})") from error
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Close every connection."""
@@ -212,18 +269,13 @@ class Database:
         row = connection.execute(select(meta.c.schema_version, meta.c.netspace_version)).first() if connection else None
         if row is None:
             raise StoreError(f"{self.where}: its tables are not those of a netspace store; choose another store")
-        if row.schema_version != SCHEMA_VERSION:
+        if row.schema_version > SCHEMA_VERSION:
             writer = f"netspace=={row.netspace_version}"
-            remedy = (
-                f"upgrade: uv pip install '{writer}'"
-                if row.schema_version > SCHEMA_VERSION
-                else f"move its results: uvx --from '{writer}' netspace export STUDY.yaml -o results.csv, "
-                "then netspace import results.csv --study NAME"
-            )
             raise StoreError(
                 f"{self.where}: its schema is version {row.schema_version}, written by {writer}, but this netspace "
-                f"({__version__}) uses {SCHEMA_VERSION}; {remedy}; or choose another store"
+                f"({__version__}) uses {SCHEMA_VERSION}; upgrade: uv pip install '{writer}'; or choose another store"
             )
+        self.version = row.schema_version
 
     def _use_write_ahead_log(self) -> None:
         """Let readers go on while a driver writes; kept in the file, and only possible outside a transaction."""
@@ -322,11 +374,11 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _new_file(path: Path) -> Path:
+def _new_file(path: Path, mark: str) -> Path:
     """Return the path of a new, empty file beside `path`, or for temporary files if its folder has gone too."""
     folder = path.parent if path.parent.is_dir() else Path(tempfile.gettempdir())
     for number in count(1):
-        copy = folder / f"{path.stem}.kept-{number}{path.suffix}"
+        copy = folder / f"{path.stem}.{mark}-{number}{path.suffix}"
         with suppress(FileExistsError):
             copy.touch(exist_ok=False)
             return copy

@@ -181,6 +181,8 @@ class RunState:
     started: float | None  # of the last attempt
     finished: float | None  # None unless the status is final
     message: str | None  # why the last attempt failed
+    losses: int  # times that its worker vanished or did not answer any more
+    heard: float | None  # when its driver last knew its worker at work; None unless it has begun
 
     @property
     def score(self) -> float:

@@ -27,8 +27,10 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from netspace.store.records import STATUSES
 
-SCHEMA_VERSION = 1
-"""Raised by one with every change of the tables below; a store of another version is refused.
+SCHEMA_VERSION = 2
+"""Raised by one with every change of the tables below, which gets a step in `migrations`; a later version is refused.
+
+A column that was added says `since` which version, and its value `before`: earlier stores are read as they are.
 
 A table that older versions of netspace need not know is none: a store that lacks it gets it when it is opened.
 """
@@ -79,6 +81,9 @@ runs: Table = Table(
     Column("message", Text),
     Column("environment", JSON(none_as_null=True)),
     Column("details", JSON(none_as_null=True)),
+    # drivers of version 1 may go on in a store that was migrated: they leave these out
+    Column("losses", Integer, nullable=False, default=0, server_default="0", info={"since": 2, "before": 0}),
+    Column("heard", Double, info={"since": 2, "before": None}),
     UniqueConstraint("study_id", "space", "index", name="run_once_per_study"),
     CheckConstraint(f"status IN ({', '.join(map(repr, STATUSES))})", name="status_known"),
     CheckConstraint("(status = 'done') = (error IS NOT NULL)", name="error_exactly_when_done"),

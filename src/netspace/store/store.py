@@ -13,14 +13,28 @@ Every method is one transaction; on a database error it raises `StoreError` and 
 """
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from sqlalchemy import Connection, Update, and_, case, func, insert, literal, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Update,
+    and_,
+    case,
+    func,
+    insert,
+    literal,
+    not_,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from netspace.errors import StoreError, StudyError
 from netspace.store import pools
@@ -66,7 +80,7 @@ class Store:
             create: False to refuse a place that holds no store yet.
 
         Raises:
-            StoreError: the place cannot be written, holds something else, or a store of another schema version; in
+            StoreError: the place cannot be written, holds something else, or a store of a later schema version; in
                 every case it is left as it was.
             MissingExtraError: a PostgreSQL URL without the extra `postgres`.
             UnknownNameError: a URL of another database.
@@ -233,14 +247,29 @@ class Store:
         return next(iter(self._update(_leased(worker, lease_seconds).where(runs.c.id == first))), None)
 
     def heartbeat(
-        self, run_ids: Collection[int], worker: str, *, lease_seconds: float = LEASE_SECONDS
+        self,
+        run_ids: Collection[int],
+        worker: str,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        silent: Mapping[int, float] | None = None,
     ) -> frozenset[int]:
-        """Renew the leases of `worker` on these runs; return those it still holds. The others may be leased again."""
+        """Renew the leases of `worker` on these runs; return those it still holds. The others may be leased again.
+
+        Args:
+            run_ids: the runs.
+            worker: who holds them.
+            lease_seconds: how long the leases hold without a further heartbeat.
+            silent: for how many seconds nothing was heard of those that are trained.
+        """
+        heard = [(runs.c.id == run_id, Now() - seconds) for run_id, seconds in (silent or {}).items()]
         change = (
             update(runs)
             .where(runs.c.id.in_(run_ids), runs.c.status == "running", runs.c.worker == worker)
             .values(lease_until=Now() + lease_seconds)
         )
+        if heard:
+            change = change.values(heard=case(*heard, else_=runs.c.heard))
         return frozenset(run.id for run in self._update(change))
 
     def release(self, run_id: int, worker: str) -> bool:
@@ -290,6 +319,7 @@ class Store:
         *,
         max_attempts: int,
         status: Literal["failed", "lost"] = "failed",
+        free_losses: int = 0,
     ) -> Status | None:
         """Store why the attempt of `worker` gave no result: planned again, or `status` once attempts are used up.
 
@@ -299,11 +329,14 @@ class Store:
             message: the reason with the traceback's tail.
             max_attempts: how often a run is started at most, at least 1.
             status: `failed` if training raised, `lost` if the training process vanished.
+            free_losses: how often a run whose process vanished is planned again at no attempt's cost, all drivers that
+                it ever had together.
 
         Returns:
             The run's new status, or None, and nothing stored, if `worker` does not hold it.
         """
-        ended = self._update(_held(run_id, worker).values(_attempt_over(status, max_attempts, message)))
+        values = _attempt_over(status, max_attempts, message, free_losses)
+        ended = self._update(_held(run_id, worker).values(values))
         return ended[0].status if ended else None
 
     def reclaim(self, study_id: int) -> list[RunRecord]:
@@ -323,6 +356,11 @@ class Store:
         vanished = or_(runs.c.lease_until < Now(), runs.c.worker.in_(gone))
         return self._update(update(runs).where(*running, vanished).values(values))
 
+    @property
+    def _states(self) -> list[ColumnElement[Any]]:
+        """The columns of `RunState`."""
+        return [column for column in self._database.columns(runs) if column.key in _STATE]
+
     def _update(self, change: Update) -> list[RunRecord]:
         """Carry out a change of runs and return them as they are after it, in launch order."""
         with self._database.write() as connection:
@@ -336,14 +374,15 @@ class Store:
             StoreError: the store holds no run of this id.
         """
         with self._database.read() as connection:
-            row = connection.execute(select(runs).where(runs.c.id == run_id)).first()
+            row = connection.execute(select(*self._database.columns(runs)).where(runs.c.id == run_id)).first()
         if row is None:
             raise StoreError(f"{self.where}: it holds no run {run_id}")
         return run_of(row)
 
     def runs(self, study_id: int, *, space: str | None = None, status: Status | None = None) -> list[RunRecord]:
         """Return the runs of a study in launch order, of one space or status if given."""
-        query = select(runs).where(runs.c.study_id == study_id).order_by(runs.c.launch, runs.c.id)
+        query = select(*self._database.columns(runs)).where(runs.c.study_id == study_id)
+        query = query.order_by(runs.c.launch, runs.c.id)
         if space is not None:
             query = query.where(runs.c.space == space)
         if status is not None:
@@ -353,7 +392,7 @@ class Store:
 
     def states(self, study_id: int) -> list[RunState]:
         """Return what became of each run of a study, in launch order: its networks, which are large, stay unread."""
-        query = select(*_STATE).where(runs.c.study_id == study_id).order_by(runs.c.launch, runs.c.id)
+        query = select(*self._states).where(runs.c.study_id == study_id).order_by(runs.c.launch, runs.c.id)
         with self._database.read() as connection:
             return [state_of(row) for row in connection.execute(query)]
 
@@ -377,7 +416,7 @@ class Store:
             runs.c.id.in_(best.scalar_subquery()),
             runs.c.id.in_(last.scalar_subquery()),
         )
-        query = select(*_STATE).where(runs.c.study_id == study_id, telling).order_by(runs.c.launch, runs.c.id)
+        query = select(*self._states).where(runs.c.study_id == study_id, telling).order_by(runs.c.launch, runs.c.id)
         with self._database.read() as connection:
             return _counts(connection, study_id), [state_of(row) for row in connection.execute(query)]
 
@@ -448,7 +487,7 @@ class Store:
 _BATCH = 10_000
 """Runs that are inserted at a time."""
 
-_STATE = [runs.c[field.name] for field in fields(RunState)]
+_STATE = frozenset(field.name for field in fields(RunState))
 
 
 def _insert_ended(connection: Connection, study_id: int, ended: Iterable[tuple[PlannedRun, Outcome]]) -> None:
@@ -480,7 +519,8 @@ def _counts(connection: Connection, study_id: int) -> dict[str, dict[Status, int
     return counted
 
 
-_PLANNED_AGAIN: dict[str, Any] = {"status": "planned", "worker": None, "lease_until": None, "started": None}
+_NOT_STARTED = dict.fromkeys(("worker", "lease_until", "heard", "started"))
+_PLANNED_AGAIN: dict[str, Any] = {"status": "planned", **_NOT_STARTED}
 
 
 def _recorded(outcome: Outcome) -> dict[str, Any]:
@@ -493,6 +533,7 @@ def _recorded(outcome: Outcome) -> dict[str, Any]:
         "environment": dict(outcome.environment),
         "details": dict(outcome.details),
         "lease_until": None,
+        "heard": None,
     }
 
 
@@ -514,13 +555,18 @@ def _held(run_id: int, worker: str) -> Update:
     return update(runs).where(runs.c.id == run_id, runs.c.status == "running", runs.c.worker == worker)
 
 
-def _attempt_over(status: Status, max_attempts: int, message: str) -> dict[str, Any]:
+def _attempt_over(status: Status, max_attempts: int, message: str, free_losses: int) -> dict[str, Any]:
     """Return the values of a run whose attempt failed: `status` if it was the last one, else planned again."""
-    last = runs.c.attempts >= max_attempts
+    lost = status == "lost"
+    free = and_(literal(lost), runs.c.losses < free_losses)
+    last = and_(runs.c.attempts >= max_attempts, not_(free))
     again = {name: case((last, runs.c[name]), else_=null()) for name in ("worker", "started")}
     return again | {
         "status": case((last, literal(status)), else_=literal("planned")),
         "finished": case((last, Now()), else_=null()),
+        "attempts": runs.c.attempts - case((free, 1), else_=0),
+        "losses": runs.c.losses + int(lost),
         "lease_until": None,
+        "heard": None,
         "message": text(message),
     }

@@ -9,7 +9,6 @@ import logging
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -37,7 +36,7 @@ PATIENCE_SECONDS = 600.0
 
 
 MAX_LOSSES = 5
-"""Times that a driver begins a run again at no attempt's cost whose worker vanished: it says nothing of the network."""
+"""Times that a run whose worker vanished is begun again at no attempt's cost: it says nothing of the network."""
 
 
 MAX_UNFIT = 3
@@ -66,7 +65,7 @@ def run_study(
         store: where runs are leased and recorded.
         executor: what trains them; it is closed at the end, whatever happens.
         attempts: how often a run is started at most that fails, for want of memory too. One whose worker vanishes is
-            begun again at no attempt's cost, `MAX_LOSSES` times by each driver, before it counts as lost.
+            begun again at no attempt's cost, `MAX_LOSSES` times, before it counts as lost.
         hours: of training, over all runs and drivers, after which no run is begun any more; None for no limit.
         checkpoints: what the executor's context says of them: made here, and removed as runs come to their end.
         observe: called when something has happened, and every few seconds.
@@ -105,7 +104,6 @@ class _Driver:
         self._recorded = recorded
         self._worker = str(Worker.current())
         self._in_hand: dict[int, str] = {}
-        self._losses: Counter[int] = Counter()
         self._unfit = 0
         self._last = ""
         self._stopping = False
@@ -213,9 +211,6 @@ class _Driver:
                 self._last = f"{name}: {shown} in {outcome.seconds:.1f} s{resumed}"
             case Failed(message=message):
                 self._attempt_over(event.run_id, name, message, "failed")
-            case Lost(message=message) if self._is_no_fault_of(event.run_id, message):
-                again = _patiently(self._store.release, event.run_id, self._worker)
-                self._last = f"{name}: {first_line(message)}; {'retrying' if again else 'another driver has taken it'}"
             case Lost(message=message):
                 self._attempt_over(event.run_id, name, message, "lost")
             case Unfit(message=message):
@@ -227,13 +222,18 @@ class _Driver:
         # only now: what the store refused is put back
         self._in_hand.pop(event.run_id, None)
 
-    def _is_no_fault_of(self, run_id: int, message: str) -> bool:
-        """Return whether a vanished worker costs its run no attempt: unless it took all memory, or is the fifth."""
-        self._losses[run_id] += 1
-        return self._losses[run_id] <= MAX_LOSSES and not message.startswith("out of memory")
-
     def _attempt_over(self, run_id: int, name: str, message: str, status: Literal["failed", "lost"]) -> None:
-        now = _patiently(self._store.fail, run_id, self._worker, message, max_attempts=self._attempts, status=status)
+        # a vanished worker says nothing of the network, unless it took all memory
+        free_losses = 0 if message.startswith("out of memory") else MAX_LOSSES
+        now = _patiently(
+            self._store.fail,
+            run_id,
+            self._worker,
+            message,
+            max_attempts=self._attempts,
+            status=status,
+            free_losses=free_losses,
+        )
         if now == status:
             self._at_end(run_id)
         reason = first_line(message, status)
