@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.text import Text
 from PIL import Image
@@ -17,6 +18,8 @@ from netspace.arch import AnyNetConfig, read_network
 from netspace.errors import StudyError, UnknownNameError
 from netspace.report import FIGURES, FORMATS, figures, study_tables, write_report
 from netspace.report.page import page
+from netspace.results.imported import import_results
+from netspace.store import Store
 
 
 class Reader(HTMLParser):
@@ -170,6 +173,33 @@ def test_the_page_holds_every_run_that_ended_and_its_whole_network(make_study):
         stages = dict(zip(columns, data["stages"][place], strict=True))
         config = AnyNetConfig(**data["templates"][data["template"][place]], stages=stages)
         assert config.digest == run.digest
+
+
+def test_the_page_of_very_many_models_shows_some_from_the_best_to_the_worst_and_says_so(tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"space": ["a"] * 12_000 + ["b"] * 3_000, "error": rng.normal(50, 5, 15_000).clip(0, 100)})
+    table.loc[::20, "error"] = np.inf
+    table["width"] = rng.integers(1, 100, 15_000)
+    table.to_csv(tmp_path / "many.csv", index=False)
+    with Store.open(tmp_path / "many.db") as store:
+        import_results(store, "many", [tmp_path / "many.csv"])
+        tables = study_tables(store, "many")
+    read = read_page(page(tables))
+    data = json.loads(read.data)
+    assert "The plots show 10,000 of 15,000 models" in read.text
+    assert "The last 500 of 750 failures" in read.text
+    assert [data["space"].count(place) for place in (0, 1)] == [8000, 2000]
+    assert {len(column) for column in (data["index"], data["error"], data["stages"], *data["columns"].values())} == {
+        10_000
+    }
+    for place, (space, errors) in enumerate(tables.populations.items()):
+        shown = [
+            np.inf if error is None else error
+            for error, of in zip(data["error"], data["space"], strict=True)
+            if of == place
+        ]
+        assert np.isinf(shown).mean() == pytest.approx(0.05, abs=0.001), space
+        assert (min(shown), np.median(shown)) == pytest.approx((errors.min(), np.median(errors)), abs=0.02), space
 
 
 def test_the_page_knows_which_properties_a_condition_can_read(make_study):

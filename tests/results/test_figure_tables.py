@@ -134,11 +134,11 @@ def test_published_networks_have_the_papers_numbers():
 
 def test_chosen_curves_end_at_the_best_median_and_worst_error(make_study):
     tables = study_tables(make_study(("a",), n=7, epochs=3), "small")
-    curves = chosen_curves(tables.runs, tables.curves)
+    curves = tables.curves
     errors = np.sort(tables.populations["a"])
     last = curves[curves["epoch"] == 3].set_index("role")["val_error"]
     assert last[["best", "median", "worst"]].tolist() == pytest.approx([errors[0], errors[3], errors[6]])
-    assert chosen_curves(tables.runs, tables.curves.iloc[:0]).empty
+    assert chosen_curves(tables.runs, curves.iloc[:0]).empty
 
 
 def test_evidence_counts_pairs_by_index_and_stops_at_the_first_that_is_not_complete():

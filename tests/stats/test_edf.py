@@ -7,6 +7,7 @@ from scipy.stats import ecdf
 from netspace.errors import StatisticsError, UnknownNameError
 from netspace.stats import EDF
 from netspace.stats.edf import dkw_margin
+from netspace.stats.order_statistics import BETA_BAND_LIMIT
 
 ERRORS = [48.2, 46.1, 51.3, 44.9, 47.5, 50.0, 45.4, 49.1]
 
@@ -97,6 +98,15 @@ def test_ties_keep_the_band_around_the_curve() -> None:
 
 def test_pointwise_interval_matches_the_specification() -> None:
     assert EDF(np.arange(100)).pointwise(4.5) == pytest.approx((0.01643188, 0.11283491), abs=5e-9)
+
+
+def test_beyond_the_beta_bands_limit_the_band_is_massarts() -> None:
+    n = BETA_BAND_LIMIT + 1
+    band = EDF(np.arange(n)).band()
+    middle = n // 2
+    assert band.upper[middle] - band.lower[middle] == pytest.approx(2 * np.sqrt(np.log(2 / 0.05) / (2 * n)))
+    with pytest.raises(StatisticsError, match="use method='dkw'"):
+        EDF(np.arange(n)).band(method="beta")
 
 
 def test_the_median_of_100_lies_between_the_40th_and_61st() -> None:

@@ -52,6 +52,16 @@ def test_a_parameter_that_matters_has_a_surprisingly_narrow_range() -> None:
     assert best_range(depth, unrelated).width_p_value > 0.05
 
 
+@pytest.mark.parametrize("n", [12, 400])
+def test_the_p_value_of_the_width_is_the_share_of_shuffled_parameters_with_as_narrow_a_range(n: int) -> None:
+    rng = np.random.default_rng(3)
+    x, errors = rng.gamma(2, 10, n), rng.normal(50, 3, n)
+    found = best_range(x, errors, permutations=3999, seed=1)
+    shuffled = (best_range(rng.permutation(x), errors, permutations=1) for _ in range(1500))
+    share = np.mean([one.high - one.low <= found.high - found.low for one in shuffled])
+    assert found.width_p_value == pytest.approx(share, abs=0.05)
+
+
 def test_bad_input_gets_a_clear_answer() -> None:
     with pytest.raises(StatisticsError, match="all 8 errors are 90"):
         best_range(range(8), [90] * 8)

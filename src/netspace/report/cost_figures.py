@@ -147,7 +147,9 @@ def front_figure(
             for space in order:
                 ours = part[part["space"] == space]
                 x = ours["value"] / unit(measure)
-                axes.plot(x, ours["error"], mark[space], ms=size, mew=0, alpha=0.6, color=colour[space])
+                many = len(front) > 3000  # of which a vector picture would have tens of MB
+                look: dict[str, Any] = {"ms": size, "mew": 0, "alpha": 0.6, "color": colour[space], "rasterized": many}
+                axes.plot(x, ours["error"], mark[space], **look)
             best = part[part["on_front"]]
             x = best["value"] / unit(measure)
             axes.plot(x, best["error"], "o-", ms=3, lw=0.9, color=INK, mfc="none", mew=0.8, drawstyle="steps-post")

@@ -34,6 +34,7 @@ from netspace.report.text import (
     duration,
     figure_text,
     importance_rows,
+    last_failures,
     likely_text,
     percent,
     range_figures,
@@ -54,6 +55,8 @@ STUDY_KEYS = ("name", "n", "seed", "flops", "params", "activations", "resolution
 """What the study file of a restriction takes from the study that it is found in."""
 ROWS = 40
 """Rows of the table behind a figure."""
+POINTS = 10_000
+"""Runs up to which each is a point of the plots: with more the page is slow to open and to brush."""
 DRAWN = 8
 """Networks that are drawn beside the table of the best."""
 _MARKS = {
@@ -121,7 +124,7 @@ def page_parts(tables: StudyTables) -> dict[str, str]:
     return {
         "state": _state(tables.standing),
         "facts": _facts(tables),
-        "notes": "".join(f'<p class="note">{_text(note)}</p>' for note in tables.notes),
+        "notes": "".join(f'<p class="note">{_text(note)}</p>' for note in (*tables.notes, *_thinned(tables))),
         "verdicts": _verdicts(tables) + _claims(tables),
         "best": _best(tables),
         "ranges": _ranges(tables),
@@ -256,8 +259,8 @@ def _state(standing: Standing) -> str:
 
 
 def page_data(tables: StudyTables) -> dict[str, Any]:
-    """Return what the page's script draws, as plain values: one entry a run that ended, in columns."""
-    runs = tables.runs[tables.runs["score"].notna()]
+    """Return what the page's script draws, as plain values: one entry a run that is shown, in columns."""
+    runs = _shown(tables)
     spaces = [space for space in tables.spaces if space in tables.populations]
     names = [name for name in _ordered(tables) if name in runs]
     readable = _readable(tables)
@@ -306,6 +309,31 @@ def page_data(tables: StudyTables) -> dict[str, Any]:
         ],
         "columns": {name: [_number(value) for value in runs[name]] for name in names},
     }
+
+
+def _shown(tables: StudyTables) -> pd.DataFrame:
+    """Return the runs that ended; of more than `POINTS` so many, of each space evenly over its ranks."""
+    runs = tables.runs[tables.runs["score"].notna()]
+    if len(runs) <= POINTS:
+        return runs
+    kept = np.zeros(len(runs), dtype=np.bool_)
+    for space in tables.populations:
+        ranks = np.flatnonzero(runs["space"] == space)
+        ranks = ranks[np.argsort(runs["score"].to_numpy()[ranks], kind="stable")]
+        number = max(1, round(POINTS * ranks.size / len(runs)))
+        kept[ranks[np.linspace(0, ranks.size - 1, number).round().astype(int)]] = True
+    return runs[kept]
+
+
+def _thinned(tables: StudyTables) -> list[str]:
+    """Say that not every run is a point, if so."""
+    ended = sum(len(errors) for errors in tables.populations.values())
+    if ended <= POINTS:
+        return []
+    return [
+        f"The plots show {len(_shown(tables)):,} of {ended:,} models, of each space evenly from its best to its worst, "
+        "and selections count these alone. Verdicts, tables and figures are of all models."
+    ]
 
 
 def _readable(tables: StudyTables) -> frozenset[str]:
@@ -540,12 +568,14 @@ def _failures(tables: StudyTables) -> str:
     if not tables.standing.failures:
         return '<p class="lead">None.</p>'
     rows = []
-    for run in tables.standing.failures:
+    shown, note = last_failures(tables)
+    for run in shown:
         message, short = without_folders((run.message or "").strip()), without_folders(run.reason)
         whole = _Markup(f"<details><summary>{_text(short)}</summary><pre>{_text(message)}</pre></details>")
         reason = short if message in ("", short) else whole
         rows.append([run.space, run.index, run.status, run.attempts, reason])
-    return _table(["space", "network", "status", "attempts", "reason"], rows)
+    lead = f'<p class="lead">{_text(note)}</p>' if note else ""
+    return lead + _table(["space", "network", "status", "attempts", "reason"], rows)
 
 
 def _study(tables: StudyTables) -> str:

@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,10 @@ from netspace.results.assisted_tables import assisted_summary, importance_table
 from netspace.results.properties import label, unit
 from netspace.results.public import public_settings, without_folders
 from netspace.results.study_tables import StudyTables
+from netspace.store import RunState
+
+FAILURES = 500
+"""Failures that a report lists: the last ones, for there can be very many in results of others."""
 
 
 def percent(value: float) -> str:
@@ -20,10 +23,7 @@ def percent(value: float) -> str:
 
     The order in which errors were added must not decide a tie, so what is beyond nine decimals is dropped first.
     """
-    if not math.isfinite(value):
-        return "-"
-    # as decimals: in binary half of what looks like a tie lies a little below it
-    return str(Decimal(f"{value:.9f}").quantize(Decimal("0.01"), ROUND_HALF_EVEN))
+    return f"{round(value, 9):.2f}" if math.isfinite(value) else "-"
 
 
 def figure_text(value: float) -> str:
@@ -91,6 +91,14 @@ def likely_text(row: Mapping[Any, Any]) -> str:
     )
 
 
+def last_failures(tables: StudyTables) -> tuple[Sequence[RunState], str]:
+    """Return the failures that a report lists, and in words which these are; nothing if it lists all."""
+    failures = tables.standing.failures
+    if len(failures) <= FAILURES:
+        return failures, ""
+    return failures[-FAILURES:], f"The last {FAILURES} of {len(failures):,} failures."
+
+
 def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
     """Return the report as Markdown: verdicts, tables, and links to `pictures` (paths relative to the text)."""
     parts = [f"# {_escaped(tables.study.name)}", f"**{_escaped(tables.standing.state)}**"]
@@ -139,7 +147,9 @@ def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
         ]
         parts.append(markdown_table(["space", "property", "from", "likely best", "to", "p of the width"], ranges))
     parts.append("## Failures")
-    failed = [[run.space, run.index, run.status, without_folders(run.reason)] for run in tables.standing.failures]
+    shown, note = last_failures(tables)
+    parts += [note] * bool(note)
+    failed = [[run.space, run.index, run.status, without_folders(run.reason)] for run in shown]
     parts.append(markdown_table(["space", "network", "status", "reason"], failed) if failed else "None.")
     parts += ["## Study", f"Training time {duration(tables.seconds)}; error of guessing {tables.chance:g} %."]
     parts.append(_block(dump_yaml(public_settings(tables.study.spec))))

@@ -32,7 +32,6 @@ from netspace.report.text import markdown
 from netspace.results.assisted_tables import assisted_edf_table, narrowing_table, pool_check_table, prediction_table
 from netspace.results.figure_tables import (
     baseline_table,
-    chosen_curves,
     complexity_fits,
     e_fit_table,
     efficiency_table,
@@ -276,7 +275,7 @@ def _drawings(tables: StudyTables) -> Iterator[Drawing]:
         lambda: efficiency,
     )
     yield from _stopping_figures(tables, runs)
-    curves = chosen_curves(runs, tables.curves)
+    curves = tables.curves
     if curves["epoch"].nunique() > 1:  # a single point is no curve
         caption = "Training curves of each space's best, median and worst network."
         yield Drawing("curves", caption, lambda: curves_figure(curves), lambda: curves)

@@ -215,19 +215,20 @@ def complexity_fits(runs: pd.DataFrame, best: float = 0.25) -> tuple[ComplexityF
     return tuple(fits)
 
 
+def chosen_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return each space's best, median and worst network: columns `space`, `role` ("best", ...), `run_id`."""
+    rows = [
+        (space, role, models.index[place])
+        for space, models in ranked(runs).items()
+        for role, place in (("best", 0), ("median", (len(models) - 1) // 2), ("worst", -1))
+    ]
+    return pd.DataFrame(rows, columns=["space", "role", "run_id"])
+
+
 def chosen_curves(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """Return the validation curves of each space's best, median and worst network.
+    """Return the validation curves of `chosen_runs`.
 
     Returns:
-        Columns `space`, `role` ("best", "median", "worst"), `run_id`, `epoch`, `val_error` (%).
+        Columns `space`, `role`, `run_id`, `epoch`, `val_error` (%).
     """
-    parts = []
-    measured = curves.dropna(subset=["val_error"])
-    for space, models in ranked(runs).items():
-        places = {"best": 0, "median": (len(models) - 1) // 2, "worst": len(models) - 1}
-        for role, place in places.items():
-            run_id = models.index[place]
-            part = measured.loc[measured["run_id"] == run_id, ["run_id", "epoch", "val_error"]]
-            parts.append(part.assign(space=space, role=role))
-    columns = ["space", "role", "run_id", "epoch", "val_error"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+    return chosen_runs(runs).merge(curves[["run_id", "epoch", "val_error"]].dropna(), on="run_id")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from netspace.arch import MEASURES
 from netspace.arch.config import OWN, STAGE_PROPERTIES
@@ -33,9 +34,13 @@ def runs_table(runs: Sequence[RunRecord]) -> pd.DataFrame:
     frame["error"] = frame["error"].astype("float64")
     frame["seconds"] = frame["seconds"].astype("float64")
     frame["score"] = frame["error"].mask(frame["status"].isin(JUDGED[1:]), math.inf)
-    numbers = pd.DataFrame([_numbers(run) for run in runs], index=labels)
-    ordered = sorted(map(str, numbers.columns), key=place)
-    return frame.join(numbers[ordered])
+    numbers: dict[str, NDArray[np.float64]] = {}
+    for row, run in enumerate(runs):
+        for name, value in _numbers(run).items():
+            if name not in numbers:
+                numbers[name] = np.full(len(runs), math.nan)
+            numbers[name][row] = value
+    return frame.join(pd.DataFrame({name: numbers[name] for name in sorted(numbers, key=place)}, index=labels))
 
 
 def properties_of(runs: pd.DataFrame, names: Iterable[str]) -> tuple[str, ...]:

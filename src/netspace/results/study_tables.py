@@ -17,6 +17,7 @@ from netspace.errors import StatisticsError
 from netspace.results.assistance import study_assistance
 from netspace.results.assisted_tables import shrunken_errors
 from netspace.results.claims import JudgedClaim
+from netspace.results.figure_tables import chosen_curves, chosen_runs
 from netspace.results.imported_model import GIVEN
 from netspace.results.runs import (
     number_columns,
@@ -26,7 +27,7 @@ from netspace.results.runs import (
 )
 from netspace.results.standing import Standing, standing
 from netspace.results.stopping import judge_claims
-from netspace.results.verdicts import Verdict, compare_spaces, models_of, study_with_results
+from netspace.results.verdicts import Verdict, compare_spaces, models_of, study_with_runs
 from netspace.stats.assistance import Assistance
 from netspace.stats.edf import EDF
 from netspace.stats.ranges import best_range
@@ -68,7 +69,7 @@ class StudyTables(Displayed):
         assistance: what assists the verdicts, and why it is refused.
         claims: those that the study was started with, judged; see `judge_claims`.
         standing: where the study stands: counts, early stopping, failures.
-        curves: one row per epoch of each run: `run_id`, `epoch`, `train_loss`, `val_error`, `lr`, `seconds`.
+        curves: of each space's best, median and worst network, see `chosen_curves`.
         environments: distinct devices and versions, with the number of `runs` of each.
         notes: what a report of these results leaves out, and what was understood when they were imported, in sentences.
     """
@@ -111,20 +112,19 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
         UnknownNameError: the store holds no study of this name.
         StudyError: no run of it has ended.
     """
-    study, states = study_with_results(store, study_name)
-    records = store.runs(study.id)
+    study, records = study_with_runs(store, study_name)
     runs = runs_table(records)
     configs = {run.id: run.config for run in records if run.config}
     spaces = tuple(runs["space"].unique())
     ended = runs[runs["status"].isin(JUDGED)]
-    models = models_of(states)
+    models = models_of(records)
     populations = {space: one.errors for space, one in models.items()}
     chance = store.chance_error(study.id)
     numbers = number_columns(runs)
     properties = {space: properties_of(ended[ended["space"] == space], numbers) for space in populations}
     now = standing(study, store)
-    assistance = study_assistance(study, states, store)
-    likely, likely_note = shrunken_errors(states, {run.id: run.digest for run in records}, assistance)
+    assistance = study_assistance(study, records, store)
+    likely, likely_note = shrunken_errors(records, {run.id: run.digest for run in records}, assistance)
     return StudyTables(
         study=study,
         store=store.where,
@@ -145,14 +145,14 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
             study, store, study.spec.get("claims") or (), now.chain, assistance=assistance, lenient=True
         ),
         standing=now,
-        curves=store.curves(study.id),
+        curves=chosen_curves(runs, store.curves(study.id, chosen_runs(runs)["run_id"].tolist())),
         environments=_environments(records),
         notes=(*_left_out(ended, len(records) - len(configs), properties), *_imported(study.spec)),
     )
 
 
 def edf_table(
-    populations: Mapping[str, NDArray[np.float64]], alpha: float = 0.05, method: Literal["beta", "dkw"] = "beta"
+    populations: Mapping[str, NDArray[np.float64]], alpha: float = 0.05, method: Literal["beta", "dkw"] | None = None
 ) -> pd.DataFrame:
     """Return the corners of each population's EDF with its simultaneous band; see `StudyTables.edf`."""
     parts = []

@@ -20,7 +20,7 @@ from netspace.stats.chain import INDICATIVE, SequentialChain
 from netspace.stats.comparison import MIN_MODELS, Comparison, compare_chain, holm_adjusted
 from netspace.stats.normalized import NormalizedComparison, compare_normalized
 from netspace.stats.sequential import METHODS
-from netspace.store import FINAL, JUDGED, RunState, Store, StudyRecord
+from netspace.store import FINAL, JUDGED, RunRecord, RunState, Store, StudyRecord
 
 NOT_JUDGED = "not judged"
 COST = "flops"
@@ -246,25 +246,43 @@ def study_with_results(store: Store, name: str) -> tuple[StudyRecord, list[RunSt
         UnknownNameError: the store holds no study of this name.
         StudyError: no run of it has ended.
     """
+    study = _known_study(store, name)
+    states = store.states(study.id)
+    _check_ended(store, name, states)
+    return study, states
+
+
+def study_with_runs(store: Store, name: str) -> tuple[StudyRecord, list[RunRecord]]:
+    """Return a study and its runs, with their networks; raises as `study_with_results` does."""
+    study = _known_study(store, name)
+    runs = store.runs(study.id)
+    _check_ended(store, name, runs)
+    return study, runs
+
+
+def _known_study(store: Store, name: str) -> StudyRecord:
     study = store.find_study(name)
     if study is None:
         names = [known.name for known in store.studies()]
         if not names:
             raise StudyError(f"{store.where}: it holds no study yet, so no '{name}'; start it with `netspace run`")
         raise_unknown("study", name, names)
-    runs = store.states(study.id)
-    if not any(run.status in JUDGED for run in runs):
-        if any(run.status == "lost" for run in runs):
-            raise StudyError(
-                f"{store.where}: every run of study '{name}' that has ended was lost with its worker, which says "
-                "nothing of its network; there is nothing to report"
-            )
-        running = sum(run.status == "running" for run in runs)
+    return study
+
+
+def _check_ended(store: Store, name: str, runs: Sequence[RunState]) -> None:
+    if any(run.status in JUDGED for run in runs):
+        return
+    if any(run.status == "lost" for run in runs):
         raise StudyError(
-            f"{store.where}: no run of study '{name}' has ended yet ({len(runs)} planned, {running} of them running); "
-            "there is nothing to report"
+            f"{store.where}: every run of study '{name}' that has ended was lost with its worker, which says "
+            "nothing of its network; there is nothing to report"
         )
-    return study, runs
+    running = sum(run.status == "running" for run in runs)
+    raise StudyError(
+        f"{store.where}: no run of study '{name}' has ended yet ({len(runs)} planned, {running} of them running); "
+        "there is nothing to report"
+    )
 
 
 def _missing(name: str, models: Models) -> str:

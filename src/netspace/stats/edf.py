@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from netspace.displayed import Displayed
 from netspace.errors import StatisticsError, raise_unknown
 from netspace.stats.arguments import Floats, Interval, as_errors, as_finite, at_chance, check_probability
-from netspace.stats.order_statistics import beta_band, quantile_ranks
+from netspace.stats.order_statistics import BETA_BAND_LIMIT, beta_band, quantile_ranks
 
 
 class Steps(NamedTuple):
@@ -105,22 +105,26 @@ class EDF(Displayed):
         x, below = self._corners()
         return Steps(x, self._cumulative[below])
 
-    def band(self, alpha: float = 0.05, method: Literal["beta", "dkw"] = "beta") -> Band:
+    def band(self, alpha: float = 0.05, method: Literal["beta", "dkw"] | None = None) -> Band:
         """Enclose the whole of F at once with probability 1 - alpha.
 
         Args:
             alpha: 1 - simultaneous coverage.
             method: "beta", equal local levels (Aldor-Noiman et al. 2013), tight in the tails; "dkw", constant width
-                sqrt(ln(2 / alpha) / 2n) (Massart 1990).
+                sqrt(ln(2 / alpha) / 2n) (Massart 1990), of any number of models at no cost. None takes the Beta band
+                up to its limit of 10,000 models, the other beyond it.
 
         Returns:
             `Band` at the corners of `steps`.
 
         Raises:
-            StatisticsError: the EDF is weighted: neither band holds then (`normalized` bootstraps one).
+            StatisticsError: a Beta band of more models than its limit; or the EDF is weighted: neither band holds then
+                (`normalized` bootstraps one).
             UnknownNameError: no such method.
         """
         check_probability(alpha, "alpha")
+        if method is None:
+            method = "beta" if self.n <= BETA_BAND_LIMIT else "dkw"
         if self.weights is not None:
             raise StatisticsError(
                 "the Beta and DKW bands do not hold for a weighted EDF; use normalized_band, which recomputes weights"

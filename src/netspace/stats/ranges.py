@@ -1,5 +1,6 @@
 """The range of a parameter that holds the best models (paper, footnote 4): exact, where the paper resamples."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,17 +10,19 @@ from scipy.stats import rankdata
 from netspace.checks import check_number
 from netspace.errors import StatisticsError
 from netspace.stats.arguments import (
+    BLOCK,
     Floats,
     Interval,
     as_errors,
     as_finite,
     check_probability,
     check_variety,
-    permuted,
 )
 
 MIN_MODELS = 8
 """Below it the best of a quarter is the best of one: every model is as likely as any other."""
+NEVER = 1e-15
+"""Probability of being the best, of all models together that are left out of random pairings: below rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +84,8 @@ def best_range(
     tails = ((1 - level) / 2, 0.5, (1 + level) / 2)
     low, median, high = (float(weighted_quantile(parameter, probabilities, q)) for q in tails)
     as_narrow = 0
-    for block in permuted(probabilities, permutations, seed):
-        widths = weighted_quantile(parameter, block, tails[2]) - weighted_quantile(parameter, block, tails[0])
+    for x_block, block in _random_pairings(parameter, probabilities, permutations, seed):
+        widths = weighted_quantile(x_block, block, tails[2]) - weighted_quantile(x_block, block, tails[0])
         as_narrow += int((widths <= (high - low) * (1 + 1e-12)).sum())
     return BestRange(
         low=low,
@@ -92,6 +95,23 @@ def best_range(
         width_p_value=(1 + as_narrow) / (1 + permutations),
         n=values.size,
     )
+
+
+def _random_pairings(
+    x: Floats, probabilities: Floats, permutations: int, seed: int | np.random.Generator
+) -> Iterator[tuple[Floats, Floats]]:
+    """Yield random pairings in blocks: ascending values of x and their probabilities, (rows, m) each.
+
+    Only models that are ever the best are placed: of 50,000 some 180, whatever x and errors are.
+    """
+    likely = probabilities[probabilities > NEVER / x.size]
+    rng = np.random.default_rng(seed)
+    rows = max(1, BLOCK // likely.size)
+    for start in range(0, permutations, rows):
+        count = min(rows, permutations - start)
+        places = np.array([rng.choice(x.size, likely.size, replace=False) for _ in range(count)])
+        order = np.argsort(places, axis=1)
+        yield x[np.take_along_axis(places, order, axis=1)], likely[order]
 
 
 def best_probabilities(errors: ArrayLike, draws: int | None = None) -> Floats:
@@ -122,7 +142,7 @@ def weighted_quantile(x: Floats, probabilities: Floats, q: float) -> Floats:
     """Return the least x whose cumulated probability reaches q (inverse CDF).
 
     Args:
-        x: (n,), ascending.
+        x: (n,) or (..., n), ascending.
         probabilities: (..., n), each row summing to 1, in the order of `x`.
         q: in (0, 1).
 
@@ -131,4 +151,5 @@ def weighted_quantile(x: Floats, probabilities: Floats, q: float) -> Floats:
     """
     # a sum that should be exactly q may fall short by rounding
     reached = np.cumsum(probabilities, axis=-1) >= q - 1e-12
-    return np.asarray(x[np.argmax(reached, axis=-1)])
+    first = np.argmax(reached, axis=-1, keepdims=True)
+    return np.take_along_axis(np.broadcast_to(x, reached.shape), first, axis=-1)[..., 0]

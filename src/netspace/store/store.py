@@ -33,6 +33,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    true,
     update,
 )
 
@@ -476,12 +477,16 @@ class Store:
         with self._database.read() as connection:
             return frames.curves_frame(connection, runs.c.id == run_id).drop(columns="run_id")
 
-    def curves(self, study_id: int) -> "pd.DataFrame":
-        """Return the curves of a whole study: `run_id` and the columns of `curve`, in launch order, then by epoch."""
+    def curves(self, study_id: int, run_ids: Collection[int] | None = None) -> "pd.DataFrame":
+        """Return the curves of a study, or of some of its runs: `run_id` and the columns of `curve`.
+
+        They stand in launch order, then by epoch.
+        """
         from netspace.store import frames
 
+        chosen = true() if run_ids is None else runs.c.id.in_(run_ids)
         with self._database.read() as connection:
-            return frames.curves_frame(connection, runs.c.study_id == study_id)
+            return frames.curves_frame(connection, and_(runs.c.study_id == study_id, chosen))
 
 
 _BATCH = 10_000
