@@ -1,14 +1,12 @@
 """What all tests share: one thread for each test process, and a cache of prepared images of the session's own."""
 
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
+from servers import postgresql, postgresql_binaries
 
 pytest_plugins = ["synthetic_studies"]
 
@@ -88,31 +86,10 @@ def cifar10() -> Path:
 def postgresql_server() -> Iterator[Path]:
     """A real server on a Unix socket, from the distribution's binaries; gives the folder of the socket."""
     pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    if not found:
+    if postgresql_binaries() is None:
         pytest.skip("no PostgreSQL server on this machine (/usr/lib/postgresql/*/bin/initdb)")
-    binaries = found[-1].parent
-    # the server refuses to run as root, and a socket's path must stay under 108 characters
-    folder = Path(tempfile.mkdtemp(prefix="netspace-pg-", dir="/tmp"))
-    prefix = []
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-        prefix = ["runuser", "-u", "postgres", "--"]
-
-    def call(*command: str | Path) -> None:
-        subprocess.run([*prefix, *command], check=True, stdout=subprocess.DEVNULL, cwd=folder)
-
-    data = folder / "data"
-    try:
-        call(binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=50"
-        call(binaries / "pg_ctl", "-D", data, "-l", folder / "log", "-o", options, "-w", "start")
-        try:
-            yield folder
-        finally:
-            call(binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with postgresql() as folder:
+        yield folder
 
 
 _schemas = count()

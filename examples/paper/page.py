@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from netspace.report import write_report
+from netspace.report.text import percent
 from netspace.results.assistance import study_assistance
 from netspace.results.assisted_tables import importance_table
 from netspace.results.imported import read_results
@@ -81,7 +82,7 @@ def _spaces(runs: Sequence[RunState]) -> str:
     for space in dict.fromkeys(run.space for run in runs):
         errors = sorted(run.error for run in runs if run.space == space and run.error is not None)
         mean, median = sum(errors) / len(errors), errors[(len(errors) - 1) // 2]
-        rows.append([space, str(len(errors)), f"{errors[0]:.2f}", f"{median:.2f}", f"{mean:.2f}"])
+        rows.append([space, str(len(errors)), percent(errors[0]), percent(median), percent(mean)])
     return _markdown(["space", "n", "least error, %", "median, %", "mean, %"], rows)
 
 

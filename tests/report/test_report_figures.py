@@ -180,6 +180,8 @@ def test_one_epoch_is_no_curve_and_epochs_begin_at_zero(tables):
     assert "curves" in {name for name, _, _ in figures(tables)}
 
 
-@pytest.mark.parametrize(("value", "text"), [(81.625, "81.62"), (81.62499999999999, "81.62"), (81.635, "81.64")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(81.625, "81.62"), (81.62499999999999, "81.62"), (81.635, "81.64"), (56.235, "56.24")]
+)
 def test_a_tie_is_rounded_alike_however_its_sum_was_added(value, text):
     assert percent(value) == text

@@ -2,12 +2,12 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import servers
 import small_study
 import yaml
 from PIL import Image
@@ -81,16 +81,8 @@ def worker_pids() -> Callable[[str], list[int]]:
 def ray_cluster() -> Iterator[object]:
     """A Ray cluster of two nodes of one core each; gives what adds and removes nodes."""
     pytest.importorskip("ray", reason="the extra 'ray' is not installed")
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    cluster.add_node(num_cpus=1)
-    yield cluster
-    import ray
-
-    # the last executor has left its connection behind only where its test failed
-    ray.shutdown()
-    cluster.shutdown()
+    with servers.ray_cluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
@@ -101,16 +93,10 @@ def slurm_cluster() -> Iterator[None]:
         pytest.skip("no SLURM on this machine (Debian: slurm-wlm, munge)")
     if os.geteuid() != 0:
         pytest.skip("SLURM's daemons need root")
-    script = Path(__file__).parents[2] / ".ci" / "slurm"
-    with pytest.MonkeyPatch.context() as patch:
-        # of this process alone, below the ports that the system gives away
-        patch.setenv("NETSPACE_SLURM_FOLDER", f"/tmp/netspace-slurm-{os.getpid()}")
-        patch.setenv("NETSPACE_SLURM_PORT", str(10_000 + 2 * (os.getpid() % 10_000)))
-        started = subprocess.run([script, "start"], check=True, stdout=subprocess.PIPE, text=True).stdout
-        name, _, value = started.strip().partition("=")
-        patch.setenv(name, value)
+    with servers.slurm() as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
         yield
-        subprocess.run([script, "stop"], check=True)
 
 
 @pytest.fixture

@@ -13,5 +13,5 @@ def test_a_few_kills_lose_double_and_leave_nothing():
     command = [sys.executable, script, "--kills", "3", "--runs", "2", "--studies", "1", "--seed", "0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1].startswith("3 kills, store sqlite, seed 0: {'runs': ")
+    assert done.stdout.splitlines()[-1].startswith("3 kills, local, sqlite, seed 0: {'runs': ")
     assert "'lost': 0, 'doubled': 0, 'unequal': 0" in done.stdout.splitlines()[-1]

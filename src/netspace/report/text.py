@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,10 @@ def percent(value: float) -> str:
 
     The order in which errors were added must not decide a tie, so what is beyond nine decimals is dropped first.
     """
-    return f"{round(value, 9):.2f}" if math.isfinite(value) else "-"
+    if not math.isfinite(value):
+        return "-"
+    # as decimals: in binary half of what looks like a tie lies a little below it
+    return str(Decimal(f"{value:.9f}").quantize(Decimal("0.01"), ROUND_HALF_EVEN))
 
 
 def figure_text(value: float) -> str:

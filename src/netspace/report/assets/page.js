@@ -37,6 +37,7 @@
     const style = getComputedStyle(document.documentElement);
     const get = (name) => style.getPropertyValue(name).trim();
     colours = { space: data.spaces.map((_, i) => get(`--c${i % 8}`)) };
+    colours.dots = colours.space.map((text) => [1, 3, 5].map((k) => Number.parseInt(text.slice(k, k + 2), 16)));
     for (const name of ["ink", "muted", "line", "accent", "alarm", "shade", "paper"]) colours[name] = get(`--${name}`);
   }
 
@@ -164,12 +165,16 @@
       if (!n) return;
       pen.strokeStyle = colour; pen.lineWidth = lineWidth; pen.setLineDash(dash);
       pen.beginPath(); pen.moveTo(left, py(0));
-      xs.forEach((x, k) => {
-        if (x > errorHigh) return;
-        pen.lineTo(px(x), py(k / n)); pen.lineTo(px(x), py((k + 1) / n));
-      });
-      let inside = 0;
-      while (inside < xs.length && xs[inside] <= errorHigh) inside++;
+      // of the steps within one pixel column the first and the last are enough
+      let inside = 0, drawn = -Infinity;
+      for (; inside < xs.length && xs[inside] <= errorHigh; inside++) {
+        const x = px(xs[inside]);
+        if (x - drawn < 0.5) continue;
+        if (inside) pen.lineTo(drawn, py(inside / n));
+        pen.lineTo(x, py(inside / n));
+        drawn = x;
+      }
+      if (inside) pen.lineTo(drawn, py(inside / n));
       pen.lineTo(right, py(inside / n)); pen.stroke(); pen.setLineDash([]);
     };
     const dashes = [[], [8, 3], [8, 3, 2, 3], [2, 3], [10, 2, 2, 2, 2, 2], [4, 2], [14, 4], [6, 6]];
@@ -188,6 +193,42 @@
       pen.beginPath(); pen.moveTo(left + 10, y); pen.lineTo(left + 36, y); pen.stroke(); pen.setLineDash([]);
       pen.fillStyle = colours.ink; pen.fillText(text, left + 42, y);
     });
+  }
+
+  // thousands of half-transparent squares, blended here: a canvas takes ten times as long over them
+  let sheet = new Float32Array(0);
+  const layer = document.createElement("canvas");
+  function paint(pen, canvas, size, draw) {
+    const { width, height } = canvas, ratio = window.devicePixelRatio || 1;
+    if (sheet.length !== 4 * width * height) sheet = new Float32Array(4 * width * height);
+    else sheet.fill(0);
+    const side = Math.max(1, Math.round(size * ratio));
+    draw((x, y, [red, green, blue], alpha) => {
+      const left = Math.round(x * ratio - side / 2), top = Math.round(y * ratio - side / 2), rest = 1 - alpha;
+      for (let row = Math.max(top, 0); row < Math.min(top + side, height); row++) {
+        for (let column = Math.max(left, 0); column < Math.min(left + side, width); column++) {
+          const at = 4 * (row * width + column);
+          sheet[at] = alpha * red + rest * sheet[at];
+          sheet[at + 1] = alpha * green + rest * sheet[at + 1];
+          sheet[at + 2] = alpha * blue + rest * sheet[at + 2];
+          sheet[at + 3] = alpha + rest * sheet[at + 3];
+        }
+      }
+    });
+    if (layer.width !== width || layer.height !== height) Object.assign(layer, { width, height });
+    const inks = new ImageData(width, height), bytes = inks.data;
+    for (let at = 0; at < sheet.length; at += 4) {
+      const alpha = sheet[at + 3];
+      if (alpha === 0) continue;
+      for (let k = 0; k < 3; k++) bytes[at + k] = sheet[at + k] / alpha;
+      bytes[at + 3] = 255 * alpha;
+    }
+    layer.getContext("2d").putImageData(inks, 0, 0);
+    pen.save();
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.globalAlpha = 1;
+    pen.drawImage(layer, 0, 0);
+    pen.restore();
   }
 
   class Panel {
@@ -270,22 +311,25 @@
         pen.fillText(text, x, bottom + 4);
         last = x + half;
       }
-      const size = runs > 600 ? 2.5 : 4;
-      for (const state of [1, 2]) {
-        pen.globalAlpha = state === 2 ? (runs > 600 ? 0.6 : 0.8) : 0.13;
-        // in turns, so that no space covers the others
-        for (let turn = 0; turn < TURNS; turn++) {
-          for (let s = 0; s < data.spaces.length; s++) {
-            pen.fillStyle = colours.space[s];
-            for (let k = turn; k < members[s].length; k += TURNS) {
-              const i = members[s][k];
-              if (selected[i] !== state || Number.isNaN(this.x[i])) continue;
-              if (score[i] === Infinity) this.cross(this.x[i], top, pen);
-              else pen.fillRect(this.x[i] - size / 2, this.y[i] - size / 2, size, size);
+      const size = runs > 600 ? 2.5 : 4, failed = [];
+      paint(pen, this.canvas, size, (dot) => {
+        for (const state of [1, 2]) {
+          const alpha = state === 2 ? (runs > 600 ? 0.6 : 0.8) : 0.13;
+          // in turns, so that no space covers the others
+          for (let turn = 0; turn < TURNS; turn++) {
+            for (let s = 0; s < data.spaces.length; s++) {
+              const of = members[s];
+              for (let k = turn; k < of.length; k += TURNS) {
+                const i = of[k];
+                if (selected[i] !== state || Number.isNaN(this.x[i])) continue;
+                if (score[i] === Infinity) failed.push([this.x[i], alpha]);
+                else dot(this.x[i], this.y[i], colours.dots[s], alpha);
+              }
             }
           }
         }
-      }
+      });
+      for (const [x, alpha] of failed) { pen.globalAlpha = alpha; this.cross(x, top, pen); }
       pen.globalAlpha = 1;
     }
 
@@ -339,6 +383,7 @@
     }
 
     typed() {
+      this.written = this.inputs.map((input) => input.value);
       const [low, high] = this.inputs.map((input) => (input.value.trim() === "" ? NaN : Number(input.value) * this.property.unit));
       const a = Number.isNaN(low) ? -Infinity : low, b = Number.isNaN(high) ? Infinity : high;
       if (a === -Infinity && b === Infinity) brushes.delete(this.property.name);
@@ -349,8 +394,11 @@
     showBounds() {
       const brush = brushes.get(this.property.name) || [-Infinity, Infinity];
       this.inputs.forEach((input, k) => {
-        if (document.activeElement === input && brushes.has(this.property.name)) return;
+        // what is being typed stays, whatever arrives meanwhile
+        if (document.activeElement === input && input.value !== (this.written?.[k] ?? "")) return;
         input.value = Number.isFinite(brush[k]) ? String(Number((brush[k] / this.property.unit).toPrecision(6))) : "";
+        this.written ??= ["", ""];
+        this.written[k] = input.value;
       });
     }
 
