@@ -157,3 +157,19 @@ def test_evidence_counts_pairs_by_index_and_stops_at_the_first_that_is_not_compl
 def test_thresholds_are_those_of_two_sided_decisions():
     assert thresholds(1) == {"one comparison: 40": pytest.approx(np.log10(40))}
     assert thresholds(5)["chain of 5: 200"] == pytest.approx(np.log10(200))
+
+
+def test_trends_of_several_windows_are_window_by_window():
+    random = np.random.default_rng(0)
+    parts = []
+    for flops, best in ((100.0, 5), (200.0, 15)):
+        depth = random.integers(1, 21, 40)
+        score = 40 + np.abs(depth - best) + random.normal(0, 0.1, 40)
+        parts.append(
+            pd.DataFrame({"space": f"A@{flops:.0f}:{flops + 10:.0f}", "flops": flops, "depth": depth, "score": score})
+        )
+    few = pd.DataFrame({"space": "A@900:", "flops": 900.0, "depth": range(7), "score": range(7)})
+    trends = trend_table(pd.concat([*parts, few], ignore_index=True), ["depth"])
+    assert trends["flops"].tolist() == [100.0, 200.0]
+    assert trends["n"].tolist() == [40, 40]
+    assert trends["median"].tolist() == pytest.approx([5, 15], abs=1)

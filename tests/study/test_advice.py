@@ -136,6 +136,17 @@ def test_the_next_study_is_ready_to_run_on_fresh_models(finished, tmp_path):
     assert len([run for run in planned if run.space == "AnyNetXA" and run.digest in before]) < 10
 
 
+def test_the_next_study_of_a_regime_has_its_window_alone(study_file, tmp_path):
+    path = study_file(flops=["20K:60K", "60K:120K"])
+    space = Study.from_yaml(path).declared_spaces[2]
+    frame = space.sample(100, seed=0, resolution=20).frame()
+    found = advise_population(space, frame, noise(100) - 8 * (frame["group_width_1"] >= 8))
+    (tmp_path / "next.yaml").write_text(next_study(path, found, tmp_path / "next.yaml"))
+    following = Study.from_yaml(tmp_path / "next.yaml")
+    assert [one.name for one in following.spaces] == ["AnyNetXA@60K:120K", *(one.space.name for one in found.next)]
+    assert all(60e3 <= run.flops <= 120e3 for run in following.planned_runs())
+
+
 def test_the_next_study_keeps_a_space_of_a_file_and_finds_the_data_from_its_own_folder(study_file, tmp_path):
     (tmp_path / "mine.yaml").write_text("base: AnyNetXA\nconstraints: [{shared: depth}]\n")
     (tmp_path / "images").mkdir()

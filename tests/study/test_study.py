@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from netspace.arch import AnyNetConfig, complexity
-from netspace.errors import StudyError, TrainingError
-from netspace.store import Store
+from netspace.errors import ConfigError, StudyError, TrainingError
+from netspace.results.verdicts import study_verdicts
+from netspace.store import Outcome, Store
 from netspace.study import Study
 
 
@@ -220,3 +221,57 @@ def test_batches_that_cannot_be_divided_are_refused_before_a_run_is_planned(stud
         Study.from_yaml(
             study_file(recipe=recipe, data={"source": "mnist-5k", "train": 20, "validation": 50})
         ).planned_runs()
+
+
+REGIMES = {"n": 4, "flops": ["20K:60K", "60K:120K"], "claims": ["RegNetX@60K:120K better than AnyNetXA@60K:120K"]}
+
+
+def test_several_windows_are_the_spaces_once_for_each(study_file):
+    study = Study.from_yaml(study_file(**REGIMES))
+    planned = study.planned_runs()
+    names = ["AnyNetXA@20K:60K", "RegNetX@20K:60K", "AnyNetXA@60K:120K", "RegNetX@60K:120K"]
+    assert [run.space for run in planned] == names * 4
+    for run in planned:
+        low, high = (20e3, 60e3) if run.space.endswith("@20K:60K") else (60e3, 120e3)
+        assert low <= run.flops <= high
+    assert study.record()["regimes"] == [[20e3, 60e3], [60e3, 120e3]]
+    assert [claim.text for claim in study.claims] == REGIMES["claims"]
+    # a study of one window has the record that it always had
+    assert "regimes" not in Study.from_yaml(study_file(flops=["20K:60K"])).record()
+    assert (
+        Study.from_yaml(study_file(flops=["20K:60K"])).record() == Study.from_yaml(study_file(flops="20K:60K")).record()
+    )
+    assert Study.from_yaml(study_file(flops=[20000, 60000])).spec.flops == (20e3, 60e3)
+
+
+def test_each_window_is_compared_by_itself(study_file, tmp_path):
+    study = Study.from_yaml(study_file(**REGIMES))
+    with Store.open(tmp_path / "small.db") as store:
+        record = study.open(store)
+        for place, run in enumerate(store.runs(record.id)):
+            assert store.lease(run.id, "me")
+            store.record(run.id, "me", Outcome(status="done", error=40.0 + place, seconds=1.0))
+        pairs = [(one.against, one.space) for one in study_verdicts(store, "small")]
+        assert pairs == [
+            ("AnyNetXA@20K:60K", "RegNetX@20K:60K"),
+            ("AnyNetXA@60K:120K", "RegNetX@60K:120K"),
+        ]
+        asked = ["RegNetX@20K:60K", "RegNetX@60K:120K"]
+        assert [(one.against, one.space) for one in study_verdicts(store, "small", asked)] == [tuple(asked)]
+        assert study.open(store) == record
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"flops": ["20K:60K", "50K:90K"]}, "must not overlap"),
+        ({"flops": ["20K:60K", "60K:90K"], "stop": {}}, "stop works in one window"),
+        ({"flops": ["20K:60K", "60K:90K"], "n": "auto"}, "stop works in one window"),
+        ({"flops": ["20K:60K", "wide"]}, "wide"),
+        ({"regimes": ["20K:60K"]}, "as a list of two windows or more"),
+    ],
+)
+def test_windows_that_are_none_are_refused_in_a_line(study_file, changes, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        Study.from_yaml(study_file(**changes))
+    assert "\n" not in str(caught.value)

@@ -185,7 +185,7 @@ def band_panels(axes: Axes, top: float, bands: Mapping[str, Band], colour: Mappi
                 panel.plot(bands[other].x, bands[other].y, drawstyle="steps-post", **look)
         panel.fill_between(band.x, band.low, band.high, step="post", color=colour[space], alpha=0.3, lw=0)
         panel.plot(band.x, band.y, drawstyle="steps-post", color=colour[space], lw=1)
-        panel.set_title(shown(space, 18), loc="left", pad=2, fontsize=6)
+        panel.set_title(shown(space, 15), loc="left", pad=2, fontsize=6)
         panel.tick_params(labelbottom=False, labelleft=False, length=0)
     return found
 

@@ -44,6 +44,7 @@ from netspace.results.properties import column
 from netspace.results.runs import structure
 from netspace.results.stopping import e_process_table, sequence_table, thresholds
 from netspace.results.study_tables import DATA_FILE, RECIPE_FILE, StudyTables, network_file, study_tables
+from netspace.stats.regimes import apart
 from netspace.stats.sequential import METHODS, StoppingRule
 from netspace.store import Store
 from netspace.training.images.data import completed
@@ -373,9 +374,11 @@ def _leader_figures(tables: StudyTables, runs: pd.DataFrame) -> Iterator[Drawing
         drawn = pd.DataFrame(rows, columns=["error", "structure"])
         yield Drawing("networks", caption, lambda: networks_figure(best, worst, title=leader), lambda: drawn)
     properties = tables.properties[leader]
-    if len(trends := trend_table(models, [name for name in properties if name != "flops"])):
-        caption = f"Best ranges of {leader} over flops."
-        yield Drawing("trends", caption, lambda: trends_figure(trends, title=leader), lambda: trends)
+    space, window = apart(leader)
+    everywhere = runs[[apart(name)[0] == space for name in runs["space"]]] if window else models
+    if len(trends := trend_table(everywhere, [name for name in properties if name != "flops"])):
+        caption = f"Best ranges of {space} over flops{', window by window' if window else ''}."
+        yield Drawing("trends", caption, lambda: trends_figure(trends, title=space), lambda: trends)
     if len(properties) >= 2:
         ranges = tables.ranges[tables.ranges["space"] == leader].sort_values("width_p_value")
         telling = list(ranges["property"][:MAPPED]) or list(properties[:MAPPED])

@@ -14,6 +14,7 @@ from netspace.errors import StatisticsError
 from netspace.stats.best_of import BestOf
 from netspace.stats.fit import fit_widths
 from netspace.stats.ranges import MIN_MODELS, best_range
+from netspace.stats.regimes import apart
 
 PAPERS = ("pycls", "He et al.")
 """How the sources of errors begin that a paper's authors measured."""
@@ -89,17 +90,25 @@ def trend_table(runs: pd.DataFrame, properties: Sequence[str], regimes: int = RE
     """Return the best range of properties in each flop regime (RegNet paper, figure 11).
 
     Args:
-        runs: rows of `runs_table` that ended, of one space or of several flop regimes of it.
+        runs: rows of `runs_table` that ended, of one space, or of one in several windows: then these are the regimes.
         properties: columns of `runs`.
         regimes: groups of equal size by flops; fewer if they would hold fewer than 8 networks.
 
     Returns:
         Columns `property`, `flops` (median of the regime), `low`, `median`, `high`, `n`.
     """
-    groups = min(regimes, len(runs) // MIN_MODELS)
-    if groups < 2 or runs["flops"].isna().any():
-        return pd.DataFrame(columns=["property", "flops", "low", "median", "high", "n"])
-    regime = np.floor(runs["flops"].rank(method="first").sub(1) * groups / len(runs))
+    none = pd.DataFrame(columns=["property", "flops", "low", "median", "high", "n"])
+    if runs["flops"].isna().any():
+        return none
+    if runs["space"].nunique() > 1:
+        sizes = runs["space"].map(runs["space"].value_counts())
+        runs = runs[sizes >= MIN_MODELS]
+        regime, groups = runs["space"].to_numpy(), runs["space"].nunique()
+    else:
+        groups = min(regimes, len(runs) // MIN_MODELS)
+        regime = np.floor((runs["flops"].rank(method="first").to_numpy() - 1) * groups / max(len(runs), 1))
+    if groups < 2:
+        return none
     rows = []
     for _, models in runs.groupby(regime):
         for name in properties:
@@ -196,7 +205,9 @@ def complexity_fits(runs: pd.DataFrame, best: float = 0.25) -> tuple[ComplexityF
         One fit a measure; none if fewer than 3 networks or a single flop count enter.
     """
     done = runs[runs["status"] == "done"].sort_values("error")
-    chosen = done.head(max(3, int(best * len(done))))
+    # in each window of a study with several, for the best of all would be the most expensive ones
+    regimes = done.groupby(done["space"].map(lambda name: apart(str(name))[1]), sort=False)
+    chosen = pd.concat([part.head(max(3, int(best * len(part)))) for _, part in regimes]) if len(done) else done
     if len(chosen) < 3 or chosen["flops"].nunique() < 2:
         return ()
     flops = chosen["flops"].to_numpy(np.float64)

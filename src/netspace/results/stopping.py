@@ -1,7 +1,6 @@
 """Early stopping of a study, from what it was started with and its results; and what both say of its claims."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -12,6 +11,7 @@ from netspace.errors import StudyError
 from netspace.stats.betting import BettingProcess
 from netspace.stats.chain import PairStanding, SequentialChain
 from netspace.stats.confidence_sequence import ConfidenceSequence
+from netspace.stats.regimes import neighbours
 from netspace.stats.sequential import METHODS, Method, StoppingRule, log_e_value
 from netspace.store import FINAL, JUDGED, Store, StudyRecord
 
@@ -174,7 +174,7 @@ def e_process_table(
     parts = []
     ended = runs[runs["status"].isin(FINAL)]
     scores = {space: models.set_index("index")["score"] for space, models in ended.groupby("space", sort=False)}
-    for first, second in pairwise(spaces):
+    for first, second in neighbours(spaces):
         process = None if chain is None else chain.pairs[first, second].process
         if first not in scores or second not in scores or isinstance(process, ConfidenceSequence):
             continue

@@ -19,6 +19,7 @@ from netspace.stats.assistance import Assistance
 from netspace.stats.chain import INDICATIVE, SequentialChain
 from netspace.stats.comparison import MIN_MODELS, Comparison, compare_chain, holm_adjusted
 from netspace.stats.normalized import NormalizedComparison, compare_normalized
+from netspace.stats.regimes import neighbours
 from netspace.stats.sequential import METHODS
 from netspace.store import FINAL, JUDGED, RunRecord, RunState, Store, StudyRecord
 
@@ -124,6 +125,7 @@ def compare_spaces(
     assistance: Assistance | None = None,
     alpha: float = 0.05,
     delta: float = 0.1,
+    pairs: Sequence[tuple[str, str]] | None = None,
 ) -> list[Verdict]:
     """Compare each space with the one before it: what `netspace compare` prints and every report shows.
 
@@ -136,6 +138,7 @@ def compare_spaces(
         assistance: of these spaces: verdicts are assisted if it allows it; not used with early stopping, whose
             processes have their own.
         alpha, delta: see `compare_chain`.
+        pairs: which spaces are compared; None for each with the one before it, see `neighbours`.
 
     Returns:
         One verdict a pair; none for fewer than two spaces.
@@ -143,7 +146,7 @@ def compare_spaces(
     Raises:
         StatisticsError: a level outside its range.
     """
-    pairs = list(pairwise(models))
+    pairs = neighbours(models) if pairs is None else pairs
     enough = [pair for pair in pairs if all(models[name].errors.size >= MIN_MODELS for name in pair)]
     errors = {name: one.errors for name, one in models.items()}
     helped = assistance if chain is None else None
@@ -195,6 +198,8 @@ def study_verdicts(
         assistance=study_assistance(study, runs, store),
         alpha=alpha,
         delta=delta,
+        # those that are asked for by name are compared, whatever their windows
+        pairs=None if spaces is None else list(pairwise(chosen)),
     )
 
 

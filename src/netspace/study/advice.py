@@ -1,6 +1,7 @@
 """Refinement advice: which restriction of a space the results support, and the study that would test it."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from netspace.stats import refine as score_restrictions
 from netspace.stats.assisted_restrictions import SampledSpace
 from netspace.stats.pool_check import RefusedError
 from netspace.stats.refinement import MIN_KEPT, MIN_SIDE
+from netspace.stats.regimes import apart
 from netspace.store import JUDGED, Store, StudyRecord
 from netspace.study.spec import StudySpec
 from netspace.study.study import Study
@@ -222,10 +224,15 @@ def next_study(study: Path, advice: SpaceAdvice, target: Path) -> str:
         )
     document: dict[str, Any] = dict(read_yaml(study))
     names = [space.name for space in Study.from_yaml(study).declared_spaces]
-    entry = document["spaces"][names.index(advice.space.name)]
+    entry: Any = None
+    if apart(advice.space.name)[1]:
+        document.pop("flops")  # the window of a regime is a part of its space
+    else:
+        entry = document["spaces"][names.index(advice.space.name)]
     named = isinstance(entry, str) and not (study.parent / entry).is_file()
+    named_like = re.sub(r"[^\w.+-]+", "-", advice.space.name)  # as the name of a study may be
     document |= {
-        "name": f"{document['name']}-refine-{advice.space.name}",
+        "name": f"{document['name']}-refine-{named_like}",
         "spaces": [
             entry if named else _in_place(advice.space, target.parent),
             *(_based_on(entry, one) if named else _in_place(one.space, target.parent) for one in advice.next),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -89,6 +90,8 @@ class StudySpec(Document):
         n: models of each space, or `auto`, or `{auto: N}`: as many as early stopping needs, at most 500 or N.
         seed: of the sampling and of every training; a run's own seed follows from it, its space and its index.
         flops, params, activations: windows on the complexity at `resolution`, as "LO:HI"; None for no limit.
+        regimes: several windows on the flops, as `flops: [LO:HI, LO:HI]` gives them: each space is in the study once
+            for each, as NAME@LO:HI, with n models, and is compared within its window.
         resolution: height and width of the images in pixels; None for that of the data.
         latency: how networks are timed when they are sampled, see `Latency`, or its window alone; None for untimed.
         data: the images, see `DataSpec`, or their source alone.
@@ -109,6 +112,7 @@ class StudySpec(Document):
     flops: Annotated[Window | None, BeforeValidator(_window)] = None
     params: Annotated[Window | None, BeforeValidator(_window)] = None
     activations: Annotated[Window | None, BeforeValidator(_window)] = None
+    regimes: tuple[Annotated[Window, BeforeValidator(_window)], ...] = ()
     resolution: Annotated[int, Field(ge=1)] | None = None
     latency: Annotated[Latency | None, BeforeValidator(_latency)] = None
     data: Annotated[DataSpec, BeforeValidator(_data)] = DataSpec()
@@ -118,6 +122,18 @@ class StudySpec(Document):
     attempts: Annotated[int, Field(ge=1)] = 3
     stop: Stop | None = None
     claims: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _several_windows(cls, data: Any) -> Any:
+        """Read a list of windows on the flops as regimes."""
+        if not isinstance(data, Mapping) or not isinstance(given := data.get("flops"), list | tuple):
+            return data
+        if not given or any(isinstance(one, int | float) for one in given):
+            return data  # the two ends of one window
+        if len(given) == 1:
+            return {**data, "flops": given[0]}
+        return {**data, "flops": None, "regimes": given}
 
     @model_validator(mode="before")
     @classmethod
@@ -150,6 +166,20 @@ class StudySpec(Document):
         names = [space for space in self.spaces if isinstance(space, str)]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"spaces must differ, got '{twice}' more than once")
+        return self
+
+    @model_validator(mode="after")
+    def _regimes_are_apart(self) -> Self:
+        if not self.regimes:
+            return self
+        if self.flops is not None or len(self.regimes) < 2:
+            raise ValueError("regimes are given by flops, as a list of two windows or more")
+        if self.stop is not None:
+            raise ValueError("stop works in one window: give flops a single one, or leave out stop and n: auto")
+        ordered = sorted(self.regimes)
+        for (_, high), (low, _) in pairwise(ordered):
+            if low < high:
+                raise ValueError(f"the windows of flops must not overlap, got one up to {high:g} and one from {low:g}")
         return self
 
     @model_validator(mode="after")

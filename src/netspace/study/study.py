@@ -13,9 +13,10 @@ from netspace.documents import Document, differences, digest, plain
 from netspace.errors import ConfigError, StudyError, TrainingError, UnknownNameError
 from netspace.results.standing import Standing
 from netspace.results.stopping import DEFAULT_METHOD, stop_of
-from netspace.space import DesignSpace, Population, load, space_from_dict
+from netspace.space import DesignSpace, Population, load, space_from_dict, window
 from netspace.stats import Claim, parse_claim, resolve_claim
 from netspace.stats.claims import FITTED
+from netspace.stats.regimes import of_regime
 from netspace.store import PlannedRun, Store, StudyRecord
 from netspace.study.executors import make_executor
 from netspace.study.jobs import CHECKPOINT_SECONDS, Checkpoints, JobContext, identity
@@ -115,6 +116,9 @@ class Study(Displayed):
             ConfigError, UnknownNameError: a space is unknown or breaks a rule, or two have one name.
         """
         spaces = tuple(self._space(entry) for entry in self.spec.spaces)
+        if self.spec.regimes:
+            windows = [window("flops", bounds) for bounds in self.spec.regimes]
+            spaces = tuple(space.refine(one, name=of_regime(space.name, one)) for one in windows for space in spaces)
         names = [space.name for space in spaces]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise StudyError(f"study '{self.spec.name}': two spaces are named '{twice}'; rename one")
@@ -213,8 +217,8 @@ class Study(Displayed):
         spec = self.spec.model_dump(
             mode="json", exclude={"hours": True, "attempts": True, "claims": True, "data": _UNDECISIVE}
         )
-        for key in ("stop", "latency"):
-            if spec[key] is None:
+        for key in ("stop", "latency", "regimes"):
+            if not spec[key]:
                 del spec[key]
         if self.spec.stop is not None:
             spec["stop"]["method"] = self.spec.stop.method or DEFAULT_METHOD
