@@ -46,6 +46,17 @@ def test_a_mistake_about_the_executor_is_told_in_a_line(study, netspace, argumen
     assert message in done.err
 
 
+def test_a_worker_that_gives_no_sign_of_life_is_named(halfway, netspace):
+    with Store.open(halfway) as store:
+        run = store.lease_next(store.find_study("small").id, "driver")
+        store.heartbeat([run.id], "driver", silent={run.id: 300.0})
+    shown = netspace("status", halfway).out
+    assert f"no sign of life for 5 min: {run.space} {run.index}" in shown
+    assert "no worker gives a sign of life" in shown
+    (silent,) = json.loads(netspace("status", halfway, "--json").out)["silent"]
+    assert (silent["space"], silent["index"], round(silent["seconds"])) == (run.space, run.index, 300)
+
+
 @pytest.fixture
 def halfway(write_study) -> Path:
     """The store of the study, stopped early, of which one run is done and one failed."""

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from netspace.arch import zoo
 from netspace.study import Study
 from netspace.study.executors import EXECUTORS, Executor, make_executor
-from netspace.study.jobs import Event, Failed, Finished, Job, Lost
+from netspace.study.jobs import Event, Failed, Finished, Job, Lost, Sign
 from netspace.study.workplace import Workplace
 
 pytestmark = pytest.mark.slow
@@ -189,6 +189,50 @@ def test_a_run_whose_slurm_job_comes_to_its_time_limit_goes_to_the_next_worker(m
 def slurm_job(pid: int) -> str:
     environment = Path(f"/proc/{pid}/environ").read_text().split("\0")
     return next(line.partition("=")[2] for line in environment if line.startswith("SLURM_JOB_ID="))
+
+
+def test_a_worker_shows_that_it_lives_until_it_is_stopped_and_is_ended_with_its_job(
+    kind, study_file, cluster_options, worker_pids
+):
+    long = Study.from_yaml(study_file(recipe={"base": "quick", "epochs": 10_000, "augment": {"flip": False}}))
+    first, second, *_ = jobs(long)
+    with make_executor(kind, long.context, workers=1, device="cpu", options=cluster_options(kind)) as executor:
+        assert executor.signs() == {}
+        executor.submit(first)
+        shown = wait_for_sign(executor, first.run_id, lambda sign: sign.number >= 1)
+        (pid,) = worker_pids(kind)
+        os.kill(pid, signal.SIGSTOP)
+        # what was on its way comes in; from then on there is silence
+        look_for(executor, 6)
+        heard = executor.signs()[first.run_id]
+        look_for(executor, 7)
+        assert executor.signs()[first.run_id] == heard
+        assert heard.worker == shown.worker
+        executor.cancel(99)
+        executor.cancel(first.run_id)
+        assert executor.signs() == {}
+        deadline = time.monotonic() + HANGING
+        while pid in worker_pids(kind):
+            assert time.monotonic() < deadline, "the stopped worker is still there"
+            look_for(executor, 0.5)
+        executor.submit(second)
+        assert wait_for_sign(executor, second.run_id, lambda sign: sign.number >= 1).worker != shown.worker
+
+
+def look_for(executor: Executor, seconds: float) -> None:
+    """Do what a driver does for some time; nothing comes to an end."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        assert executor.wait(0.2) == []
+        executor.signs()
+
+
+def wait_for_sign(executor: Executor, run_id: int, wanted: Callable[[Sign], bool]) -> Sign:
+    deadline = time.monotonic() + HANGING
+    while not (run_id in (signs := executor.signs()) and wanted(signs[run_id])):
+        assert time.monotonic() < deadline, signs
+        look_for(executor, 0.2)
+    return signs[run_id]
 
 
 def test_close_ends_the_workers_that_train_and_those_that_start(make, kind, study, worker_pids):

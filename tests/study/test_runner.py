@@ -15,7 +15,7 @@ from netspace.errors import StoreError, StoreUnreachableError, StudyError
 from netspace.store import Outcome, PlannedRun, Store
 from netspace.study import run_study, runner
 from netspace.study.executors import Executor
-from netspace.study.jobs import Checkpoints, Event, Failed, Finished, Job, Lost, Unfit
+from netspace.study.jobs import Checkpoints, Event, Failed, Finished, Job, Lost, Sign, Unfit
 
 
 def finished(job: Job) -> Event:
@@ -44,6 +44,12 @@ class Scripted(Executor):
 
     def wait(self, timeout: float) -> list[Event]:  # noqa: ARG002 (what is scripted does not wait)
         return [self._events.popleft()] if self._events else []
+
+    def signs(self) -> dict[int, Sign]:
+        return {}
+
+    def cancel(self, run_id: int) -> None:
+        raise AssertionError(f"run {run_id} is given up")
 
     def close(self) -> None:
         self.closed = True
@@ -207,6 +213,12 @@ class Slow(Executor):
     def wait(self, timeout: float) -> list[Event]:  # noqa: ARG002 (it does not wait)
         self._waits += 1
         return [finished(self._jobs.pop(run_id)) for run_id in self._end(self._jobs, self._waits)]
+
+    def signs(self) -> dict[int, Sign]:
+        return {}
+
+    def cancel(self, run_id: int) -> None:
+        raise AssertionError(f"run {run_id} is given up")
 
     def close(self) -> None:
         self._jobs.clear()

@@ -12,7 +12,7 @@ from netspace.stats import SequentialChain, SequentialComparison, StoppingRule, 
 from netspace.store import Outcome, PlannedRun, Store, StudyRecord
 from netspace.study import Study, run_study
 from netspace.study.executors import Executor
-from netspace.study.jobs import Event, Failed, Finished, Job
+from netspace.study.jobs import Event, Failed, Finished, Job, Sign
 from netspace.study.pools import ensure_pools
 
 RULE = Stop().rule
@@ -48,6 +48,12 @@ class Planted(Executor):
         if math.isinf(error):
             return [Failed(run_id=job.run_id, message="planted")]
         return [Finished(run_id=job.run_id, outcome=Outcome(status="done", error=float(error), seconds=0.1))]
+
+    def signs(self) -> dict[int, Sign]:
+        return {}
+
+    def cancel(self, run_id: int) -> None:
+        raise AssertionError(f"run {run_id} is given up")
 
     def close(self) -> None:
         self._in_hand.clear()

@@ -103,9 +103,17 @@ def describe(standing: "Standing") -> str:
     parts += [f"{failed} failed"] if failed else []
     if standing.rate is not None and standing.seconds_left is not None:
         parts += [f"{standing.rate:.0f}/h", f"{duration(standing.seconds_left)} left"]
+    parts += [silence(standing)] if standing.silent else []
     if standing.best is not None:
         parts.append(f"best {standing.best.error:.2f} %")
     return " · ".join(parts)
+
+
+def silence(standing: "Standing") -> str:
+    """Return of which run nothing was heard for longest, and of how many more."""
+    first, *others = standing.silent
+    more = f" and {len(others)} more" if others else ""
+    return f"no sign of {first.space} {first.index} for {first.seconds / 60:.0f} min{more}"
 
 
 def describe_timings(timings: "Timings") -> str:

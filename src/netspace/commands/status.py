@@ -92,6 +92,8 @@ def _show(now: "Standing", likely: "Likely | None", as_json: bool) -> None:
         facts.append(f"early stopping spared {now.spared}")
     if now.rate is not None and now.seconds_left is not None:
         facts += [f"{now.rate:.0f}/h", f"{duration(now.seconds_left)} left"]
+    elif now.silent and now.number("running") == len(now.silent):
+        facts.append("no worker gives a sign of life")
     elif not now.complete and not now.number("running"):
         facts.append("none is running")
     print(" · ".join(facts))
@@ -100,6 +102,8 @@ def _show(now: "Standing", likely: "Likely | None", as_json: bool) -> None:
         print(f"best so far: {now.best.error:.2f} % ({now.best.space} {now.best.index}){shrunken}")
     if now.chain is not None:
         print_records(now.chain.table(), False)
+    for silent in now.silent[:SHOWN]:
+        print(f"no sign of life for {silent.seconds / 60:.0f} min: {silent.space} {silent.index}")
     for run in now.troubled[-SHOWN:]:
         print(f"retried: {run.space} {run.index}: {run.reason}")
     if len(now.failures) > SHOWN:

@@ -111,6 +111,13 @@ def run(
     checkpoint_every: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints of a run.")
     ] = 30,
+    run_limit: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MINUTES",
+            help="Time that one run may take. Default: the study file's, or 20 times as long as like runs take.",
+        ),
+    ] = None,
     track: Track = None,
     as_json: AsJson = False,
 ) -> None:
@@ -137,6 +144,7 @@ def run(
         device=device,
         options=options,
         checkpoint_every=checkpoint_every,
+        run_limit=run_limit,
         track=track or [],
         quiet=as_json,
     )
@@ -161,6 +169,7 @@ def _train(
     device: str | None = None,
     options: dict[str, str] | None = None,
     checkpoint_every: float = 30,
+    run_limit: float | None = None,
     track: "Sequence[str]" = (),
     quiet: bool = False,
     brief: bool = False,
@@ -205,6 +214,7 @@ def _train(
                     device=device,
                     options=options,
                     checkpoint_seconds=checkpoint_every,
+                    run_limit=run_limit,
                     observe=observe,
                     recorded=tracking.send,
                 )

@@ -1,7 +1,7 @@
 """Where a study stands, by its store: for the driver that trains it and for anyone who looks on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from netspace.store import FAILED, FINAL, RunState, Status, Store, StudyRecord
@@ -13,6 +13,19 @@ RECENT = 20
 """Runs whose durations say how long one takes now; a study's first runs may have met an idle machine."""
 
 
+SILENT_SECONDS = 120.0
+"""How long nothing is heard of a worker before anyone is told; one that is at work gives a sign every few seconds."""
+
+
+@dataclass(frozen=True)
+class Silent:
+    """A run in hand of whose worker nothing was heard for so many seconds."""
+
+    space: str
+    index: int
+    seconds: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Standing:
     """Where a study stands.
@@ -21,10 +34,12 @@ class Standing:
         name: of the study.
         counts: runs by space and status, spaces in the order of the study.
         spared: planned runs that early stopping made unnecessary.
-        rate: runs that end per hour if as many are trained as now; None if none is, or none has ended yet.
+        rate: runs that end per hour if as many are trained as now, those without a sign of life left out; None if none
+            is, or none has ended yet.
         best: the run of the lowest error so far.
         failures: runs that diverged, failed or were lost, the last to end last.
         troubled: runs of which an attempt failed and that are tried again, or are waiting to be.
+        silent: runs whose workers give no sign of life: stopped, hanging, or their drivers vanished; the longest first.
         chain: where early stopping stands; None for a study without.
         last: what the driver that asks saw last, in a line; empty for anyone else.
     """
@@ -36,6 +51,7 @@ class Standing:
     best: RunState | None
     failures: tuple[RunState, ...]
     troubled: tuple[RunState, ...]
+    silent: tuple[Silent, ...] = ()
     chain: "SequentialChain | None" = None
     last: str = ""
 
@@ -90,6 +106,7 @@ class Standing:
             "seconds_left": self.seconds_left,
             "best": None if best is None else {"space": best.space, "index": best.index, "error": best.error},
             "failures": [_evidence(run) for run in self.failures],
+            "silent": [asdict(run) for run in self.silent],
             "tried_again": [_evidence(run) for run in self.troubled],
             "stopping": [] if self.chain is None else self.chain.table(),
         }
@@ -118,7 +135,8 @@ def standing_with(record: StudyRecord, store: Store, chain: "SequentialChain | N
     counts, runs = store.overview(record.id, recent=RECENT)
     ended = sorted((run for run in runs if run.status in FINAL), key=lambda run: run.finished or 0.0)
     needed = counts.keys() if chain is None else chain.needed
-    running = sum(numbers["running"] for numbers in counts.values())
+    silent = tuple(Silent(*found) for found in store.silent(record.id, SILENT_SECONDS))
+    running = sum(numbers["running"] for numbers in counts.values()) - len(silent)
     return Standing(
         name=record.name,
         counts=counts,
@@ -127,6 +145,7 @@ def standing_with(record: StudyRecord, store: Store, chain: "SequentialChain | N
         best=min((run for run in ended if run.error is not None), key=lambda run: run.error or 0.0, default=None),
         failures=tuple(run for run in ended if run.status in FAILED),
         troubled=tuple(run for run in runs if run.status in ("planned", "running") and run.message),
+        silent=silent,
         chain=chain,
         last=last,
     )
@@ -139,7 +158,7 @@ def _rate(ended: Sequence[RunState], running: int) -> float | None:
         for run in ended[-RECENT:]
         if run.finished is not None and run.started is not None and run.finished > run.started
     ]
-    return 3600 * running * len(took) / sum(took) if took and running else None
+    return 3600 * running * len(took) / sum(took) if took and running > 0 else None
 
 
 def _evidence(run: RunState) -> dict[str, Any]:

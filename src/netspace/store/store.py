@@ -451,6 +451,24 @@ class Store:
                 found.setdefault(space, set()).add(index)
         return found
 
+    def silent(self, study_id: int, seconds: float) -> list[tuple[str, int, float]]:
+        """Return the runs in hand of whose workers nothing was heard for long: space, index and for how many seconds.
+
+        The longest is the first. In a store of an earlier version no one says when a worker was heard.
+        """
+        if self._database.version < 2:
+            return []
+        query = select(runs.c.space, runs.c.index, Now() - runs.c.heard).order_by(runs.c.heard, runs.c.launch)
+        query = query.where(runs.c.study_id == study_id, runs.c.status == "running", runs.c.heard < Now() - seconds)
+        with self._database.read() as connection:
+            return [(space, index, float(silence)) for space, index, silence in connection.execute(query)]
+
+    def trained(self, study_id: int) -> list[tuple[int, float]]:
+        """Return flops and training time in seconds of each run that was trained to an end."""
+        query = select(runs.c.flops, runs.c.seconds).where(runs.c.study_id == study_id, runs.c.seconds.is_not(None))
+        with self._database.read() as connection:
+            return [(flops, seconds) for flops, seconds in connection.execute(query)]
+
     def training_seconds(self, study_id: int) -> float:
         """Return how long the runs that ended were trained, all together, in seconds."""
         query = select(func.coalesce(func.sum(runs.c.seconds), 0.0)).where(runs.c.study_id == study_id)

@@ -101,6 +101,14 @@ class JobContext:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sign:
+    """A sign of life of the worker that trains a run: another `number` is a later one, another `worker` began anew."""
+
+    worker: str
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finished:
     """A run trained to its end, or to a loss that was not finite."""
 

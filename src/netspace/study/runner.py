@@ -17,9 +17,10 @@ from typing import Literal, ParamSpec, TypeVar
 from netspace.errors import StoreUnreachableError, StudyError, first_line
 from netspace.results.standing import Standing, standing_with
 from netspace.results.stopping import stopping_chain
-from netspace.store import Store, StudyRecord, Worker
+from netspace.store import RunRecord, Store, StudyRecord, Worker
 from netspace.study.executors.base import Executor
 from netspace.study.jobs import Checkpoints, Event, Failed, Finished, Job, Lost, Unfit
+from netspace.study.watch import LEAST_LIMIT, Watch, is_silent, usual_limit
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ LEASE_SECONDS = 120.0
 """How long another driver leaves alone a run that was leased and has not been heard of since."""
 
 _POLL_SECONDS = 0.5
+_WATCH_SECONDS = 2.0
+"""Time between two looks at what the workers show of themselves."""
 
 _Asked = ParamSpec("_Asked")
 _Answer = TypeVar("_Answer")
@@ -50,6 +53,7 @@ def run_study(
     *,
     attempts: int = 3,
     hours: float | None = None,
+    run_limit: float | None = None,
     checkpoints: Checkpoints | None = None,
     observe: Callable[[Standing], None] = lambda _: None,
     recorded: Callable[[int], None] = lambda _: None,
@@ -67,6 +71,7 @@ def run_study(
         attempts: how often a run is started at most that fails, for want of memory too. One whose worker vanishes is
             begun again at no attempt's cost, `MAX_LOSSES` times, before it counts as lost.
         hours: of training, over all runs and drivers, after which no run is begun any more; None for no limit.
+        run_limit: seconds that a worker may spend on one run before it is ended; None for `watch.usual_limit`.
         checkpoints: what the executor's context says of them: made here, and removed as runs come to their end.
         observe: called when something has happened, and every few seconds.
         recorded: called with the id of each run whose result was stored.
@@ -76,7 +81,7 @@ def run_study(
         StoreError: the store refuses a write.
         StudyError: the workers can train nothing, for want of their device or their images; no run is charged for it.
     """
-    driver = _Driver(record, store, executor, attempts, hours, checkpoints, observe, recorded)
+    driver = _Driver(record, store, executor, attempts, hours, run_limit, checkpoints, observe, recorded)
     with executor, _signals_call(driver.stop):
         return driver.run()
 
@@ -89,6 +94,7 @@ class _Driver:
         executor: Executor,
         attempts: int,
         hours: float | None,
+        run_limit: float | None,
         checkpoints: Checkpoints | None,
         observe: Callable[[Standing], None],
         recorded: Callable[[int], None],
@@ -103,7 +109,9 @@ class _Driver:
         self._observe = observe
         self._recorded = recorded
         self._worker = str(Worker.current())
-        self._in_hand: dict[int, str] = {}
+        self._run_limit = run_limit
+        self._watch = Watch()
+        self._in_hand: dict[int, RunRecord] = {}
         self._unfit = 0
         self._last = ""
         self._stopping = False
@@ -112,11 +120,15 @@ class _Driver:
         try:
             if self._checkpoints is not None:
                 self._checkpoints.make()
-            renewed = time.monotonic()
+            renewed = watched = time.monotonic()
             _patiently(self._store.reclaim, self._record.id)
             self._report()
             while not self._stopping and (self._fill() or self._others_are_running()):
                 self._settle_all(self._executor.wait(_POLL_SECONDS) if self._in_hand else self._idle())
+                if time.monotonic() - watched > _WATCH_SECONDS:
+                    watched = time.monotonic()
+                    self._watch.look(self._executor.signs())
+                    self._give_up_what_never_ends()
                 if time.monotonic() - renewed > LEASE_SECONDS / 4:
                     renewed = time.monotonic()
                     self._keep_in_hand()
@@ -141,10 +153,41 @@ class _Driver:
         self._stopping = True
 
     def _keep_in_hand(self) -> None:
-        """Renew the leases, and lease again what another driver took for abandoned and no one has begun since."""
-        held = _patiently(self._store.heartbeat, self._in_hand, self._worker, lease_seconds=LEASE_SECONDS)
+        """Renew the leases, and lease again what another driver took for abandoned and no one has begun since.
+
+        What another driver has begun, or ended, is given up here: its result would not be taken.
+        """
+        silent = {run_id: seconds for run_id, seconds in self._watch.silent().items() if run_id in self._in_hand}
+        held = _patiently(
+            self._store.heartbeat, self._in_hand, self._worker, lease_seconds=LEASE_SECONDS, silent=silent
+        )
         for run_id in self._in_hand.keys() - held:
-            _patiently(self._store.lease, run_id, self._worker, lease_seconds=LEASE_SECONDS)
+            if not _patiently(self._store.lease, run_id, self._worker, lease_seconds=LEASE_SECONDS):
+                self._executor.cancel(run_id)
+                self._last = f"{_name(self._in_hand.pop(run_id))}: another driver has taken it; given up here"
+                _log.info("%s", self._last)
+
+    def _give_up_what_never_ends(self) -> None:
+        """End workers that have spent more on a run than it may take."""
+        trained = {run_id: seconds for run_id, seconds in self._watch.trained().items() if run_id in self._in_hand}
+        silent = self._watch.silent()
+        for run_id, seconds in trained.items():
+            limit = self._limit(self._in_hand[run_id], seconds)
+            if seconds <= limit:
+                continue
+            self._executor.cancel(run_id)
+            spent = f"after {_minutes(seconds)}; a run may take {_minutes(limit)} (run_limit)"
+            event: Event = Failed(run_id=run_id, message=f"given up {spent}")
+            if is_silent(silent[run_id], limit):
+                no_sign = f"no sign of life of its worker for {_minutes(silent[run_id])}, given up"
+                event = Lost(run_id=run_id, message=f"{no_sign} {spent}")
+            self._settle_all([event])
+
+    def _limit(self, run: RunRecord, seconds: float) -> float:
+        """Return how long a run may take in seconds, that of a usual one if none is set."""
+        if self._run_limit is not None or seconds <= LEAST_LIMIT:
+            return self._run_limit or LEAST_LIMIT
+        return usual_limit(run.flops, _patiently(self._store.trained, self._record.id))
 
     def _fill(self) -> bool:
         """Lease and submit runs up to the executor's capacity; return whether any is in hand."""
@@ -160,7 +203,7 @@ class _Driver:
                 break
             if run.id in self._in_hand:
                 continue  # planned again while it was being trained here: from now on it is held again
-            self._in_hand[run.id] = f"{run.space} {run.index}"
+            self._in_hand[run.id] = run
             _log.info("leased %s %d (run %d, attempt %d)", run.space, run.index, run.id, run.attempts)
             self._executor.submit(Job(run_id=run.id, config=run.config, seed=run.seed))
         return bool(self._in_hand)
@@ -194,7 +237,7 @@ class _Driver:
 
     def _settle(self, event: Event) -> None:
         """Record what became of a run."""
-        name = self._in_hand.get(event.run_id, f"run {event.run_id}")
+        name = _name(self._in_hand[event.run_id]) if event.run_id in self._in_hand else f"run {event.run_id}"
         match event:
             case Lost() | Unfit() if self._stopping:
                 # Ctrl-C in a terminal reaches the workers too: what ends by it is interrupted, not lost
@@ -249,6 +292,14 @@ class _Driver:
 
     def _standing(self) -> Standing:
         return _patiently(standing_with, self._record, self._store, self._chain, self._last)
+
+
+def _name(run: RunRecord) -> str:
+    return f"{run.space} {run.index}"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
 
 
 def _patiently(ask: Callable[_Asked, _Answer], *args: _Asked.args, **kwargs: _Asked.kwargs) -> _Answer:

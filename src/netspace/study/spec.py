@@ -99,6 +99,9 @@ class StudySpec(Document):
         recipe: a recipe's name, or settings that may start from one with `base`, see `Recipe`.
         hours: of training, over all models, after which none is begun any more, as `netspace plan` counts core-hours;
             None for no limit. Raised, the study goes on.
+        run_limit: minutes that a worker may spend on one run before it is ended and the run counts as failed, or, if
+            nothing was heard of the worker either, as lost; None for 20 times as long as like runs of the study take,
+            and never less than 10 minutes.
         attempts: how often a run that fails or whose worker vanishes is started at most.
         claims: what the study is to confirm or refute, in the forms of `netspace.stats.claims.FORMS`.
         stop: early stopping of each pair of neighbouring spaces, see `Stop`; None trains all n models of each.
@@ -119,6 +122,7 @@ class StudySpec(Document):
     network: Network = Network()
     recipe: Annotated[Recipe, BeforeValidator(_recipe)] = Recipe()
     hours: Annotated[float, Field(gt=0)] | None = None
+    run_limit: Annotated[float | None, Field(gt=0)] = None
     attempts: Annotated[int, Field(ge=1)] = 3
     stop: Stop | None = None
     claims: tuple[str, ...] = ()

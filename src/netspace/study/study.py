@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from netspace.arch.code import known_file
+from netspace.checks import check_number
 from netspace.displayed import Displayed
 from netspace.documents import Document, differences, digest, plain
 from netspace.errors import ConfigError, StudyError, TrainingError, UnknownNameError
@@ -215,7 +216,8 @@ class Study(Displayed):
     def record(self) -> dict[str, Any]:
         """Return all that decides the results, as plain values: the store keeps it; a resumed study is held to it."""
         spec = self.spec.model_dump(
-            mode="json", exclude={"hours": True, "attempts": True, "claims": True, "data": _UNDECISIVE}
+            mode="json",
+            exclude={"hours": True, "run_limit": True, "attempts": True, "claims": True, "data": _UNDECISIVE},
         )
         for key in ("stop", "latency", "regimes"):
             if not spec[key]:
@@ -302,6 +304,7 @@ class Study(Displayed):
         device: str | None = None,
         options: Mapping[str, Any] | None = None,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        run_limit: float | None = None,
         observe: Callable[[Standing], None] = lambda _: None,
         recorded: Callable[[int], None] = lambda _: None,
     ) -> Standing:
@@ -314,13 +317,18 @@ class Study(Displayed):
             device: "cpu" or "cuda"; None for CUDA if there is a GPU.
             options: the executor's own, by name.
             checkpoint_seconds: of training between two checkpoints of a run at least; a shorter run has none.
+            run_limit: minutes that a worker may spend on one run; None for the study file's.
             observe: called when something has happened, and every few seconds.
             recorded: called with the id of each run whose result was stored.
 
         Raises:
+            ConfigError: a limit that is not above 0.
             KeyboardInterrupt: Ctrl-C or SIGTERM; finished runs are recorded, the others are planned again.
             NetspaceError: the study, its data, its spaces, the store or the executor cannot be used.
         """
+        limit = self.spec.run_limit if run_limit is None else run_limit
+        if limit is not None:
+            check_number(limit, "run_limit", above=0, error=ConfigError)
         study = self.as_started(store)
         record = study.open(store)
         ensure_pools(record, store)
@@ -333,6 +341,7 @@ class Study(Displayed):
             hands,
             attempts=self.spec.attempts,
             hours=self.spec.hours,
+            run_limit=None if limit is None else 60 * limit,
             checkpoints=checkpoints,
             observe=observe,
             recorded=recorded,

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from netspace.documents import Document
-from netspace.study.jobs import Event, Job, JobContext
+from netspace.study.jobs import Event, Job, JobContext, Sign
 
 IDLE_SECONDS = 20.0
 """How long a worker on a cluster keeps its place without a job by default: others, a second driver of the
@@ -67,6 +67,17 @@ class Executor(ABC):
 
         Called now and then with no job in hand too.
         """
+
+    @abstractmethod
+    def signs(self) -> dict[int, Sign]:
+        """Return the last sign of life of the worker of each job, by run; of a job that waits for one there is none.
+
+        A worker gives signs for as long as it computes, so one that is stopped or hangs is silent.
+        """
+
+    @abstractmethod
+    def cancel(self, run_id: int) -> None:
+        """Give up the job of a run: its worker is ended, and nothing is reported of it. One not in hand is none."""
 
     @abstractmethod
     def close(self) -> None:

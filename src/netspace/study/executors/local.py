@@ -26,7 +26,8 @@ from netspace.errors import StudyError
 from netspace.store import Worker
 from netspace.study.executors.base import MAX_FALSE_STARTS, Executor, NoOptions
 from netspace.study.executors.models_per_gpu import Crowd
-from netspace.study.jobs import Event, Finished, Job, JobContext, Lost
+from netspace.study.executors.pulse import beat
+from netspace.study.jobs import Event, Finished, Job, JobContext, Lost, Sign
 
 _log = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ class LocalExecutor(Executor):
             job = worker.job
             event = worker.result()
             if event is None:
-                self._false_starts = 0
+                self._false_starts = 0 if worker.ready else self._false_starts
                 continue
             if isinstance(event, Lost):
                 self._slots[slot] = None
@@ -182,6 +183,19 @@ class LocalExecutor(Executor):
             worker.stop()
 
     @override
+    def signs(self) -> dict[int, Sign]:
+        return {
+            worker.job.run_id: worker.sign for worker in self._slots if worker is not None and worker.job is not None
+        }
+
+    @override
+    def cancel(self, run_id: int) -> None:
+        for slot, job in self._busy().items():
+            if job.run_id == run_id:
+                self._end(slot)
+        self._starved = deque(job for job in self._starved if job.run_id != run_id)
+
+    @override
     def close(self) -> None:
         if self._closed:
             return
@@ -198,6 +212,7 @@ class _Worker:
         self.job: Job | None = None
         self.ready = False
         self.began_with = 0
+        self._beats = 0
         self._log = log
         self._kills_before = 0
         self.connection, theirs = Pipe()
@@ -216,6 +231,11 @@ class _Worker:
         with contextlib.suppress(OSError):  # it ended at once: result() meets the closed connection
             self.connection.send((context, device))
 
+    @property
+    def sign(self) -> Sign:
+        """The last sign of life; that it is ready to begin is the first of another worker, whose time begins anew."""
+        return Sign(worker=f"{self._process.pid}, {'at work' if self.ready else 'starting'}", number=self._beats)
+
     def alive(self) -> bool:
         return self._process.poll() is None
 
@@ -226,18 +246,21 @@ class _Worker:
             self.connection.send(job)
 
     def result(self) -> Event | None:
-        """Return what became of the job in hand, None if the worker is ready to begin with it.
+        """Return what became of the job in hand, None if the worker says that it is ready to begin, or lives.
 
         Called when the connection has something to read, or was closed.
         """
         if self.job is None:
             raise AssertionError("result() of a worker without a job")
         try:
-            told: Event | str = self.connection.recv()
+            told: Event | str | int = self.connection.recv()
         except (EOFError, OSError):
             told = Lost(run_id=self.job.run_id, message=self._last_words())
         if isinstance(told, str):
             self.ready = True
+            return None
+        if isinstance(told, int):
+            self._beats = told
             return None
         self.job = None
         return told
@@ -299,6 +322,13 @@ def _serve(connection: Connection) -> None:
     # the terminal sends Ctrl-C to the whole group: the driver alone decides what it means
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     context, device = connection.recv()
+    one_at_a_time = threading.Lock()
+
+    def tell(what: "Event | str | int") -> None:
+        with one_at_a_time:
+            connection.send(what)
+
+    beat(tell)
     jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
 
     def listen() -> None:
@@ -315,9 +345,9 @@ def _serve(connection: Connection) -> None:
 
     torch.set_num_threads(1)
     workplace = Workplace(context, device)
-    connection.send(_READY)
+    tell(_READY)
     while True:
-        connection.send(workplace.execute(jobs.get()))
+        tell(workplace.execute(jobs.get()))
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ import os
 import socket
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
+from uuid import uuid4
 
 import numpy as np
 from pydantic import Field
@@ -24,10 +25,14 @@ from typing_extensions import override
 from netspace.documents import Document
 from netspace.errors import MissingExtraError, StudyError, first_line
 from netspace.study.executors.base import IDLE_SECONDS, MAX_FALSE_STARTS, Executor
-from netspace.study.jobs import Event, Job, JobContext, Lost
+from netspace.study.executors.pulse import BEAT_SECONDS, beat
+from netspace.study.jobs import Event, Job, JobContext, Lost, Sign
 from netspace.training.images.data import ImageData, load_data
 
 _log = logging.getLogger(__name__)
+
+_BESIDE = "beside"
+"""The threads of an actor that answer while another one trains."""
 
 KNOCK_SECONDS = 10.0
 """How long the address of a cluster may take to answer."""
@@ -110,6 +115,31 @@ class RayExecutor(Executor):
         return events
 
     @override
+    def signs(self) -> dict[int, Sign]:
+        for slot in self._slots:
+            if slot.job is not None:
+                self._listen(slot)
+        return {
+            slot.job.run_id: Sign(worker=slot.name, number=slot.beats) for slot in self._slots if slot.job is not None
+        }
+
+    def _listen(self, slot: "_Slot") -> None:
+        """Ask an actor for its last sign of life, and take the answer to what was asked before."""
+        if slot.asked is not None and self._ray.wait([slot.asked], timeout=0)[0]:
+            with contextlib.suppress(self._ray.exceptions.RayError):  # what became of it is its job's to tell
+                slot.beats = self._ray.get(slot.asked)
+            slot.asked = None
+        if slot.asked is None and time.monotonic() - slot.asked_at > BEAT_SECONDS:
+            slot.asked_at = time.monotonic()
+            slot.asked = slot.actor.beats.options(concurrency_group=_BESIDE).remote()
+
+    @override
+    def cancel(self, run_id: int) -> None:
+        for slot in [slot for slot in self._slots if slot.job is not None and slot.job.run_id == run_id]:
+            self._end(slot)
+        self._waiting = deque(job for job in self._waiting if job.run_id != run_id)
+
+    @override
     def close(self) -> None:
         if self._closed:
             return
@@ -142,7 +172,8 @@ class RayExecutor(Executor):
         places = worker_places(nodes, cpus=options.cpus, gpus=gpus)
         self._capacity = workers or places
         # Any: what Ray makes of a class is known at run time alone
-        self._actor: Any = self._ray.remote(num_cpus=options.cpus, num_gpus=gpus, max_restarts=0)(_Worker)
+        groups: dict[str, Any] = {"concurrency_groups": {_BESIDE: 1}}
+        self._actor: Any = self._ray.remote(num_cpus=options.cpus, num_gpus=gpus, max_restarts=0, **groups)(_Worker)
         self._context = self._ray.put(context)
         self._data = self._ray.put(_shared(load_data(context.data, context.resolution, root=context.root)))
 
@@ -195,12 +226,19 @@ class RayExecutor(Executor):
 
 @dataclass(eq=False)
 class _Slot:
-    """An actor; `answer` is the object that will say that it is ready or, with a job, what became of that."""
+    """An actor; `answer` is the object that will say that it is ready or, with a job, what became of that.
+
+    `asked` is the object that will hold its last sign of life, once it has answered.
+    """
 
     actor: Any
     answer: Any
     job: Job | None = None
     idle_since: float = 0.0
+    beats: int = 0
+    asked: Any = None
+    asked_at: float = 0.0
+    name: str = field(default_factory=lambda: uuid4().hex)
 
 
 class _Worker:
@@ -216,6 +254,14 @@ class _Worker:
         # what lies in the object store is read-only, and PyTorch warns of labels that are
         own = None if data is None else replace(data, validation_labels=data.validation_labels.copy())
         self._workplace = Workplace(context, device, own)
+        self._beats = 0
+        beat(self._beat)
+
+    def _beat(self, number: int) -> None:
+        self._beats = number
+
+    def beats(self) -> int:
+        return self._beats
 
     def where(self) -> int:
         return os.getpid()

@@ -30,7 +30,7 @@ from netspace.store import Worker
 from netspace.study.executors.base import IDLE_SECONDS, MAX_FALSE_STARTS, Executor
 from netspace.study.executors.local import THREAD_VARIABLES
 from netspace.study.executors.slurm_worker import BEAT_SECONDS, Mailbox, Serve
-from netspace.study.jobs import Event, Failed, Job, JobContext, Lost
+from netspace.study.jobs import Event, Failed, Job, JobContext, Lost, Sign
 
 if TYPE_CHECKING:
     import submitit
@@ -183,6 +183,23 @@ class SlurmExecutor(Executor):
             self._polled = time.monotonic()
             self._poll()
         self._assign()
+
+    @override
+    def signs(self) -> dict[int, Sign]:
+        return {
+            slot.job.run_id: Sign(worker=slot.identity, number=self._box.beats(slot.identity))
+            for slot in self._slots.values()
+            if slot.job is not None and slot.identity is not None
+        }
+
+    @override
+    def cancel(self, run_id: int) -> None:
+        for slot in [slot for slot in self._slots.values() if slot.job is not None and slot.job.run_id == run_id]:
+            del self._slots[slot.slurm_job]
+            with contextlib.suppress(StudyError):  # then it stays until the driver ends
+                _call("scancel", slot.slurm_job)
+        self._waiting = deque(job for job in self._waiting if job.run_id != run_id)
+        self._events = [event for event in self._events if event.run_id != run_id]
 
     @override
     def close(self) -> None:

@@ -8,6 +8,7 @@ what lies in it is JSON: nothing is run that somebody else may have put there, a
     FOLDER/task.json                context and device, for all workers
     FOLDER/driver                   who drives; rewritten every few seconds
     FOLDER/workers/ID/hello.json    which SLURM job, host and process
+    FOLDER/workers/ID/beat          a number that grows for as long as the worker computes
     FOLDER/workers/ID/job.json      the next job, until the worker has taken it
     FOLDER/events/ID-RUN.json       what came of a job, until the driver has taken it
 """
@@ -31,6 +32,7 @@ from pydantic import TypeAdapter
 from netspace.documents import plain
 from netspace.errors import NetspaceError, first_line
 from netspace.store import Worker
+from netspace.study.executors.pulse import beat
 from netspace.study.jobs import Event, Failed, Finished, Job, JobContext, Lost, Unfit
 
 Read = TypeVar("Read", covariant=True)
@@ -137,6 +139,18 @@ class Mailbox:
         path.unlink(missing_ok=True)
         return job
 
+    def show_life(self, identity: str, number: int) -> None:
+        """Show that a worker computes: a number that grows."""
+        with contextlib.suppress(OSError):  # a disk that is full or slow: the next beat may succeed
+            _write(self._workers / identity / "beat", str(number).encode())
+
+    def beats(self, identity: str) -> int:
+        """Return the last number that a worker has shown, 0 before the first."""
+        try:
+            return int((self._workers / identity / "beat").read_bytes())
+        except (OSError, ValueError):
+            return 0
+
     def publish(self, identity: str, event: Event) -> None:
         """Leave what came of a job."""
         if isinstance(event, Finished):
@@ -212,6 +226,7 @@ class Serve:
         torch.set_num_threads(1)
         workplace = Workplace(*box.task())
         identity = box.say_hello(Hello(slurm_job=_slurm_job(), host=socket.gethostname(), pid=os.getpid()))
+        beat(lambda number: box.show_life(identity, number))
         while True:
             job = box.take(identity)
             if job is None:
