@@ -14,11 +14,13 @@ import random
 import resource
 import shutil
 import sqlite3
+import struct
 import tarfile
 import tempfile
 import time
 import traceback
 import warnings
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -283,6 +285,29 @@ def store_url(_folder: Path, rng: random.Random) -> None:
         Store.open(url, create=False)
 
 
+def bomb(rng: random.Random) -> bytes:
+    """Return a small picture that says, or is, one of very many pixels."""
+    from PIL import Image
+
+    side = rng.choice([20_000, 60_000, 2**31 - 1])
+    kind = rng.choice(["says so", "bmp", "gif frames", "is one"])
+    buffer = io.BytesIO()
+    if kind == "gif frames":
+        frames = [Image.new("L", (20, 20), shade % 256) for shade in range(2000)]
+        frames[0].save(buffer, "gif", save_all=True, append_images=frames[1:])
+    elif kind == "is one":  # a hundred million pixels of one colour in a hundred kilobytes
+        Image.new("1", (10_000, 10_000)).save(buffer, "png")
+    else:
+        Image.new("L", (20, 20)).save(buffer, "bmp" if kind == "bmp" else "png")
+    content = bytearray(buffer.getvalue())
+    if kind == "bmp":
+        content[18:26] = struct.pack("<ii", side, side)
+    elif kind == "says so":
+        content[16:24] = struct.pack(">II", side, side)
+        content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
+    return bytes(content)
+
+
 def picture(folder: Path, rng: random.Random) -> None:
     from PIL import Image
 
@@ -293,7 +318,7 @@ def picture(folder: Path, rng: random.Random) -> None:
         for number in range(4):
             Image.fromarray(np.full((20, 20), 60 * number, np.uint8)).save(folder / "images" / name / f"{number}.png")
     path = folder / "images" / "yes" / "1.png"
-    path.write_bytes(damaged(path.read_bytes(), rng))
+    path.write_bytes(bomb(rng) if rng.random() < 0.1 else damaged(path.read_bytes(), rng))
     load_data(DataSpec(source=str(folder / "images"), validation=2))
 
 
@@ -304,16 +329,32 @@ def image_archive(folder: Path, rng: random.Random) -> None:
 
     buffer = io.BytesIO()
     Image.fromarray(np.zeros((20, 20), np.uint8)).save(buffer, "png")
-    odd = ["../out.png", "/etc/x.png", "a" * 200 + ".png", "\u202e.png", "000001.png"]
+    odd = [
+        "../out.png",
+        "../../out.png",
+        "/etc/x.png",
+        "a/../../out.png",
+        "a" * 200 + ".png",
+        "\u202e.png",
+        "000001.png",
+    ]
     with tarfile.open(folder / "images-000.tar", "w") as tar:
         for number in range(8):
             name = f"{number:06}" if rng.random() < 0.8 else rng.choice(odd).removesuffix(".png")
             for ending, content in ((".png", buffer.getvalue()), (".cls", str(number % 2).encode())):
                 member = tarfile.TarInfo(name + ending)
+                if ending == ".png" and rng.random() < 0.05:  # a link, a device or a folder where a picture should be
+                    member.type = rng.choice([tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE])
+                    member.linkname = rng.choice(["/etc/passwd", "../out.png", name + ending])
+                    tar.addfile(member)
+                    continue
+                if ending == ".png" and rng.random() < 0.02:
+                    content = bomb(rng)
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
     path = folder / "images-000.tar"
-    path.write_bytes(damaged(path.read_bytes(), rng))
+    if rng.random() < 0.7:
+        path.write_bytes(damaged(path.read_bytes(), rng))
     load_data(DataSpec(source=str(folder), validation=2))
     assert not (folder.parent / "out.png").exists()
 
@@ -327,9 +368,14 @@ def image_parquet(folder: Path, rng: random.Random) -> None:
     buffer = io.BytesIO()
     Image.fromarray(np.zeros((20, 20), np.uint8)).save(buffer, "png")
     rows = [{"image": {"bytes": buffer.getvalue(), "path": None}, "label": number % 2} for number in range(8)]
+    if rng.random() < 0.1:
+        rows[3]["image"]["bytes"] = bomb(rng)
+    elif rng.random() < 0.1:
+        rows[3]["image"] = {"bytes": None, "path": rng.choice(["/etc/passwd", "../out.png", str(__file__)])}
     path = folder / "train.parquet"
     pd.DataFrame(rows).to_parquet(path)
-    path.write_bytes(damaged(path.read_bytes(), rng))
+    if rng.random() < 0.8:
+        path.write_bytes(damaged(path.read_bytes(), rng))
     load_data(DataSpec(source=str(folder), validation=2))
 
 
