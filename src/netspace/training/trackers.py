@@ -1,5 +1,7 @@
 """Curves sent elsewhere while a training runs: TensorBoard, Weights & Biases, MLflow. None of them can stop it."""
 
+import os
+import re
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -66,8 +68,6 @@ class MLflow(Tracker):
     """A run of MLflow, at MLFLOW_TRACKING_URI if that is set, else in `FOLDER/mlruns`."""
 
     def __init__(self, folder: Path, about: dict[str, Any], name: str | None = None) -> None:
-        import os
-
         from mlflow.tracking import MlflowClient
 
         uri = os.environ.get("MLFLOW_TRACKING_URI")
@@ -171,8 +171,20 @@ class Trackers:
                 _warn(name, error)
 
 
+_LEAST_SECRET = 6
+"""Characters of a secret: what is shorter would be found in any text."""
+
+
+def _without_secrets(text: str) -> str:
+    """Return what a tracker's library says without passwords in URLs and the keys that the environment gives it."""
+    for name, value in os.environ.items():
+        if re.search(r"(KEY|TOKEN|PASSWORD|SECRET)$", name) and len(value) >= _LEAST_SECRET:
+            text = text.replace(value, "***")
+    return re.sub(r"://[^/\s@]*@", "://***@", text)
+
+
 def _warn(name: str, error: Exception) -> None:
-    reason = first_line(error)
+    reason = _without_secrets(first_line(error))
     warnings.warn(f"tracker '{name}' failed and is no longer used ({reason})", stacklevel=3)
 
 
