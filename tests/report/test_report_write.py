@@ -18,6 +18,7 @@ from netspace.arch import AnyNetConfig, read_network
 from netspace.errors import StudyError, UnknownNameError
 from netspace.report import FIGURES, FORMATS, figures, study_tables, write_report
 from netspace.report.page import page
+from netspace.report.style import png
 from netspace.results.imported import import_results
 from netspace.store import Store
 
@@ -323,5 +324,25 @@ def test_labels_name_spaces_and_no_two_alike(make_study, tmp_path):
         write_report(store, "small", tmp_path, style="paper", labels={"x": "y"})
     with pytest.raises(StudyError, match="label of 2 spaces"):
         write_report(store, "small", tmp_path, style="paper", labels={"AnyNetXA": "RegNetX"})
-    with pytest.raises(StudyError, match="labels are for the style paper"):
-        write_report(store, "small", tmp_path, labels={"AnyNetXA": "A"})
+    with pytest.raises(StudyError, match="label of 2 spaces"):
+        write_report(store, "small", tmp_path, labels={"AnyNetXA": "A", "RegNetX": "A"})
+
+
+def test_labels_stand_in_every_picture_and_the_page_says_which_space_is_meant(make_study, tmp_path, monkeypatch):
+    store, drawn = make_study(n=20), []
+    monkeypatch.setattr(
+        "netspace.report.write.png",
+        lambda figure: drawn.append({text.get_text() for text in figure.findobj(Text)}) or png(figure),
+    )
+    labels = {"AnyNetXA": "any <b>one</b>", "RegNetX": "ours"}
+    files = write_report(store, "small", tmp_path / "all", ("html", "svg", "md"), labels=labels)
+    assert len(drawn) >= 5
+    assert any("ours" in words for words in drawn)
+    assert not any("RegNetX" in words or "AnyNetXA" in words for words in drawn)
+    reader = read_page(files[0].read_text())
+    assert "In the pictures AnyNetXA is any <b>one</b>; RegNetX is ours." in reader.text
+    assert "RegNetX beats a random one of AnyNetXA" in reader.text
+    assert json.loads(reader.data)["spaces"] == ["AnyNetXA", "RegNetX"]
+    (alone,) = write_report(store, "small", tmp_path / "edf", ("svg",), only=["edf"], labels=labels)
+    assert "ours" in alone.read_text()
+    assert "RegNetX" not in alone.read_text()

@@ -271,9 +271,7 @@ def report(
     ] = None,
     labels: Annotated[
         list[str] | None,
-        typer.Option(
-            "--labels", metavar="SPACE=TEXT", help="Name of a space in the style paper. May be repeated or a list."
-        ),
+        typer.Option("--labels", metavar="SPACE=TEXT", help="Name of a space in pictures. May be repeated or a list."),
     ] = None,
     store: StoreTarget = None,
     name: StudyName = None,

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -114,7 +115,8 @@ def write_report(
             directory.
         style: "page", or "paper": for one or both columns of a two-column page (3.3 and 6.9 inches), the fonts in the
             files.
-        labels: what spaces are called in a paper, by name.
+        labels: what spaces are called in pictures, and in a paper's tables, by name; on the page and in the text they
+            have the names that commands take, and a note says which is which.
         only: names of figures (`FIGURES`): these alone are written, and nothing else.
 
     Returns:
@@ -123,7 +125,7 @@ def write_report(
     Raises:
         UnknownNameError: an unknown format, style, figure or space, or the store holds no study of this name.
         StudyError: no run of it has ended, the folder cannot be written, the study has too little for a figure that is
-            asked for, labels are given for a page, or the same one to two spaces.
+            asked for, or the same label is given to two spaces.
     """
     if style not in STYLES:
         raise_unknown("style of a report", style, STYLES)
@@ -138,8 +140,6 @@ def write_report(
             raise_unknown("report format" if style == "page" else "format for a paper", format_, STYLES[style])
         if only and format_ not in IMAGE_FORMATS:
             raise StudyError(f"single figures are pictures ({', '.join(IMAGE_FORMATS)}), got the format {format_}")
-    if labels and style != "paper":
-        raise StudyError("labels are for the style paper: on the page spaces have the names that commands take")
     tables = study_tables(store, study_name)
     names = _labelled(labels or {}, tables.spaces)
     folder = Path(folder)
@@ -147,7 +147,10 @@ def write_report(
         folder.mkdir(parents=True, exist_ok=True)
         if only or style == "paper":
             return _write_paper(tables, folder, formats, names, only, paper=style == "paper")
-        return _write(tables, folder, formats, root)
+        if told := "; ".join(f"{name} is {label}" for name, label in names.items() if name != label):
+            tables = replace(tables, notes=(*tables.notes, f"In the pictures {told}."))
+        with labelled(names):
+            return _write(tables, folder, formats, root)
     except OSError as error:
         where = error.filename or folder
         raise StudyError(f"{where}: cannot write the report ({first_line(error)})") from error
