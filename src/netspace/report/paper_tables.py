@@ -99,18 +99,29 @@ def paper_tables(tables: StudyTables, labels: Mapping[str, str]) -> list[PaperTa
     return [one for one in found if one.rows]
 
 
+COLUMN, PAGE = 52, 105
+"""Characters in a row of a table of small type that one column of a two-column page takes, and both."""
+_GAP = 2
+
+
 def as_latex(tables: Sequence[PaperTable]) -> str:
-    """Return tables as LaTeX environments for the package booktabs, labelled `tab:NAME`."""
+    """Return tables as LaTeX environments for the package booktabs, labelled `tab:NAME`.
+
+    One that is too wide for a column of a two-column page spans both; on a page of one column that is no difference.
+    """
     parts = ["% needs \\usepackage{booktabs}, and UTF-8, which LaTeX reads by itself since 2018"]
     for one in tables:
         columns = "l" * one.words + "r" * (len(one.head) - one.words)
         lines = [" & ".join(map(_escaped, cells)) + r" \\" for cells in (one.head, *one.rows)]
+        cells = zip(one.head, *one.rows, strict=True)
+        width = sum(max(map(len, column)) for column in cells) + _GAP * len(one.head)
+        environment = "table*" if width > COLUMN else "table"
         parts.append(
             "\n".join(
                 [
-                    r"\begin{table}",
+                    rf"\begin{{{environment}}}",
                     r"\centering",
-                    r"\small",
+                    r"\footnotesize" if width > PAGE else r"\small",
                     rf"\caption{{{_escaped(one.caption)}}}",
                     rf"\label{{tab:{one.name}}}",
                     rf"\begin{{tabular}}{{{columns}}}",
@@ -120,7 +131,7 @@ def as_latex(tables: Sequence[PaperTable]) -> str:
                     *lines[1:],
                     r"\bottomrule",
                     r"\end{tabular}",
-                    r"\end{table}",
+                    rf"\end{{{environment}}}",
                 ]
             )
         )
