@@ -26,10 +26,12 @@ def page_script():
 def test_the_page_shows_the_verdicts_that_the_kept_results_give(tmp_path):
     script = page_script()
     with Store.open(tmp_path / "paper.db") as store:
-        tables = script.tables(store, script.kept_study(store))
-    shown = dict(re.findall(r"<!-- begin (\w+) -->\n\n(.*?)\n\n<!-- end -->", PAGE, re.DOTALL))
-    assert shown == tables
-    assert all((ROOT / "docs" / "paper" / f"{name}.svg").is_file() for name in script.FIGURES)
+        tables = script.tables(store, script.kept_study(store, script.STEPS))
+    with Store.open(tmp_path / "variants.db") as store:
+        variants = script.variant_tables(store, script.kept_study(store, script.VARIANTS))
+    shown = dict(re.findall(r"<!-- begin ([\w-]+) -->\n\n(.*?)\n\n<!-- end -->", PAGE, re.DOTALL))
+    assert shown == {**tables, **variants}
+    assert all((ROOT / "docs" / "paper" / f"{name}.svg").is_file() for name in (*script.FIGURES, *script.OPPOSITES))
 
     found = subprocess.run(
         [sys.executable, "-m", "netspace.cli", "compare", tmp_path / "paper.db", "--json"],
@@ -42,7 +44,7 @@ def test_the_page_shows_the_verdicts_that_the_kept_results_give(tmp_path):
 
 @pytest.mark.slow
 def test_the_kept_tables_are_imported_by_the_command_of_the_page(tmp_path):
-    [command] = re.findall(r"^uv run netspace (import .*)$", PAGE, re.MULTILINE)
+    [command] = re.findall(r"^uv run netspace (import .* kept.db)$", PAGE, re.MULTILINE)
     words = [str(ROOT / word) if word.startswith("examples/") else word for word in command.split()]
     done = subprocess.run(
         [sys.executable, "-m", "netspace.cli", *words], cwd=tmp_path, capture_output=True, text=True, check=False

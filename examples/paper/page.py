@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from netspace.report import write_report
+from netspace.report.figures import edf_figure
 from netspace.report.text import percent
 from netspace.results.assistance import study_assistance
 from netspace.results.assisted_tables import importance_table
 from netspace.results.imported import read_results
 from netspace.results.stopping import judge_claims
+from netspace.results.study_tables import study_tables
 from netspace.results.verdicts import Verdict, compare_spaces, models_of
 from netspace.stats.assistance import Assistance
 from netspace.store import FINAL, RunState, Store, StudyRecord
@@ -25,7 +27,15 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 PAGE = HERE.parents[1] / "docs" / "paper.md"
 PICTURES = PAGE.parent / "paper"
-FIGURES = ("edf", "efficiency", "e-fit", "complexity", "front", "map", "properties-6-RegNetX")
+FIGURES = ("edf", "edf-assisted", "efficiency", "e-fit", "complexity", "front", "map", "properties-6-RegNetX")
+STEPS, VARIANTS = ("runs", "curves"), ("variants-runs", "variants-curves")
+"""The kept tables of each study, in `results/`."""
+OPPOSITES = {
+    "edf-widths": ("AnyNetXC", "AnyNetXD", "AnyNetXConstantWidth", "AnyNetXDecreasingWidth"),
+    "edf-depths": ("AnyNetXD", "AnyNetXE", "AnyNetXConstantDepth", "AnyNetXDecreasingDepth"),
+    "edf-regnet": ("RegNetX", "RegNetXDoubling", "RegNetXTied", "RegNetXFastWidening"),
+}
+"""The paper's figures 7, 8 and 10: which of the variants stand together in each."""
 SIZES = (16, 32, 64)
 _TOO_FEW = f"assisted statistics need {SIZES[0]} networks of each space"
 
@@ -33,14 +43,20 @@ _TOO_FEW = f"assisted statistics need {SIZES[0]} networks of each space"
 def main() -> None:
     """Write the page's tables and figures."""
     with tempfile.TemporaryDirectory() as scratch, Store.open(Path(scratch) / "paper.db") as store:
-        study = kept_study(store)
+        study, variants = kept_study(store, STEPS), kept_study(store, VARIANTS)
         report = Path(scratch) / "report"
         write_report(store, study.name, report, formats=["svg"])
         PICTURES.mkdir(exist_ok=True)
         for name in FIGURES:
             shutil.copy(report / f"{name}.svg", PICTURES / f"{name}.svg")
+        steps, drawn = study_tables(store, study.name), study_tables(store, variants.name)
+        edf_figure(steps.edf, steps.summary).savefig(PICTURES / "edf.png", dpi=200)  # for the README
+        for name, spaces in OPPOSITES.items():
+            edf_figure(drawn.edf[drawn.edf["space"].isin(spaces)], drawn.summary.loc[list(spaces)]).savefig(
+                PICTURES / f"{name}.svg"
+            )
         text = PAGE.read_text(encoding="utf-8")
-        for name, table in tables(store, study).items():
+        for name, table in {**tables(store, study), **variant_tables(store, variants)}.items():
             text = re.sub(
                 rf"(<!-- begin {name} -->\n).*?(<!-- end -->)",
                 lambda found, table=table: f"{found[1]}\n{table}\n\n{found[2]}",
@@ -50,9 +66,9 @@ def main() -> None:
         PAGE.write_text(text, encoding="utf-8")
 
 
-def kept_study(store: Store) -> StudyRecord:
-    """Put the study into a store as the kept tables have it, with its pools."""
-    study = read_results(None, [RESULTS / "runs.parquet", RESULTS / "curves.parquet"]).add_to(store)
+def kept_study(store: Store, kept: Sequence[str]) -> StudyRecord:
+    """Put a study into a store as its kept tables have it, with its pools."""
+    study = read_results(None, [RESULTS / f"{name}.parquet" for name in kept]).add_to(store)
     ensure_pools(study, store)
     return study
 
@@ -68,6 +84,16 @@ def tables(store: Store, study: StudyRecord) -> dict[str, str]:
         "claims": _claims(store, study, runs),
         "sizes": _sizes(store, study, runs),
         "features": _features(assistance),
+    }
+
+
+def variant_tables(store: Store, study: StudyRecord) -> dict[str, str]:
+    """Return the tables of the variants as Markdown, by name."""
+    runs = store.states(study.id)
+    return {
+        "variants-standing": _standing(runs),
+        "variants-spaces": _spaces(runs),
+        "variants-claims": _claims(store, study, runs),
     }
 
 
