@@ -2,8 +2,9 @@
 
 import pytest
 
+from netspace.arch.compared import BASELINES, find
 from netspace.errors import UnknownNameError
-from netspace.models.baselines import BASELINES, build_baseline, find, measure
+from netspace.models.baselines import build_baseline, measure
 
 # pycls dev/model_complexity.json: flops, params, activations
 PYCLS = {

@@ -320,6 +320,7 @@ RESNETS = (
     _resnet(
         "ResNeXt-101-32x32d", [3, 4, 23, 3], None, None, "resnext101_32x32d", None, bottleneck_ratio=0.25, groups=32
     ),
+    _cifar("ResNet-20", "basic", 3, 8.75, "He et al., Deep Residual Learning, table 6"),
     _cifar("ResNet-56", "basic", 9, 6.97, "He et al., Deep Residual Learning, table 6"),
     _cifar("ResNet-110", "basic", 18, 6.43, "He et al., Deep Residual Learning, table 6, best of 5 runs"),
     _cifar("Vanilla-56", "vanilla", 9),

@@ -12,7 +12,6 @@ from netspace.errors import ConfigError
 
 if TYPE_CHECKING:
     from netspace.arch import AnyNetConfig
-    from netspace.arch.built import NetworkConfig
 
 
 JsonAlways = Annotated[bool, typer.Option("--json", help="JSON on standard output, which this command always prints.")]
@@ -27,6 +26,7 @@ def complexity(network: NetworkName, resolution: Resolution = 224, _as_json: Jso
         netspace complexity RegNetX-400MF
         netspace complexity network.yaml --resolution 32
     """
+    from netspace.arch.naming import find_network
     from netspace.code import complexity_of as count
 
     print_json(count(find_network(network), resolution).as_dict())
@@ -54,6 +54,7 @@ def scale(
         netspace scale network.yaml --factor 0.5 --strategy dwr
     """
     from netspace.arch import BuiltConfig, scaling
+    from netspace.arch.naming import find_network
     from netspace.errors import ConfigError
 
     config = find_network(network)
@@ -107,6 +108,7 @@ def draw(
 def _network_or_package(name: str) -> "tuple[AnyNetConfig, int | None]":
     """Return a network, and the resolution of its images if a package tells it."""
     from netspace.arch import AnyNetConfig
+    from netspace.arch.naming import find_network
 
     resolution = None
     if Path(name).is_dir():
@@ -167,7 +169,8 @@ def _zoo_rows() -> list[dict[str, Any]]:
 
 def _baseline_rows() -> list[dict[str, Any]]:
     """Return the networks that the paper compares with: measured if a library ships them, else as the paper reports."""
-    from netspace.models.baselines import BASELINES, measure
+    from netspace.arch.compared import BASELINES
+    from netspace.models.baselines import measure
 
     rows = []
     for baseline in BASELINES:
@@ -198,31 +201,3 @@ def _plot(rows: list[dict[str, Any]], folder: Path) -> None:
     make_folder(folder)
     for path in save(published_figure(table[["family"]].join(numbers)), folder / "published"):
         print(path, file=sys.stderr)
-
-
-def find_network(name: str) -> "NetworkConfig":
-    """Return the network that a name or a file means.
-
-    A file, if there is one or the name ends as YAML or JSON does; code that builds it, as `timm:NAME` or
-    `FILE.py:NAME`; a network of the zoo; or one that the paper compares with and a library ships.
-    """
-    from netspace.arch import BuiltConfig, read_network, zoo
-    from netspace.arch.code import code_from, names_code
-    from netspace.documents import is_document
-    from netspace.errors import UnknownNameError
-
-    if is_document(name) or Path(name).is_file():
-        return read_network(name)
-    if names_code(name):
-        return BuiltConfig(builder=code_from(name))
-    try:
-        return zoo.get(name)
-    except UnknownNameError:
-        from netspace.models.baselines import BASELINES  # it loads torch, which a network of the zoo does not need
-
-        compared = next((one for one in BASELINES if one.name.lower() == name.lower()), None)
-        if compared is None:
-            raise
-    if compared.builder is None:
-        raise UnknownNameError(f"{compared.name} cannot be built: {compared.note}")
-    return BuiltConfig(builder=code_from(f"{compared.library}:{compared.builder}"))

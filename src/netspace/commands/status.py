@@ -8,7 +8,7 @@ import typer
 
 from netspace.commands.options import AsJson, StoreTarget, refuse_useless
 from netspace.commands.output import print_json, print_records, print_table
-from netspace.commands.studies import print_failures
+from netspace.commands.studies import print_failures, print_marks
 from netspace.commands.study_argument import Results, StudyName, results_of
 
 if TYPE_CHECKING:
@@ -49,14 +49,14 @@ def status(
         now = standing(record, opened)
         likely = _likely(now, record, opened)
         if not watch:
-            _show(now, likely, as_json)
+            _show(now, likely, as_json, opened, record)
             return
         console = Console()
         with suppress(KeyboardInterrupt):
             while True:
                 if console.is_terminal:
                     console.clear()
-                _show(now, likely, as_json)
+                _show(now, likely, as_json, opened, record)
                 if now.complete:
                     return
                 time.sleep(2.0 if interval is None else interval)
@@ -75,7 +75,7 @@ def _likely(now: "Standing", record: "StudyRecord", store: "Store") -> "Likely |
     return likely_error(record, store, now.best)
 
 
-def _show(now: "Standing", likely: "Likely | None", as_json: bool) -> None:
+def _show(now: "Standing", likely: "Likely | None", as_json: bool, store: "Store", study: "StudyRecord") -> None:
     from netspace.commands.progress import duration
 
     if as_json:
@@ -83,6 +83,10 @@ def _show(now: "Standing", likely: "Likely | None", as_json: bool) -> None:
         if found["best"] is not None:
             ends = (None, None, None) if likely is None else likely
             found["best"] |= dict(zip(("likely", "low", "high"), ends, strict=True))
+        if study.networks:
+            from netspace.results.marks import study_marks
+
+            found["networks"] = study_marks(store, study).to_dict("records")
         print_json(found)
         return
     states = list(next(iter(now.counts.values())))
@@ -100,6 +104,7 @@ def _show(now: "Standing", likely: "Likely | None", as_json: bool) -> None:
     if now.best is not None:
         shrunken = "" if likely is None else f", likely {likely.error:.2f} % ({likely.low:.2f} to {likely.high:.2f} %)"
         print(f"best so far: {now.best.error:.2f} % ({now.best.space} {now.best.index}){shrunken}")
+    print_marks(store, study)
     if now.chain is not None:
         print_records(now.chain.table(), False)
     for silent in now.silent[:SHOWN]:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from netspace.results.standing import Standing
     from netspace.results.verdicts import Verdict
-    from netspace.store import RunState
+    from netspace.store import RunState, Store, StudyRecord
 
 
 def demo(
@@ -429,6 +429,16 @@ def compare(
         _print_verdicts(study_verdicts(opened, record.name, spaces or None, now=now), as_json)
         if not as_json:
             print_stopping(now)
+            print_marks(opened, record)
+
+
+def print_marks(store: "Store", study: "StudyRecord") -> None:
+    """Print where the single networks of a study stand in its spaces; nothing if it has none."""
+    from netspace.results.marks import study_marks
+
+    if study.networks and len(marks := study_marks(store, study)):
+        print("Single networks, outside of every comparison of spaces:")
+        print("\n".join(f"  {sentence}" for sentence in marks["sentence"]))
 
 
 def _print_verdicts(verdicts: "Sequence[Verdict]", as_json: bool) -> None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netspace.commands.networks import find_network
 from netspace.commands.options import (
     AsJson,
     Device,
@@ -120,6 +119,7 @@ def train(
         netspace train RegNetX-200MF --data images/ --recipe quick -o trained
         netspace train network.yaml --data mnist-5k --epochs 2 --device cpu -o trained
     """
+    from netspace.arch.naming import find_network
     from netspace.models import AnyNet, build
     from netspace.training import distributed, load_data
     from netspace.training import train as train_network
@@ -256,6 +256,7 @@ def bench(
     """
     import torch
 
+    from netspace.arch.naming import find_network
     from netspace.documents import parse
     from netspace.training.timing import ACTIONS, Conditions, can_train_on, keep_timing, time_network
 

@@ -109,6 +109,7 @@ def front_figure(
     *,
     spaces: Sequence[str] | None = None,
     width: float = PAGE_WIDTH,
+    single: pd.DataFrame | None = None,
 ) -> Figure:
     """Draw error against the known ones of flops, params and activations, with the networks that no other one beats.
 
@@ -117,6 +118,7 @@ def front_figure(
         baselines: see `baseline_table`: published networks beside ours; None for none.
         spaces: the order that decides their colours; None for that of the table.
         width: of the figure, in inches.
+        single: single networks, see `StudyTables.marks`, drawn with the intervals of their errors; None for none.
 
     Raises:
         StatisticsError: there is neither a network with an error nor a baseline.
@@ -133,11 +135,17 @@ def front_figure(
         shown(space): {"color": colour[space], "marker": mark[space], "ms": 2.8, "ls": "none"} for space in order
     }
     entries["best at its cost"] = {"color": INK, "marker": "o", "ms": 3, "mfc": "none", "lw": 0.9}
+    alone = [] if single is None else single.drop_duplicates("network").to_dict("records")
+    looks: list[dict[str, Any]] = [
+        {"marker": "PXdh8H"[place % 6], "ms": 4, "mew": 0, "ls": "none", "color": INK} for place in range(len(alone))
+    ]
+    entries |= {str(row["network"]): look for row, look in zip(alone, looks, strict=True)}
     entries |= {f"{shown(name)} (published)": _published_look(sign) for name, sign in marks.items()}
     columns = 4
     below = legend_height(entries, columns)
     height = 2.45 + below
-    low, high, _ = visible_errors(np.concatenate([front["error"], published["error"]]).astype(np.float64))
+    reached = [row["error"] for row in alone]
+    low, high, _ = visible_errors(np.concatenate([front["error"], published["error"], reached]).astype(np.float64))
     with styled():
         figure = Figure(figsize=(width, height))
         grid = panels(figure, 1, len(measures), above=0.08, below=0.36 + below, gaps=(0.08, 0))
@@ -156,7 +164,13 @@ def front_figure(
             for family, sign in marks.items():
                 theirs = published[published["family"] == family].sort_values(measure)
                 axes.plot(theirs[measure] / unit(measure), theirs["error"], **_published_look(sign))
-            values = np.concatenate([part["value"], published[measure] if marks else []])
+            for row, look in zip(alone, looks, strict=True):
+                x = row[measure] / unit(measure)
+                axes.plot([x, x], [row["low"], row["high"]], color=INK, lw=0.7)
+                axes.plot(x, row["error"], **look)
+            values = np.concatenate(
+                [part["value"], published[measure] if marks else [], [row[measure] for row in alone]]
+            )
             scale_axis(axes, measure, values.astype(np.float64) / unit(measure))
             axes.set(ylim=(low, high), xlabel=label(measure))
             axes.yaxis.set_major_locator(evenly(5))

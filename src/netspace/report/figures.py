@@ -1,5 +1,6 @@
 """The two figures of every comparison: error distributions, and properties of networks against error."""
 
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any
 
@@ -27,6 +28,7 @@ from netspace.report.style import (
     ALARM,
     COLOURS,
     COLUMN_WIDTH,
+    INK,
     MUTED,
     PAGE_WIDTH,
     SHADE,
@@ -39,7 +41,14 @@ from netspace.report.text import percent
 from netspace.results.properties import label, unit
 
 
-def edf_figure(edf: pd.DataFrame, summary: pd.DataFrame, *, bands: bool = True, width: float = COLUMN_WIDTH) -> Figure:
+def edf_figure(
+    edf: pd.DataFrame,
+    summary: pd.DataFrame,
+    *,
+    bands: bool = True,
+    width: float = COLUMN_WIDTH,
+    single: pd.DataFrame | None = None,
+) -> Figure:
     """Draw the error distributions of populations, with n, failures, least and mean error of each below.
 
     The bands of more than three spaces would hide each other: each is drawn in a small panel of its own, over the other
@@ -50,10 +59,12 @@ def edf_figure(edf: pd.DataFrame, summary: pd.DataFrame, *, bands: bool = True, 
         summary: see `StudyTables.summary`; its order is that of the legend.
         bands: whether to draw the simultaneous 95 % bands.
         width: of the figure, in inches.
+        single: single networks, see `StudyTables.marks`: each is a line at its error, with the interval of its mean.
     """
     spaces = list(summary.index)
     colour, dash = colours(spaces), dashes(spaces)
-    low, high, beyond = visible_errors(edf["error"].to_numpy(np.float64))
+    alone = [] if single is None else single.drop_duplicates("network").to_dict("records")
+    low, high, beyond = visible_errors(np.array([*edf["error"], *(row["error"] for row in alone)], dtype=np.float64))
     drawn = {}
     for space, part in edf.groupby("space", sort=False):
         x = np.concatenate([[low], part["error"], [high]])
@@ -75,6 +86,7 @@ def edf_figure(edf: pd.DataFrame, summary: pd.DataFrame, *, bands: bool = True, 
                 look: dict[str, Any] = {"colour": colour[space], "place": place, "of": len(drawn)}
                 draw_band(axes, x, lower, upper, step="post", **look)
             axes.plot(x, share, drawstyle="steps-post", color=colour[space], linestyle=dash[space])
+        _draw_marks(axes, alone, (low + high) / 2)
         axes.set(xlim=(low, high), ylim=(0, 1.005), ylabel="share of models with error < e")
         axes.set_xlabel(f"error e (%){f'; {beyond} models beyond the right edge' if beyond else ''}")
         axes.xaxis.set_major_locator(evenly(6))
@@ -82,6 +94,25 @@ def edf_figure(edf: pd.DataFrame, summary: pd.DataFrame, *, bands: bool = True, 
             band_panels(axes, table_height + between + 0.1, drawn, colour)
         _legend(figure, summary, table_height / height, row_height / height, colour, dash)
     return figure
+
+
+def _draw_marks(axes: Axes, marks: Sequence[Mapping[Any, Any]], middle: float) -> None:
+    """Draw each single network as a line at its error, its interval and its name one below the other at the top."""
+    for place, row in enumerate(marks):
+        y = 0.97 - 0.06 * place
+        axes.axvline(row["error"], color=INK, lw=0.6, ls=(0, (1, 2)))
+        if np.isfinite(row["low"]):
+            axes.plot([row["low"], row["high"]], [y, y], color=INK, lw=0.9)
+        axes.plot(row["error"], y, "D", ms=2.8, mew=0, color=INK)
+        left = row["error"] > middle
+        axes.annotate(
+            str(row["network"]),
+            (row["error"], y),
+            (-4 if left else 4, 2),
+            textcoords="offset points",
+            ha="right" if left else "left",
+            fontsize=5.5,
+        )
 
 
 def _to_ends(values: NDArray[np.float64]) -> NDArray[np.float64]:

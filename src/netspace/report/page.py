@@ -30,12 +30,14 @@ from netspace.report.text import (
     ASSISTED_HEAD,
     IMPORTANCE_HEAD,
     IMPORTANCE_TITLE,
+    MARKS_HEAD,
     assisted_rows,
     duration,
     figure_text,
     importance_rows,
     last_failures,
     likely_text,
+    marks_rows,
     percent,
     range_figures,
 )
@@ -125,7 +127,7 @@ def page_parts(tables: StudyTables) -> dict[str, str]:
         "state": _state(tables.standing),
         "facts": _facts(tables),
         "notes": "".join(f'<p class="note">{_text(note)}</p>' for note in (*tables.notes, *_thinned(tables))),
-        "verdicts": _verdicts(tables) + _claims(tables),
+        "verdicts": _verdicts(tables) + _single_networks(tables) + _claims(tables),
         "best": _best(tables),
         "ranges": _ranges(tables),
         "failures": _failures(tables),
@@ -455,6 +457,13 @@ def _verdicts(tables: StudyTables) -> str:
     if important := importance_rows(tables):
         parts.append(_details(IMPORTANCE_TITLE, _table(list(IMPORTANCE_HEAD), important)))
     return "".join(parts)
+
+
+def _single_networks(tables: StudyTables) -> str:
+    if tables.marks.empty:
+        return ""
+    sentences = "".join(f'<p class="note">{_text(sentence)}</p>' for sentence in tables.marks["sentence"])
+    return f"<h3>Single networks</h3>{sentences}{_table(MARKS_HEAD, marks_rows(tables))}"
 
 
 def _claims(tables: StudyTables) -> str:

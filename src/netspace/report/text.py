@@ -86,6 +86,25 @@ def importance_rows(tables: StudyTables) -> list[list[str]]:
     ]
 
 
+MARKS_HEAD = ("network", "error %", "95 %", "seeds", "failed", "MF", "M params", "M activations")
+"""The columns of `marks_rows`."""
+
+
+def marks_rows(tables: StudyTables) -> list[list[str]]:
+    """Return what the single networks of a study cost and reach as text, under `MARKS_HEAD`."""
+    return [
+        [
+            row["network"],
+            percent(row["error"]),
+            "-" if math.isnan(row["low"]) else f"{percent(row['low'])} to {percent(row['high'])}",
+            str(row["seeds"]),
+            str(row["failures"]),
+            *(figure_text(row[name] / unit(name)) for name in MEASURES),
+        ]
+        for row in tables.marks.drop_duplicates("network").to_dict("records")
+    ]
+
+
 def likely_text(row: Mapping[Any, Any]) -> str:
     """Return the shrunken error and its interval of a row of `StudyTables.best`; empty if it was refused."""
     return (
@@ -113,6 +132,10 @@ def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
     for verdict in tables.verdicts:
         sentence, *notes = map(_escaped, verdict.lines)
         parts.append(f"- {sentence}" + (f" ({'; '.join(notes)})" if notes else ""))
+    if len(tables.marks):
+        parts.append("## Single networks")
+        parts += [f"- {_escaped(sentence)}" for sentence in tables.marks["sentence"]]
+        parts.append(markdown_table(MARKS_HEAD, marks_rows(tables)))
     if tables.claims:
         parts.append("## Claims")
         judged = [[one.claim, one.judgement, one.evidence] for one in tables.claims]

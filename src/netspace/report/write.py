@@ -267,7 +267,7 @@ def _drawings(tables: StudyTables) -> Iterator[Drawing]:
     yield Drawing(
         "edf",
         "Error distributions with simultaneous 95 % bands.",
-        lambda: edf_figure(tables.edf, tables.summary),
+        lambda: edf_figure(tables.edf, tables.summary, single=tables.marks),
         lambda: tables.edf,
     )
     yield from _assisted_figures(tables)
@@ -288,7 +288,7 @@ def _drawings(tables: StudyTables) -> Iterator[Drawing]:
         yield Drawing(
             "front",
             caption,
-            lambda: front_figure(front, _baselines(tables), spaces=tables.spaces),
+            lambda: front_figure(front, _baselines(tables), spaces=tables.spaces, single=tables.marks),
             lambda: front.loc[front["on_front"], ["measure", "space", "value", "error"]],
         )
     done = runs[runs["status"] == "done"]

@@ -44,7 +44,7 @@ def study_assistance(study: StudyRecord, runs: Sequence[RunState], store: Store)
     pooled: dict[str, pd.DataFrame] = {}
     refused: dict[str, str] = {}
     notes: dict[str, str] = {}
-    for space in dict.fromkeys(run.space for run in runs):
+    for space in dict.fromkeys(run.space for run in runs if run.space not in study.networks):
         of_space = [run for run in runs if run.space == space]
         first = ended_prefix(of_space)
         if (ended := sum(run.status in JUDGED for run in of_space)) > len(first):

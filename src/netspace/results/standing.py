@@ -32,11 +32,11 @@ class Standing:
 
     Attributes:
         name: of the study.
-        counts: runs by space and status, spaces in the order of the study.
+        counts: runs by space, or single network, and status, in the order of the study.
         spared: planned runs that early stopping made unnecessary.
         rate: runs that end per hour if as many are trained as now, those without a sign of life left out; None if none
             is, or none has ended yet.
-        best: the run of the lowest error so far.
+        best: the run of the lowest error so far, of those of spaces.
         failures: runs that diverged, failed or were lost, the last to end last.
         troubled: runs of which an attempt failed and that are tried again, or are waiting to be.
         silent: runs whose workers give no sign of life: stopped, hanging, or their drivers vanished; the longest first.
@@ -134,7 +134,8 @@ def standing_with(record: StudyRecord, store: Store, chain: "SequentialChain | N
     """Return where the study stands, for callers that follow early stopping with a chain of their own."""
     counts, runs = store.overview(record.id, recent=RECENT)
     ended = sorted((run for run in runs if run.status in FINAL), key=lambda run: run.finished or 0.0)
-    needed = counts.keys() if chain is None else chain.needed
+    needed = counts.keys() if chain is None else {*chain.needed, *record.networks}
+    of_spaces = [run for run in ended if run.space not in record.networks]
     silent = tuple(Silent(*found) for found in store.silent(record.id, SILENT_SECONDS))
     running = sum(numbers["running"] for numbers in counts.values()) - len(silent)
     return Standing(
@@ -142,7 +143,7 @@ def standing_with(record: StudyRecord, store: Store, chain: "SequentialChain | N
         counts=counts,
         spared=sum(numbers["planned"] for space, numbers in counts.items() if space not in needed),
         rate=_rate(ended, running),
-        best=min((run for run in ended if run.error is not None), key=lambda run: run.error or 0.0, default=None),
+        best=min((run for run in of_spaces if run.error is not None), key=lambda run: run.error or 0.0, default=None),
         failures=tuple(run for run in ended if run.status in FAILED),
         troubled=tuple(run for run in runs if run.status in ("planned", "running") and run.message),
         silent=silent,

@@ -73,7 +73,8 @@ def stopping_chain(record: StudyRecord, store: Store, known: SequentialChain | N
     if known is not None and not known.refused:
         known.update(store.errors(record.id), store.lost(record.id))
         return known
-    stop, spaces = stop_of(record), list(store.counts(record.id))
+    stop = stop_of(record)
+    spaces = [name for name in store.counts(record.id) if name not in record.networks]
     if stop is None or len(spaces) < 2:
         return None
     method, assistance = stop.method or DEFAULT_METHOD, None
@@ -135,6 +136,7 @@ def judge_claims(
     if not claims:
         return []
     runs = store.frame(record.id)
+    runs = runs[~runs["space"].isin(record.networks)]
     ended = runs[runs["status"].isin(JUDGED)].drop(columns=list(BOOKKEEPING))
     if ended.empty:
         raise StudyError(f"{store.where}: no run of study '{record.name}' has ended, so no claim can be judged")

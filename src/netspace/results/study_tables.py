@@ -19,6 +19,7 @@ from netspace.results.assisted_tables import shrunken_errors
 from netspace.results.claims import JudgedClaim
 from netspace.results.figure_tables import chosen_curves, chosen_runs
 from netspace.results.imported_model import GIVEN
+from netspace.results.marks import study_marks
 from netspace.results.runs import (
     number_columns,
     properties_of,
@@ -68,6 +69,7 @@ class StudyTables(Displayed):
         verdicts: each space compared with the one before it; see `compare_spaces`.
         assistance: what assists the verdicts, and why it is refused.
         claims: those that the study was started with, judged; see `judge_claims`.
+        marks: single networks beside the spaces, see `netspace.results.marks.marks_table`.
         standing: where the study stands: counts, early stopping, failures.
         curves: of each space's best, median and worst network, see `chosen_curves`.
         environments: distinct devices and versions, with the number of `runs` of each.
@@ -91,6 +93,7 @@ class StudyTables(Displayed):
     assistance: Assistance
     claims: Sequence[JudgedClaim]
     standing: Standing
+    marks: pd.DataFrame
     curves: pd.DataFrame
     environments: pd.DataFrame
     notes: tuple[str, ...]
@@ -145,6 +148,7 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
             study, store, study.spec.get("claims") or (), now.chain, assistance=assistance, lenient=True
         ),
         standing=now,
+        marks=study_marks(store, study),
         curves=chosen_curves(runs, store.curves(study.id, chosen_runs(runs)["run_id"].tolist())),
         environments=_environments(records),
         notes=(*_left_out(ended, len(records) - len(configs), properties), *_imported(study.spec)),

@@ -245,22 +245,22 @@ def models_of(runs: Iterable[RunState]) -> dict[str, Models]:
 
 
 def study_with_results(store: Store, name: str) -> tuple[StudyRecord, list[RunState]]:
-    """Return a study and what became of its runs.
+    """Return a study and what became of the runs of its spaces; `results.marks` has those of single networks.
 
     Raises:
         UnknownNameError: the store holds no study of this name.
         StudyError: no run of it has ended.
     """
     study = _known_study(store, name)
-    states = store.states(study.id)
+    states = [run for run in store.states(study.id) if run.space not in study.networks]
     _check_ended(store, name, states)
     return study, states
 
 
 def study_with_runs(store: Store, name: str) -> tuple[StudyRecord, list[RunRecord]]:
-    """Return a study and its runs, with their networks; raises as `study_with_results` does."""
+    """Return a study and the runs of its spaces, with their networks; raises as `study_with_results` does."""
     study = _known_study(store, name)
-    runs = store.runs(study.id)
+    runs = [run for run in store.runs(study.id) if run.space not in study.networks]
     _check_ended(store, name, runs)
     return study, runs
 

@@ -152,8 +152,13 @@ class SequentialChain:
     def update(
         self, errors: Mapping[str, Mapping[int, float]], lost: Mapping[str, Collection[int]] | None = None
     ) -> None:
-        """Take in all errors known, in %, and which models were lost, by space and launch index; see `record`."""
+        """Take in all errors known, in %, and which models were lost, by space and launch index; see `record`.
+
+        What is no space of the chain, as a single network beside a study's spaces, is passed over.
+        """
         for space, by_launch in errors.items():
+            if space not in self.spaces:
+                continue
             gone = (lost or {}).get(space, ())
             for launch, error in by_launch.items():
                 self.record(space, launch, error, lost=launch in gone)

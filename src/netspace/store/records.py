@@ -163,6 +163,12 @@ class StudyRecord:
     digest: str
     created: float
 
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Names of the single networks beside the study's spaces: runs under these names belong to no space."""
+        named = self.spec.get("networks") or ()
+        return tuple(str(one["name"]) for one in named if isinstance(one, Mapping) and "name" in one)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:

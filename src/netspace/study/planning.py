@@ -190,7 +190,7 @@ def plan_study(
         runs: what the store holds of it.
         r2: of the predictor on the models that ended; None if there are too few.
     """
-    names = list(dict.fromkeys(run.space for run in planned))
+    names = [space.name for space in study.declared_spaces]
     n = study.spec.n
     over = {(run.space, run.index) for run in runs if run.status in FINAL}
     left = sum(

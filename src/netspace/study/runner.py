@@ -214,7 +214,7 @@ class _Driver:
 
     @property
     def _needed(self) -> frozenset[str] | None:
-        return None if self._chain is None else self._chain.needed
+        return None if self._chain is None else self._chain.needed.union(self._record.networks)
 
     @property
     def _out_of_hours(self) -> bool:

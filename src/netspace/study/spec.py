@@ -63,6 +63,34 @@ def _latency(data: Any) -> Any:
     return data if data is None or isinstance(data, dict | Latency) else {"window": data}
 
 
+def _networks(data: Any) -> Any:
+    """Let names alone stand for the settings that have them."""
+    return {"names": data} if isinstance(data, list | tuple) else {"names": [data]} if isinstance(data, str) else data
+
+
+class Networks(Document):
+    """Single networks beside the spaces: trained by the same recipe, compared with each space, no part of any.
+
+    They are as they were published or written, whatever the study's `network` says: stem and widths are their own.
+    Classes and channels are those of the data, and their resolution is the study's; one that does not take it is
+    refused. Windows do not apply to them.
+
+    Attributes:
+        names: of the zoo (`ResNet-56`), of the paper's tables (`EfficientNet-B0`), of a library
+            (`timm:mobilenetv3_small_050`), of code (`FILE.py:NAME`), or YAML files, relative to the study file.
+        seeds: how often each is trained, from as many seeds.
+    """
+
+    names: Annotated[tuple[str, ...], Field(min_length=1)]
+    seeds: Annotated[int, Field(ge=1, le=1000)] = 3
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        if twice := next((name for name in self.names if self.names.count(name) > 1), None):
+            raise ValueError(f"networks must differ, got '{twice}' more than once")
+        return self
+
+
 class Network(Document):
     """What every network of the study has, whatever its space defines; if left out, the space decides.
 
@@ -96,6 +124,7 @@ class StudySpec(Document):
         latency: how networks are timed when they are sampled, see `Latency`, or its window alone; None for untimed.
         data: the images, see `DataSpec`, or their source alone.
         network: what all networks share, see `Network`.
+        networks: single networks beside the spaces, see `Networks`, or their names alone.
         recipe: a recipe's name, or settings that may start from one with `base`, see `Recipe`.
         hours: of training, over all models, after which none is begun any more, as `netspace plan` counts core-hours;
             None for no limit. Raised, the study goes on.
@@ -120,6 +149,7 @@ class StudySpec(Document):
     latency: Annotated[Latency | None, BeforeValidator(_latency)] = None
     data: Annotated[DataSpec, BeforeValidator(_data)] = DataSpec()
     network: Network = Network()
+    networks: Annotated[Networks | None, BeforeValidator(_networks)] = None
     recipe: Annotated[Recipe, BeforeValidator(_recipe)] = Recipe()
     hours: Annotated[float, Field(gt=0)] | None = None
     run_limit: Annotated[float | None, Field(gt=0)] = None

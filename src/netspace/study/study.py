@@ -1,17 +1,21 @@
 """Study: what a study file describes: its spaces, its data, the runs it plans, and where they are stored."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from netspace.arch.code import known_file
+from netspace.arch.built import NetworkConfig, code_of
+from netspace.arch.code import Code, known_file
+from netspace.arch.naming import find_network
 from netspace.checks import check_number
+from netspace.code import complexity_of
 from netspace.displayed import Displayed
-from netspace.documents import Document, differences, digest, plain
-from netspace.errors import ConfigError, StudyError, TrainingError, UnknownNameError
+from netspace.documents import Document, differences, digest, is_document, plain
+from netspace.errors import ConfigError, NetspaceError, StudyError, TrainingError, UnknownNameError
+from netspace.models import build
 from netspace.results.standing import Standing
 from netspace.results.stopping import DEFAULT_METHOD, stop_of
 from netspace.space import DesignSpace, Population, load, space_from_dict, window
@@ -83,12 +87,37 @@ class Study(Displayed):
             resolution=self.data.resolution,
             recipe=self.recipe,
             images=identity(self.data),
-            code=tuple(
-                dict.fromkeys(
-                    known_file(space.code) for space in self.spaces if space.code is not None and space.code.in_file
-                )
-            ),
+            code=tuple(dict.fromkeys(known_file(code) for code in self._code if code is not None and code.in_file)),
         )
+
+    @property
+    def _code(self) -> list[Code | None]:
+        """The code of someone's own that each space and each single network is made by."""
+        return [*(space.code for space in self.spaces), *map(code_of, self.networks.values())]
+
+    @cached_property
+    def networks(self) -> dict[str, NetworkConfig]:
+        """The single networks beside the spaces, by name (of a file its stem), with the data's classes and channels.
+
+        Raises:
+            ConfigError, UnknownNameError: there is no such network, or its file breaks a rule.
+            StudyError: two networks, or a network and a space, have one name.
+        """
+        found: dict[str, NetworkConfig] = {}
+        spaces = {space.name for space in self.declared_spaces}
+        for entry in () if self.spec.networks is None else self.spec.networks.names:
+            name = Path(entry).stem if is_document(entry) else entry
+            if name in found or name in spaces:
+                raise StudyError(
+                    f"study '{self.spec.name}': networks: '{name}' is the name of "
+                    f"{'a space' if name in spaces else 'two networks'}; rename the file of one"
+                )
+            try:
+                network = find_network(entry, self.root)
+            except NetspaceError as error:
+                raise error.at(f"study '{self.spec.name}', networks") from None
+            found[name] = network.changed(num_classes=self.data.num_classes, in_channels=self.data.channels)
+        return found
 
     @property
     def recipe(self) -> Recipe:
@@ -170,6 +199,8 @@ class Study(Displayed):
     def planned_runs(self, observe: Callable[[Timings], None] = lambda _: None) -> list[PlannedRun]:
         """Return every run of the study in launch order: the spaces take turns, so that a part of it is balanced.
 
+        Single networks take their turns too, after the spaces.
+
         Args:
             observe: as for `sample`.
 
@@ -183,16 +214,15 @@ class Study(Displayed):
             self._check_fit(replace(self, spec=self.spec.model_copy(update={"latency": None, "n": 1})).sample())
         populations = self.sample(observe)
         self._check_fit(populations)
-        total = len(populations)
         planned = []
-        for position, (name, population) in enumerate(populations.items()):
+        for name, population in populations.items():
             frame = population.frame()
             for index, config in enumerate(population.configs()):
                 planned.append(
                     PlannedRun(
                         space=name,
                         index=index,
-                        launch=index * total + position,
+                        launch=0,
                         digest=config.digest,
                         config=config.to_dict(),
                         parameters=_parameters(frame.iloc[index].to_dict()),
@@ -202,7 +232,37 @@ class Study(Displayed):
                         seed=seed_of(self.spec.seed, name, index),
                     )
                 )
-        return sorted(planned, key=lambda run: run.launch)
+        # a stable sort: in each round the spaces in their order, then the single networks
+        rounds = sorted([*planned, *self._runs_of_networks()], key=lambda run: run.index)
+        return [replace(run, launch=launch) for launch, run in enumerate(rounds)]
+
+    def _runs_of_networks(self) -> Iterator[PlannedRun]:
+        """Yield the runs of the single networks: each is built first, as it would be trained.
+
+        Raises:
+            StudyError: one does not take the images or the recipe.
+        """
+        for name, config in self.networks.items():
+            try:
+                check_network_fits(config, self.data)
+                cost = complexity_of(config, self.data.resolution)
+                build(config, seed=0, **self.spec.recipe.build_options())
+            except (ConfigError, TrainingError) as error:
+                raise StudyError(f"study '{self.spec.name}': {name} cannot be trained: {error}") from None
+            assert self.spec.networks is not None
+            for index in range(self.spec.networks.seeds):
+                yield PlannedRun(
+                    space=name,
+                    index=index,
+                    launch=0,
+                    digest=config.digest,
+                    config=config.to_dict(),
+                    parameters={},
+                    flops=int(cost.flops),
+                    params=int(cost.params),
+                    activations=int(cost.activations),
+                    seed=seed_of(self.spec.seed, name, index),
+                )
 
     def _check_fit(self, populations: Mapping[str, Population]) -> None:
         """Raise unless all networks take the images."""
@@ -219,9 +279,14 @@ class Study(Displayed):
             mode="json",
             exclude={"hours": True, "run_limit": True, "attempts": True, "claims": True, "data": _UNDECISIVE},
         )
-        for key in ("stop", "latency", "regimes"):
+        for key in ("stop", "latency", "regimes", "networks"):
             if not spec[key]:
                 del spec[key]
+        if self.spec.networks is not None:
+            seeds = self.spec.networks.seeds
+            spec["networks"] = [
+                {"name": name, "seeds": seeds, "network": network.to_dict()} for name, network in self.networks.items()
+            ]
         if self.spec.stop is not None:
             spec["stop"]["method"] = self.spec.stop.method or DEFAULT_METHOD
         spec |= self.spec.windows
