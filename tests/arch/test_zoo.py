@@ -30,7 +30,7 @@ def test_resnets_cost_what_pycls_publishes(name):
 
 def test_depths_of_names_count_the_convolutions_of_the_longest_path_and_the_classifier():
     names = [entry.name for entry in RESNETS if re.fullmatch(r"(ResNet|Vanilla)-\d+", entry.name)]
-    assert len(names) == 11
+    assert len(names) == 12
     for name in names:
         config = zoo.get(name)
         layers_a_block = 3 if config.block == "bottleneck" else 2
