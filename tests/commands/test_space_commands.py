@@ -53,6 +53,25 @@ def test_sample_without_a_file_prints_a_row_for_each_model(netspace):
         assert any(f"{flops:,}" in line and " ".join(map(str, widths)) in line for line in done.out.splitlines())
 
 
+def test_very_many_models_are_asked_about(netspace, tmp_path):
+    path = tmp_path / "models.parquet"
+    refused = netspace("sample", "RegNetX", "-n", 100_000_000, "-o", path)
+    assert refused.code == 2
+    assert re.fullmatch(
+        r"error: 100,000,000 models of RegNetX need at least .* and .* [GT]B of memory; .* add --yes\n", refused.err
+    )
+    assert not path.exists()
+
+
+def test_what_cannot_be_built_is_refused_in_the_space(netspace, tmp_path):
+    path = tmp_path / "deep.yaml"
+    path.write_text("base: AnyNetXA\nparameters: {depth: {log_uniform: [1, 1000000]}}\n")
+    refused = netspace("sample", path, "-n", 2)
+    assert refused.code == 2
+    assert "deep.yaml" in refused.err
+    assert "depth: every value must be at most 10000, got 1e+06" in refused.err
+
+
 def test_sample_as_json_holds_every_column(netspace):
     rows = json.loads(netspace("sample", "RegNetX", "-n", 2, "--params", ":5M", "--json").out)
     assert len(rows) == 2

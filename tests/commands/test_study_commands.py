@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -198,3 +199,13 @@ def test_the_demo_ends_with_a_verdict_and_a_page(netspace, tmp_path, monkeypatch
     page = (tmp_path / "netspace-demo" / "report" / "index.html").read_text()
     assert "AnyNetXA" in page
     assert "RegNetX" in page
+
+
+@pytest.mark.slow
+def test_a_study_of_very_many_models_is_asked_about_before_it_begins(netspace, write_study):
+    path = write_study(n=100_000_000)
+    refused = netspace("run", path, "--device", "cpu")
+    assert refused.code == 2
+    needs = r"need at least .* of memory to be planned, and then .* of training by one worker; .* add --yes"
+    assert re.search(needs, refused.err)
+    assert not list(path.parent.glob("*.db"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from netspace.commands.large_samples import Yes, confirm_many
 from netspace.commands.options import AsJson, Resolution, SpaceName, refuse_useless
 from netspace.commands.output import check_table_name, print_json, print_records, print_table, write_table
 
@@ -69,12 +70,14 @@ def sample(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Table to write: .csv, .parquet or .jsonl.")
     ] = None,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Sample models from a space, inside a complexity budget.
 
     The budget may also be a range of latencies, which are measured on this machine. Prints a row for each model, or
-    with -o the file and the acceptance rate. With --json each row has every parameter.
+    with -o the file and the acceptance rate. With --json each row has every parameter. Of more than 200,000 models it
+    says what they take, and asks.
 
     Examples:
         netspace sample RegNetX -n 500 --flops 360M:400M -o models.parquet
@@ -91,9 +94,14 @@ def sample(
     if output is not None:
         check_table_name(output)
     loaded = catalogue.load(space)
+
+    def draw(number: int) -> "Population":
+        return loaded.sample(number, seed=seed, resolution=resolution, **bounds)
+
+    confirm_many(n, f"models of {loaded.name}", lambda few: draw(few).frame(), yes=yes)
     started = time.perf_counter()
     if latency is None:
-        population = loaded.sample(n, seed=seed, resolution=resolution, **bounds)
+        population = draw(n)
     else:
         settings = {"window": latency} | {name: value for name, value in timing.items() if value is not None}
         population = _timed(loaded, n, settings, seed=seed, resolution=resolution, windows=bounds)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from netspace.commands.large_samples import Yes, confirm_models
 from netspace.commands.options import (
     AsJson,
     ColumnMap,
@@ -119,11 +120,13 @@ def run(
         ),
     ] = None,
     track: Track = None,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Train the models of a study. The same command resumes it, whatever interrupted it.
 
-    Prints progress to standard error, at the end how many runs were done, and the command to run next.
+    Prints progress to standard error, at the end how many runs were done, and the command to run next. Before a study
+    of more than 200,000 models begins, it says what they take, and asks.
 
     Examples:
         netspace run study.yaml
@@ -146,6 +149,7 @@ def run(
         checkpoint_every=checkpoint_every,
         run_limit=run_limit,
         track=track or [],
+        yes=yes,
         quiet=as_json,
     )
     if as_json:
@@ -171,6 +175,7 @@ def _train(
     checkpoint_every: float = 30,
     run_limit: float | None = None,
     track: "Sequence[str]" = (),
+    yes: bool = False,
     quiet: bool = False,
     brief: bool = False,
 ) -> "tuple[Standing, str]":
@@ -189,6 +194,7 @@ def _train(
     loaded = as_started(Study.from_yaml(study), store)
     planned = None
     if not is_started(loaded, store):  # it is planned first, so that a study that is refused leaves no empty store
+        confirm_models(loaded, device, yes=yes)
         with watch_timings() as observe_timings:
             planned = loaded.planned_runs(observe_timings)
     with open_store(loaded, store) as opened:

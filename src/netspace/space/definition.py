@@ -37,6 +37,10 @@ RESERVED = frozenset({*MEASURES, "digest", "error", "index", "latency_ms", "num_
 """Names that a parameter of one's own cannot have: those of other columns, and of what networks are given anyway."""
 
 
+MOST = {"depth": 10_000, "width": 65_536, "group_width": 65_536, "w_0": 65_536, "w_a": 65_536}
+"""The largest values of parameters: one layer of more would take tens of GB, or building the network minutes."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SpaceDefinition:
     """A set of networks and the law by which they are drawn.
@@ -319,3 +323,5 @@ def _check_values(name: str, distribution: Distribution) -> None:
         good, rule = (values >= 1) & (values == np.rint(values)), "whole and >= 1"
     if not good.all():
         raise ConfigError(f"{name}: every value must be {rule}, got {values[~good][0]:g}")
+    if name in MOST and values[-1] > MOST[name]:
+        raise ConfigError(f"{name}: every value must be at most {MOST[name]}, got {values[-1]:g}: it cannot be built")
