@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from netspace.arch import zoo
+from netspace.arch.compared import BASELINES, Baseline
 from netspace.arch.complexity import Complexity, complexity
 from netspace.arch.published import ABSENT, Published
 from netspace.models.anynet import AnyNet
@@ -99,7 +100,14 @@ def page(rows: Sequence[Row]) -> str:
     for pattern, reason in ABSENT.items():
         reasons.setdefault(reason, []).append(f"`{pattern}`")
     absent = "\n".join(f"| {', '.join(patterns)} | {reason} |" for reason, patterns in reasons.items())
-    return _PAGE.format(tolerance=TOLERANCE, rows="\n".join(_line(row) for row in rows), absent=absent)
+    compared = "\n".join(_line_of_compared(one) for one in BASELINES)
+    lines = "\n".join(_line(row) for row in rows)
+    return _PAGE.format(tolerance=TOLERANCE, rows=lines, compared=compared, absent=absent)
+
+
+def _line_of_compared(one: Baseline) -> str:
+    built_by = f"`{one.library}:{one.builder}`" if one.builder else f"cannot be trained: {one.note}"
+    return f"| {one.name} | {built_by} | {one.resolution} |"
 
 
 def _line(row: Row) -> str:
@@ -121,7 +129,7 @@ _PAGE = """\
 Written by `python -m netspace.models.zoo_table docs/zoo.md`; a test holds it against the code.
 
 Stages are depths | widths. Flops (multiply-adds, millions), parameters and activations (millions) are of one image of
-224 x 224 pixels, 32 x 32 for the CIFAR networks (ResNet-56, ResNet-110, Vanilla). Errors are top-1, %, as published:
+224 x 224 pixels, 32 x 32 for the CIFAR networks (ResNet-20, -56, -110, Vanilla). Errors are top-1, %, as published:
 ImageNet validation, or CIFAR-10 test for the CIFAR networks. "Logits equal" names the libraries whose network, with
 random weights and random normalisation statistics, converted, gives the same logits in float64 on random images (to
 {tolerance:g} of the largest logit); the last column is the largest relative difference seen. The networks above 33 GF
@@ -130,6 +138,16 @@ are not compared here for their memory; a test holds their tensors against timm'
 | network | stages | flops M | params M | activations M | error % | source of the error | logits equal | difference |
 |---|---|---|---|---|---|---|---|---|
 {rows}
+
+## The networks of the comparison
+
+Those that the paper sets its own beside, by the names that `train`, `bench`, `complexity` and the key `networks` of a
+study take. They are trained by the recipe and at the resolution of whoever trains them; that of the paper's figures
+stands here. ResNets and ResNeXts are in the table above.
+
+| network | built by | resolution |
+|---|---|---|
+{compared}
 
 ## What is not here
 

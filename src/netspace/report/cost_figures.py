@@ -167,7 +167,7 @@ def front_figure(
             for row, look in zip(alone, looks, strict=True):
                 x = row[measure] / unit(measure)
                 axes.plot([x, x], [row["low"], row["high"]], color=INK, lw=0.7)
-                axes.plot(x, row["error"], **look)
+                axes.plot(x, row["error"], clip_on=False, **look)
             values = np.concatenate(
                 [part["value"], published[measure] if marks else [], [row[measure] for row in alone]]
             )

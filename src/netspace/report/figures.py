@@ -99,7 +99,7 @@ def edf_figure(
 def _draw_marks(axes: Axes, marks: Sequence[Mapping[Any, Any]], middle: float) -> None:
     """Draw each single network as a line at its error, its interval and its name one below the other at the top."""
     for place, row in enumerate(marks):
-        y = 0.97 - 0.06 * place
+        y = 0.94 - 0.07 * place
         axes.axvline(row["error"], color=INK, lw=0.6, ls=(0, (1, 2)))
         if np.isfinite(row["low"]):
             axes.plot([row["low"], row["high"]], [y, y], color=INK, lw=0.9)
