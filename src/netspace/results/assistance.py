@@ -40,8 +40,8 @@ def study_assistance(study: StudyRecord, runs: Sequence[RunState], store: Store)
     if any(pool.values is not None for pool in pools.values()):
         networks = {run.id: run for run in store.runs(study.id)}
     errors: dict[str, np.ndarray] = {}
-    sampled: dict[str, pd.DataFrame] = {}
-    pooled: dict[str, pd.DataFrame] = {}
+    sampled: dict[str, dict[str, np.ndarray]] = {}
+    pooled: dict[str, dict[str, np.ndarray]] = {}
     refused: dict[str, str] = {}
     notes: dict[str, str] = {}
     for space in dict.fromkeys(run.space for run in runs if run.space not in study.networks):
@@ -64,10 +64,10 @@ def study_assistance(study: StudyRecord, runs: Sequence[RunState], store: Store)
             refused[space] = pool.refused
         elif pool is not None and pool.values is not None:
             try:
-                sampled[space] = _frame(network_features([networks[run.id] for run in first]))
+                sampled[space] = _columns(network_features([networks[run.id] for run in first]))
             except ConfigError as error:
                 refused[space] = f"its networks cannot be read ({error})"
-            pooled[space] = _frame(FeatureTable(names=tuple(pool.names), values=pool.values))
+            pooled[space] = _columns(FeatureTable(names=tuple(pool.names), values=pool.values))
     return Assistance.of(errors, sampled, pooled, refused=refused, without_pool=NO_POOL, notes=notes)
 
 
@@ -182,7 +182,6 @@ def network_features(runs: Sequence[RunRecord]) -> FeatureTable:
     return features(networks, Complexity(*(np.array(values) for values in costs)))
 
 
-def _frame(table: FeatureTable) -> "pd.DataFrame":
-    import pandas as pd  # half a second, which a study without pools need not pay
-
-    return pd.DataFrame(table.values, columns=list(table.names))
+def _columns(table: FeatureTable) -> dict[str, np.ndarray]:
+    """Return features by name, and not as a data frame: a verdict need not pay the half second that pandas takes."""
+    return dict(zip(table.names, table.values.T, strict=True))

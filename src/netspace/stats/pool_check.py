@@ -3,6 +3,7 @@
 Whatever forbids assistance is a `RefusedError` with the reason in one line; classical statistics are used then.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,18 +76,18 @@ def read_features(sample: Any, pool: Any, n: int) -> Features:
     """Read the features of a sample and its pool.
 
     Args:
-        sample: (n, p) numbers, or a data frame with numeric columns.
-        pool: (N, p) numbers, or a data frame with the same columns in any order.
+        sample: (n, p) numbers, or a data frame or a mapping with numeric columns.
+        pool: (N, p) numbers, or the same columns in any order.
         n: models of the sample.
 
     Raises:
         RefusedError: too few models or networks, values that are not finite numbers, or other features in the pool.
         StatisticsError: `sample` has not n rows.
     """
-    if _is_frame(sample) and _is_frame(pool):
-        names = tuple(map(str, sample.columns))
-        missing = [name for name in names if name not in set(map(str, pool.columns))]
-        extra = [name for name in map(str, pool.columns) if name not in set(names)]
+    names, in_pool = _names_of(sample), _names_of(pool)
+    if names is not None and in_pool is not None:
+        missing = [name for name in names if name not in set(in_pool)]
+        extra = [name for name in in_pool if name not in set(names)]
         if missing or extra:
             raise RefusedError(
                 "sample and pool have other features: "
@@ -96,14 +97,13 @@ def read_features(sample: Any, pool: Any, n: int) -> Features:
                     if some
                 )
             )
-        pool = pool[list(sample.columns)]
+        pool = {name: pool[name] for name in sample} if isinstance(pool, Mapping) else pool[list(sample)]
     of_sample, of_pool = _numbers(sample, "sample"), _numbers(pool, "pool")
     if len(of_sample) != n:
         raise StatisticsError(f"features: one row for each of the {n} models is needed, got {len(of_sample)}")
     if of_sample.shape[1] != of_pool.shape[1]:
         raise RefusedError(f"the sample has {of_sample.shape[1]} features and the pool {of_pool.shape[1]}")
-    if not _is_frame(sample):
-        names = tuple(map(str, pool.columns)) if _is_frame(pool) else _numbered(of_pool.shape[1])
+    names = names or in_pool or _numbered(of_pool.shape[1])
     for values, where in ((of_sample, "sample"), (of_pool, "pool")):
         wrong = ~np.isfinite(values)
         if wrong.any():
@@ -179,7 +179,13 @@ def _is_frame(values: Any) -> bool:
     return hasattr(values, "columns")
 
 
+def _names_of(values: Any) -> tuple[str, ...] | None:
+    return tuple(map(str, values)) if _is_frame(values) or isinstance(values, Mapping) else None
+
+
 def _numbers(values: Any, where: str) -> Floats:
+    if isinstance(values, Mapping):
+        values = np.column_stack(list(values.values()))
     if _is_frame(values):
         import pandas as pd
 
