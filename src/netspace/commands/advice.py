@@ -20,7 +20,7 @@ from netspace.commands.options import (
     StoreTarget,
     StudyFile,
     Workers,
-    refuse_useless,
+    check_options_apply,
 )
 from netspace.commands.output import print_images, print_json, print_records, print_table, write_text
 from netspace.commands.study_argument import ResultsOrTable, StudyName, is_store, open_store, results_of
@@ -108,7 +108,7 @@ def refine(
     meaning = table_meaning(study, mapping, maximize=maximize, unit=unit, outcomes=outcome)
     loaded = None if meaning is not None or is_store(study) else Study.from_yaml(Path(study))
     if loaded is None:
-        refuse_useless({"--output": output}, f"on {study}: the next study is made from a study file")
+        check_options_apply({"--output": output}, f"on {study}: the next study is made from a study file")
     with results_of(study, store, name, meaning) as (opened, record, _):
         if loaded is None and recorded_space(record, opened, space) is None:
             _show_scores(space, score_columns(record, opened, space), as_json)
@@ -171,10 +171,10 @@ def claims(
     if template == (study is not None):
         raise StudyError("claims takes either a study file, a store or a table, or --template")
     if study is None:
-        refuse_useless({"--store": store, "--study": name, "--claim": claim}, "with --template")
+        check_options_apply({"--store": store, "--study": name, "--claim": claim}, "with --template")
         _write_template(output or Path("paper-claims.yaml"), budget, as_json)
         return
-    refuse_useless({"--output": output, "--budget": budget}, "without --template")
+    check_options_apply({"--output": output, "--budget": budget}, "without --template")
     from netspace.results.assistance import study_assistance
     from netspace.results.stopping import judge_claims, stopping_chain
     from netspace.study import Study

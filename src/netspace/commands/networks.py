@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netspace.commands.options import AsJson, NetworkName, Resolution, refuse_useless
+from netspace.commands.options import AsJson, NetworkName, Resolution, check_options_apply
 from netspace.commands.output import make_folder, print_json, print_records, write_text
 from netspace.errors import ConfigError
 
@@ -144,7 +144,7 @@ def models(
         netspace models --with-baselines -o report
     """
     if not with_baselines:
-        refuse_useless({"--output": output}, "without --with-baselines")
+        check_options_apply({"--output": output}, "without --with-baselines")
     rows = _zoo_rows() + (_baseline_rows() if with_baselines else [])
     if with_baselines:
         _plot(rows, output or Path("report"))

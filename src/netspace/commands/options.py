@@ -10,7 +10,7 @@ import typer
 from netspace.errors import ConfigError
 
 
-def refuse_useless(given: Mapping[str, object], because: str) -> None:
+def check_options_apply(given: Mapping[str, object], because: str) -> None:
     """Raise if any of these options was given: none is ignored silently.
 
     Args:

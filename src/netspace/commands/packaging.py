@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netspace.commands.options import AsJson, TrustCode, refuse_useless
+from netspace.commands.options import AsJson, TrustCode, check_options_apply
 from netspace.commands.output import make_folder, print_json, print_table
 from netspace.commands.prediction import PackageName
 from netspace.commands.training import data_spec
@@ -78,11 +78,11 @@ def package(
     if to not in ENDINGS:
         raise_unknown("format", to, ENDINGS)
     if to != "onnx":
-        refuse_useless({"--int8": int8}, f"with --to {to}")
+        check_options_apply({"--int8": int8}, f"with --to {to}")
     if to == "torchscript":
-        refuse_useless({"--dynamic-size": dynamic_size}, "with --to torchscript, which takes images of any size")
+        check_options_apply({"--dynamic-size": dynamic_size}, "with --to torchscript, which takes images of any size")
     if not int8:
-        refuse_useless({"--calibration": calibration}, "without --int8")
+        check_options_apply({"--calibration": calibration}, "without --int8")
     if to == "onnx":
         check_onnx()
     model, known = open_package(package, trust_code=trust_code)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netspace.commands.options import AsJson, Device, TrustCode, device_name, refuse_useless
+from netspace.commands.options import AsJson, Device, TrustCode, check_options_apply, device_name
 from netspace.commands.output import check_table_name, print_json, print_table, write_table
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def predict(
     if output is not None:
         check_table_name(output)
     if output is not None or as_json:
-        refuse_useless({"--top": top}, "with --json or --output, which hold all classes")
+        check_options_apply({"--top": top}, "with --json or --output, which hold all classes")
     model, known = open_package(package, trust_code=trust_code)
     files = find_images(images)
     found = list(_watched(predict_files(model, files, batch_size=batch_size, device=device_name(device)), len(files)))

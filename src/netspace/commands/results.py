@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from netspace.commands.options import AsJson, ColumnMap, ErrorUnit, Maximize, OutcomeWord, StoreTarget, refuse_useless
+from netspace.commands.options import (
+    AsJson,
+    ColumnMap,
+    ErrorUnit,
+    Maximize,
+    OutcomeWord,
+    StoreTarget,
+    check_options_apply,
+)
 from netspace.commands.output import check_table_name, print_json, print_notes, write_table
 from netspace.commands.study_argument import Results, StudyName, arguments_of, results_of
 from netspace.commands.table_options import meaning_of
@@ -103,7 +111,7 @@ def import_(
     from netspace.store import FAILED, Store
 
     if layout in ("pycls", "nds"):
-        refuse_useless(
+        check_options_apply(
             {"--map": mapping, "--maximize": maximize, "--unit": unit, "--outcome": outcome},
             f"with --format {layout}",
         )

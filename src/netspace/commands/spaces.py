@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netspace.commands.large_samples import Yes, confirm_many
-from netspace.commands.options import AsJson, Resolution, SpaceName, refuse_useless
+from netspace.commands.options import AsJson, Resolution, SpaceName, check_options_apply
 from netspace.commands.output import check_table_name, print_json, print_records, print_table, write_table
 
 if TYPE_CHECKING:
@@ -88,7 +88,9 @@ def sample(
 
     timing = {"batch_size": batch_size, "threads": threads, "device": device}
     if latency is None:
-        refuse_useless({f"--{name.replace('_', '-')}": value for name, value in timing.items()}, "without --latency")
+        check_options_apply(
+            {f"--{name.replace('_', '-')}": value for name, value in timing.items()}, "without --latency"
+        )
     windows = {"flops": flops, "params": params, "activations": activations}
     bounds: dict[str, Any] = {name: catalogue.parse_window(text) for name, text in windows.items() if text is not None}
     if output is not None:

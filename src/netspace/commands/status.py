@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netspace.commands.options import AsJson, StoreTarget, refuse_useless
+from netspace.commands.options import AsJson, StoreTarget, check_options_apply
 from netspace.commands.output import print_json, print_records, print_table
 from netspace.commands.studies import print_failures, print_marks
 from netspace.commands.study_argument import Results, StudyName, results_of
@@ -43,7 +43,7 @@ def status(
     from netspace.results.standing import standing
 
     if not watch:
-        refuse_useless({"--interval": interval}, "without --watch")
+        check_options_apply({"--interval": interval}, "without --watch")
 
     with results_of(study, store, name) as (opened, record, _):
         now = standing(record, opened)

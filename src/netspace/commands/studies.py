@@ -22,7 +22,7 @@ from netspace.commands.options import (
     StudyFile,
     Track,
     Workers,
-    refuse_useless,
+    check_options_apply,
 )
 from netspace.commands.output import make_folder, print_images, print_json, print_notes, print_table, write_text
 from netspace.commands.study_argument import (
@@ -133,7 +133,7 @@ def run(
         netspace run study.yaml --executor slurm --workers 20 -O partition=gpu -O gpus=1
     """
     if executor != "ray":
-        refuse_useless({"--address": address}, f"with the executor '{executor}'")
+        check_options_apply({"--address": address}, f"with the executor '{executor}'")
     options = executor_pairs(option or [])
     if address is not None:
         if "address" in options:
@@ -305,7 +305,7 @@ def report(
     default = [] if only or style != "page" else ["html,png,svg,md"]
     wanted = [name for value in formats or default for name in value.split(",")]
     if "html" not in wanted:
-        refuse_useless({"--open": open_page}, "without the format html")
+        check_options_apply({"--open": open_page}, "without the format html")
 
     names = _labels(labels)
     meaning = table_meaning(study, mapping, maximize=maximize, unit=unit, outcomes=outcome)
@@ -403,7 +403,7 @@ def compare(
         raise StudyError(f"compare takes two spaces, or none to compare each with the one before; got {len(spaces)}")
     columns = {"space": space_column, "error": error_column, "accuracy": accuracy_column, "status": status_column}
     if is_table(study) and not is_store(study):
-        refuse_useless({"--store": store, "--study": name}, f"with a table, {study}")
+        check_options_apply({"--store": store, "--study": name}, f"with a table, {study}")
         from netspace.results.table_verdicts import table_verdicts
 
         pairs = [f"{field}={column}" for field, column in columns.items() if column is not None]
@@ -419,7 +419,7 @@ def compare(
         _print_verdicts(verdicts, as_json)
         print_notes(notes)
         return
-    refuse_useless(
+    check_options_apply(
         {f"--{field}-column": column for field, column in columns.items()}
         | {"--map": mapping, "--maximize": maximize, "--unit": unit, "--outcome": outcome, "--chance": chance}
         | {"--pool": pool},

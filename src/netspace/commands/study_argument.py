@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netspace.commands.options import refuse_useless
+from netspace.commands.options import check_options_apply
 from netspace.commands.output import print_notes
 from netspace.errors import StoreError, StudyError, raise_unknown
 
@@ -81,7 +81,7 @@ def results_of(
     from netspace.store import Store
 
     if meaning is not None:
-        refuse_useless({"--store": target, "--study": name}, f"with a table, {study}")
+        check_options_apply({"--store": target, "--study": name}, f"with a table, {study}")
         with _store_of_table(study, meaning) as (opened, record):
             yield opened, record, Path(study).parent
         return

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args
 
-from netspace.commands.options import refuse_useless
+from netspace.commands.options import check_options_apply
 from netspace.commands.study_argument import TABLES, is_store, is_table
 from netspace.errors import ConfigError, raise_unknown
 
@@ -23,7 +23,7 @@ def table_meaning(
     """
     if is_table(named) and not is_store(named):
         return meaning_of(mapping, maximize=maximize, unit=unit, outcomes=outcomes)
-    refuse_useless(
+    check_options_apply(
         {"--map": mapping, "--maximize": maximize, "--unit": unit, "--outcome": outcomes},
         f"on {named}, which is not a table ({', '.join(TABLES)})",
     )

@@ -13,8 +13,8 @@ from netspace.commands.options import (
     RecipeName,
     Resolution,
     Track,
+    check_options_apply,
     device_name,
-    refuse_useless,
 )
 from netspace.commands.output import make_folder, print_images, print_json, print_records, print_table
 
@@ -141,11 +141,11 @@ def train(
     model = build(fitted, seed=seed, **recipe_used.build_options())
     start = None
     if not isinstance(model, AnyNet):
-        refuse_useless({"--pretrained": pretrained or None, "--weights": weights}, f"with {network}")
+        check_options_apply({"--pretrained": pretrained or None, "--weights": weights}, f"with {network}")
     if weights is None:
-        refuse_useless({"--weights-key": weights_key}, "without --weights")
+        check_options_apply({"--weights-key": weights_key}, "without --weights")
     if pretrained:
-        refuse_useless({"--weights": weights}, "with --pretrained")
+        check_options_apply({"--weights": weights}, "with --pretrained")
         assert isinstance(model, AnyNet)
         start = start_from_published(model, network)
     elif weights is not None:
@@ -166,7 +166,7 @@ def train(
     )
     resumed = folder.checkpoint.exists()
     if place.type != "cpu":
-        refuse_useless({"--threads": threads}, f"on {place}")
+        check_options_apply({"--threads": threads}, f"on {place}")
     elif threads is None and not resumed:
         check_fit(model, images)
         threads = fastest_threads(fitted, recipe_used, images.resolution, len(images.train_labels))
@@ -263,7 +263,7 @@ def bench(
     config = find_network(network)
     place = device_name(device)
     if place != "cpu":
-        refuse_useless({"--threads": threads, "--plain": plain}, f"on {place}")
+        check_options_apply({"--threads": threads, "--plain": plain}, f"on {place}")
     if threads is not None:
         torch.set_num_threads(threads)
     timings = []
