@@ -130,6 +130,7 @@ def check_interrupted(terminal: Terminal, study: Path, workers: list[int]) -> No
     assert terminal.wait() == 130, terminal.shown[-1000:]
     assert f"Interrupted; finished runs are recorded. Resume with: netspace run {study}" in terminal.shown
     assert "Traceback" not in terminal.shown
+    assert terminal.shown.rindex("Interrupted;") > terminal.shown.rindex(f"/{RUNS} runs"), "the bar is above it"
     assert terminal.shown.rindex("\x1b[?25h") > terminal.shown.rindex("\x1b[?25l"), "the cursor is shown again"
     assert [pid for pid in workers if Path(f"/proc/{pid}").exists()] == []
     left = runs(study)

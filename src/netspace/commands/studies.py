@@ -201,18 +201,18 @@ def _train(
         loaded.open(opened, planned)
         name = loaded.spec.name
         tracking = StudyTracking(track, study.parent / f"{name}-tracking", opened, name)
-        with tracking, watch(name, every=BRIEF_INTERVAL if brief else PLAIN_INTERVAL) as shown:
-            begun = False
+        try:
+            with tracking, watch(name, every=BRIEF_INTERVAL if brief else PLAIN_INTERVAL) as shown:
+                begun = False
 
-            def observe(standing: "Standing") -> None:
-                nonlocal begun
-                if not begun:  # from now on nothing is refused: a mistake is one line alone
-                    if not brief:
-                        print_images(loaded.data)
-                    begun = True
-                shown(standing)
+                def observe(standing: "Standing") -> None:
+                    nonlocal begun
+                    if not begun:  # from now on nothing is refused: a mistake is one line alone
+                        if not brief:
+                            print_images(loaded.data)
+                        begun = True
+                    shown(standing)
 
-            try:
                 end = loaded.run(
                     opened,
                     executor=executor,
@@ -224,12 +224,10 @@ def _train(
                     observe=observe,
                     recorded=tracking.send,
                 )
-            except KeyboardInterrupt:
-                again = shlex.join(
-                    ["netspace", "run", str(study), *([] if store is None else ["--store", opened.where])]
-                )
-                print(f"\nInterrupted; finished runs are recorded. Resume with: {again}", file=sys.stderr)
-                raise
+        except KeyboardInterrupt:  # once the bar is at rest: what to do next is the last line
+            again = shlex.join(["netspace", "run", str(study), *([] if store is None else ["--store", opened.where])])
+            print(f"\nInterrupted; finished runs are recorded. Resume with: {again}", file=sys.stderr)
+            raise
         if not quiet:
             print_stopping(end)
             print_failures(end.failures)
