@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from netspace.errors import StudyError
 from netspace.store import Epoch, Outcome, Worker
 from netspace.study import Study
 from netspace.study.executors import make_executor, slurm_worker
+from netspace.study.executors.slurm import SlurmOptions
 from netspace.study.executors.slurm_worker import Hello, Mailbox, Serve
 from netspace.study.jobs import Checkpoints, Failed, Finished, Job, Lost, Unfit
 
@@ -367,3 +370,13 @@ def test_garbage_in_the_mailbox_is_passed_over(executor, box, slurm, content):
     assert executor.wait(1) == []
     box.publish(worker, Lost(run_id=4, message="gone"))
     assert executor.wait(1) == [Lost(run_id=4, message="gone")]
+
+
+def test_a_job_imports_nothing_from_the_folder_that_it_starts_in(tmp_path):
+    """SLURM starts a job where `sbatch` was called; `python -c` and `-m` put that first, unless told not to."""
+    (tmp_path / "queue.py").write_text("raise SystemExit('a stranger has run')")
+    setup = "\n".join(SlurmOptions().parameters()["setup"])
+    script = f"{setup}\n{sys.executable} -c 'import queue; print(queue.__file__)'"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not done.stdout.startswith(str(tmp_path))
