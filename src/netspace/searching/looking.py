@@ -6,9 +6,9 @@ import numpy as np
 
 from netspace.errors import DataError
 from netspace.training.cache import cache_folder, scratch_folder
-from netspace.training.images.data import DataSpec
+from netspace.training.images.data import DataSpec, read_images
 from netspace.training.images.decoding import BrokenImageError, decode
-from netspace.training.images.sources import Split, located, read_source
+from netspace.training.images.sources import Split
 
 LEAST_IMAGES = 5
 """Training images that each class needs where no validation split is given: four to train on, one set aside."""
@@ -53,15 +53,7 @@ def look_at(spec: DataSpec) -> Look:
         DataError: they cannot be read, or a class has too few.
     """
     with scratch_folder(cache_folder() / "looked") as folder:
-        found = read_source(
-            located(spec.source),
-            folder,
-            resolution=_ANY_RESOLUTION,
-            channels=spec.channels,
-            image_column=spec.image_column,
-            label_column=spec.label_column,
-            background=spec.background,
-        )
+        found = read_images(spec, folder, resolution=_ANY_RESOLUTION)
         train = found.splits["train"]
         counts = np.bincount(train.labels, minlength=len(found.class_names))
         look = Look(

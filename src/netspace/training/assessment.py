@@ -16,8 +16,8 @@ from netspace.models.hub import from_pretrained
 from netspace.models.package import Package, Preparation
 from netspace.training.cache import cache_folder, scratch_folder
 from netspace.training.evaluation import Evaluation, evaluate
-from netspace.training.images.data import DataSpec, ImageData, load_data
-from netspace.training.images.sources import located, read_source
+from netspace.training.images.data import DataSpec, ImageData, load_data, read_images
+from netspace.training.images.sources import located
 from netspace.training.images.streaming import Images
 from netspace.training.preconditions import check_fit
 from netspace.training.recipe import Recipe
@@ -131,15 +131,12 @@ def images_to_assess(source: Path | str, package: Package, spec: DataSpec | None
             )
         return
     with scratch_folder(cache_folder() / "assessed") as folder:
-        found = read_source(
-            located(spec.source),
+        found = read_images(
+            spec,
             folder,
             resolution=package.preparation.resolution,
             channels=spec.channels or _channels(package),
-            image_column=spec.image_column,
-            label_column=spec.label_column,
             background=package.preparation.background,
-            skip_broken=spec.broken == "skip",
         )
         name = next(split for split in ("test", "validation", "train") if split in found.splits)
         part = found.splits[name]

@@ -198,20 +198,41 @@ def load_data(spec: DataSpec, resolution: int | None = None, *, root: Path | Non
     return _opened(entry, tables, spec)
 
 
+def read_images(
+    spec: DataSpec,
+    folder: Path,
+    *,
+    resolution: int | None,
+    source: str | None = None,
+    channels: int | None = None,
+    background: int | None = None,
+) -> Source:
+    """Read the images of some settings; see `read_source`, also for what is raised.
+
+    Args:
+        spec: the settings.
+        folder: where tables may be written.
+        resolution: to read them for.
+        source: where they are; None for where `spec` says.
+        channels, background: instead of those of `spec`.
+    """
+    return read_source(
+        located(spec.source) if source is None else source,
+        folder,
+        resolution=resolution,
+        channels=channels or spec.channels,
+        image_column=spec.image_column,
+        label_column=spec.label_column,
+        background=spec.background if background is None else background,
+        skip_broken=spec.broken == "skip",
+    )
+
+
 def _made(spec: DataSpec, source: str, resolution: int | None, entries: dict[str, Path], tables: Path) -> Path:
     """Make one of the `entries`, prepared or streamed, and return it."""
     with scratch_folder(tables.parent) as scratch:
         place = tables if tables.exists() else scratch
-        found = read_source(
-            source,
-            place,
-            resolution=resolution,
-            channels=spec.channels,
-            image_column=spec.image_column,
-            label_column=spec.label_column,
-            background=spec.background,
-            skip_broken=spec.broken == "skip",
-        )
+        found = read_images(spec, place, source=source, resolution=resolution)
         parts, dropped = _drawn(found, spec)
         streamed = _is_streamed(parts, spec)
         entry = entries["streamed" if streamed else "prepared"]
