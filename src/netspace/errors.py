@@ -57,6 +57,10 @@ class TrainingError(NetspaceError, RuntimeError):
     """Training cannot go on: out of memory, a checkpoint of another configuration, an unusable device."""
 
 
+class DivergedError(TrainingError):
+    """A training whose loss left the finite numbers."""
+
+
 class WeightsError(NetspaceError, ValueError):
     """Weights that do not belong to the network, or a file that cannot be read as weights."""
 

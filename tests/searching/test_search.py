@@ -14,6 +14,7 @@ import pytest
 
 import netspace as ns
 from netspace.searching import settling
+from netspace.training import loop as training_loop
 
 
 @pytest.fixture(autouse=True)
@@ -90,3 +91,27 @@ def test_the_test_split_judges_the_winner(photos, tmp_path):
     assert {error.split: error.images for error in found.package.errors} == {"validation": 8, "test": 40}
     assert "test error" in found.summary
     assert json.loads((Path(found.folder) / "package" / "config.json").read_text())["errors"][-1]["split"] == "test"
+
+
+@pytest.mark.slow
+def test_the_next_best_takes_the_place_of_a_winner_that_diverges(digits, small, tmp_path, monkeypatch):
+    for name in ("ROUNDS", "CHOSEN"):
+        monkeypatch.setattr(settling, name, 1)
+    monkeypatch.setattr(settling, "RANDOM", 4)
+    tried = []
+
+    def train(model, *args, **kwargs):
+        tried.append(model.config.digest)
+        if model.config.digest == tried[0]:  # as if only the very best could not bear the full schedule
+            kwargs["on_epoch"] = lambda _: None
+            args = (args[0], args[1].model_copy(update={"lr": 1e9}))
+        return training_loop.train(model, *args, **kwargs)
+
+    monkeypatch.setattr("netspace.searching.winner.train", train)
+    found = ns.search(digits, tmp_path / "found", **small)
+    assert len(tried) == 2
+    assert [one.config.digest for one in found.best] == [tried[1], tried[0]]
+    assert found.model.config.digest == tried[1]
+    diverged = found.best[1].name
+    assert f"trained fully, {diverged} diverged, and the next best took its place" in found.summary
+    assert (tmp_path / "found" / f"diverged-{diverged.replace(' ', '-')}" / "training.json").is_file()

@@ -16,7 +16,7 @@ from netspace.arch import AnyNetConfig, complexity, zoo
 from netspace.arch.config import StemKind
 from netspace.arch.features import FeatureTable
 from netspace.documents import parse
-from netspace.errors import StudyError, WindowError
+from netspace.errors import DivergedError, StudyError, WindowError
 from netspace.files import write_whole
 from netspace.models.backbone import Described
 from netspace.models.hub import from_pretrained
@@ -142,6 +142,7 @@ def search(
         DataError: the images cannot be used, or a class has too few.
         WindowError: no network is inside the windows; the message has the nearest.
         StudyError: the hours are too few for the smallest search, or the folder holds a search for something else.
+        DivergedError: all of the best networks diverged when trained fully.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the same call goes on.
     """
     import torch
@@ -280,8 +281,7 @@ class _Search:
         for number in range(1, self._settled.rounds + 1):
             self._chosen(number)
         self._repeats()
-        best = self._best()
-        self._winner(best[0])
+        best = self._trained_fully(self._best())
         package = note_test_error(self._folder / PACKAGE, self._device)
         record = self._study.open(self._store)
         ensure_pools(record, self._store)
@@ -428,7 +428,23 @@ class _Search:
         again = [one for one in ranked if len(one.errors) > 1]
         return (again or ranked)[: max(1, self._settled.repeats or 5)]
 
-    def _winner(self, winner: Candidate) -> None:
+    def _trained_fully(self, best: Sequence[Candidate]) -> list[Candidate]:
+        """Train the first fully, the next one if it diverges; return them all, with the one that trained first."""
+        first, *others = best
+        given_up = self._folder / f"diverged-{first.name.replace(' ', '-')}"
+        if not given_up.exists():
+            try:
+                self._train_fully(first)
+            except DivergedError:
+                if not others:
+                    raise
+                (self._folder / PACKAGE).rename(given_up)
+            else:
+                return [first, *others]
+        self._reasons.append(f"trained fully, {first.name} diverged, and the next best took its place")
+        return [*self._trained_fully(others), first]
+
+    def _train_fully(self, winner: Candidate) -> None:
         self._clock.begin("the winner")
         study, settled = self._study, self._settled
         config: AnyNetConfig = winner.config

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from netspace.arch import AnyNetConfig
-from netspace.errors import TrainingError
+from netspace.errors import DivergedError
 from netspace.models import build
 from netspace.models.hub import describe, from_pretrained
 from netspace.models.package import MeasuredError, Package
@@ -57,7 +57,8 @@ def train_winner(
         on_epoch: called after each epoch.
 
     Raises:
-        TrainingError: the training diverged, or cannot be done here.
+        DivergedError: the training diverged.
+        TrainingError: it cannot be done here.
         WeightsError: the published weights cannot be downloaded.
     """
     if (folder / _DONE).is_file():
@@ -91,7 +92,7 @@ def train_winner(
         threads=threads,
     )
     if result.error is None:
-        raise TrainingError(
+        raise DivergedError(
             f"{folder}: the winner's training diverged; its recipe is in training.json there: try a lower lr (--recipe)"
         )
     with cpu_threads(result.threads):
