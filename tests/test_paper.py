@@ -22,11 +22,21 @@ def page_script():
     return module
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Return a store with the study of the steps, and its pools."""
+    script, path = page_script(), tmp_path_factory.mktemp("kept") / "paper.db"
+    with Store.open(path) as store:
+        script.kept_study(store, script.STEPS)
+    return path
+
+
 @pytest.mark.slow
-def test_the_page_shows_the_verdicts_that_the_kept_results_give(tmp_path):
+def test_the_page_shows_the_verdicts_that_the_kept_results_give(kept, tmp_path):
     script = page_script()
-    with Store.open(tmp_path / "paper.db") as store:
-        tables = script.tables(store, script.kept_study(store, script.STEPS))
+    with Store.open(kept) as store:
+        [study] = store.studies()
+        tables = script.tables(store, study)
     with Store.open(tmp_path / "variants.db") as store:
         variants = script.variant_tables(store, script.kept_study(store, script.VARIANTS))
     shown = dict(re.findall(r"<!-- begin ([\w-]+) -->\n\n(.*?)\n\n<!-- end -->", PAGE, re.DOTALL))
@@ -34,12 +44,23 @@ def test_the_page_shows_the_verdicts_that_the_kept_results_give(tmp_path):
     assert all((ROOT / "docs" / "paper" / f"{name}.svg").is_file() for name in (*script.FIGURES, *script.OPPOSITES))
 
     found = subprocess.run(
-        [sys.executable, "-m", "netspace.cli", "compare", tmp_path / "paper.db", "--json"],
+        [sys.executable, "-m", "netspace.cli", "compare", kept, "--json"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     for verdict in json.loads(found.stdout):
         [row] = [line for line in tables["verdicts"].splitlines() if f" to {verdict['space']} |" in line]
         assert f"| {verdict['verdict']} |" in row
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["status", "compare"])
+def test_a_look_at_assisted_results_loads_neither_tables_nor_pictures_nor_torch(kept, command):
+    heavy = {"matplotlib", "pandas", "scipy.stats", "torch"}
+    shown = f"lambda: print(sorted({heavy!r} & set(sys.modules)))"
+    program = f"import atexit, sys; atexit.register({shown}); from netspace import cli; cli.main()"
+    done = subprocess.run([sys.executable, "-c", program, command, kept], capture_output=True, text=True, check=True)
+    assert ("likely" if command == "status" else "assisted by") in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.slow

@@ -116,6 +116,8 @@ def main() -> None:
     """Run the command line: exit code 2 and one line for a user's mistake, 130 for an interruption."""
     # threads of torch that spin while they wait take the core from those they wait for; read when torch is imported
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # NumPy's matrices are small here: its threads take a second to find each other, and save nothing
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except NetspaceError as error:

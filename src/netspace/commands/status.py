@@ -12,7 +12,7 @@ from netspace.commands.studies import print_failures, print_marks
 from netspace.commands.study_argument import Results, StudyName, results_of
 
 if TYPE_CHECKING:
-    from netspace.results.assisted_tables import Likely
+    from netspace.results.likely_errors import Likely
     from netspace.results.standing import Standing
     from netspace.store import Store, StudyRecord
 
@@ -70,7 +70,7 @@ def _likely(now: "Standing", record: "StudyRecord", store: "Store") -> "Likely |
     """Return the likely error of the best run so far; without a pool of its space, statistics are not even loaded."""
     if now.best is None or now.best.space not in store.pooled(record.id):
         return None
-    from netspace.results.assisted_tables import likely_error
+    from netspace.results.likely_errors import likely_error
 
     return likely_error(record, store, now.best)
 

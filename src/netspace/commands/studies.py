@@ -438,9 +438,11 @@ def compare(
 
 def print_marks(store: "Store", study: "StudyRecord") -> None:
     """Print where the single networks of a study stand in its spaces; nothing if it has none."""
+    if not study.networks:
+        return
     from netspace.results.marks import study_marks
 
-    if study.networks and len(marks := study_marks(store, study)):
+    if len(marks := study_marks(store, study)):
         print("Single networks, outside of every comparison of spaces:")
         print("\n".join(f"  {sentence}" for sentence in marks["sentence"]))
 

@@ -1,20 +1,16 @@
 """Tables of what assistance gives: distributions, means, shrunken errors, predictions, samples against pools."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
 from netspace.errors import StatisticsError
-from netspace.results.assistance import ended_prefix, study_assistance
 from netspace.stats.assistance import Assistance
 from netspace.stats.pool_check import ADVISED_POOL, LEAST_MODELS, Features, RefusedError
-from netspace.stats.shrinkage import repeat_noise
 from netspace.stats.superiority import superiority
-from netspace.store import RunState, Store, StudyRecord
 
 
 def assisted_edf_table(assistance: Assistance, alpha: float = 0.05) -> pd.DataFrame:
@@ -61,74 +57,6 @@ def assisted_summary(assistance: Assistance, alpha: float = 0.05) -> pd.DataFram
         failing = found.failure_interval(alpha)
         rows.append((space, found.n, found.failures, *means, curve.quantile(0.5), *median, *failing))
     return pd.DataFrame(rows, columns=columns)
-
-
-def shrunken_errors(
-    runs: Sequence[RunState], digests: Mapping[int, str], assistance: Assistance
-) -> tuple[pd.DataFrame, str]:
-    """Return each run's error freed of the luck of its training, and how that was done, in sentences.
-
-    The noise of training is taken from networks that the study trained more than once, if there are enough.
-
-    Args:
-        runs: of one study, in launch order.
-        digests: of the runs' networks, by run id.
-        assistance: of the same runs.
-
-    Returns:
-        Columns `likely`, `low`, `high` (95 % interval), in %, by `run_id`; only runs of assisted spaces that trained.
-        The sentences are empty if there are none.
-    """
-    repeats: dict[str, list[float]] = {}
-    for run in runs:
-        if run.error is not None and run.id in digests:
-            repeats.setdefault(digests[run.id], []).append(run.error)
-    noise = repeat_noise(list(repeats.values()))
-    parts, share = [], None
-    for space in assistance.spaces:
-        try:
-            found = assistance.shrunken(space, noise=noise)
-        except RefusedError:
-            continue
-        share = found.noise_share
-        ids = [run.id for run in ended_prefix([run for run in runs if run.space == space])]
-        parts.append(pd.DataFrame(np.column_stack(found[:3]), index=ids, columns=["likely", "low", "high"]))
-    table = pd.concat(parts).dropna() if parts else pd.DataFrame(columns=["likely", "low", "high"], dtype=np.float64)
-    if share is None:
-        return table, ""
-    source = (
-        "no network was trained repeatedly, so any share of what it cannot explain may be the noise of training"
-        if noise is None
-        else f"{share:.0%} of what it cannot explain is the noise of training, by the networks trained repeatedly"
-    )
-    return table, (
-        "The least of many measured errors is partly luck. The likely error is the measured one shrunk towards what a "
-        f"predictor expects that did not see the network, with a 95 % interval: {source}."
-    )
-
-
-class Likely(NamedTuple):
-    """The error of a run freed of the luck of its training, with its 95 % interval, all in %."""
-
-    error: float
-    low: float
-    high: float
-
-
-def likely_error(record: StudyRecord, store: Store, run: RunState) -> Likely | None:
-    """Return the shrunken error of one run of a study, see `shrunken_errors`; None if it is refused.
-
-    Args:
-        record: the study in `store`.
-        store: where its runs and pools are.
-        run: one that ended.
-    """
-    if run.space not in store.pooled(record.id):
-        return None
-    states = store.states(record.id)
-    digests = {one.id: one.digest for one in store.runs(record.id)}
-    table, _ = shrunken_errors(states, digests, study_assistance(record, states, store))
-    return Likely(*map(float, table.loc[run.id].to_numpy())) if run.id in table.index else None
 
 
 def prediction_table(assistance: Assistance) -> pd.DataFrame:

@@ -15,10 +15,10 @@ from netspace.arch.built import network_from
 from netspace.displayed import Displayed
 from netspace.errors import StatisticsError
 from netspace.results.assistance import study_assistance
-from netspace.results.assisted_tables import shrunken_errors
 from netspace.results.claims import JudgedClaim
 from netspace.results.figure_tables import chosen_curves, chosen_runs
 from netspace.results.imported_model import GIVEN
+from netspace.results.likely_errors import Likely, likely_errors
 from netspace.results.marks import study_marks
 from netspace.results.runs import (
     number_columns,
@@ -64,7 +64,7 @@ class StudyTables(Displayed):
             8 models ended whose errors are not all equal.
         best: the best networks: `space`, `run_id`, `error`, `flops`, `params`, `activations`, `structure`, `digest`,
             `yaml`, `command`; the last three are empty if the network is not known. `likely`, `low`, `high`: the error
-            shrunk against the winner's curse with its 95 % interval, see `shrunken_errors`; NaN if refused.
+            shrunk against the winner's curse with its 95 % interval, see `likely_errors`; NaN if refused.
         likely_note: how these were made, in a sentence; empty if there is none.
         verdicts: each space compared with the one before it; see `compare_spaces`.
         assistance: what assists the verdicts, and why it is refused.
@@ -127,7 +127,7 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
     properties = {space: properties_of(ended[ended["space"] == space], numbers) for space in populations}
     now = standing(study, store)
     assistance = study_assistance(study, records, store)
-    likely, likely_note = shrunken_errors(records, {run.id: run.digest for run in records}, assistance)
+    likely, likely_note = likely_errors(records, {run.id: run.digest for run in records}, assistance)
     return StudyTables(
         study=study,
         store=store.where,
@@ -140,7 +140,7 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
         summary=_summary(populations, chance),
         edf=edf_table(populations),
         ranges=_ranges(ended, properties),
-        best=_best(ended, configs, study.spec).join(likely, on="run_id"),
+        best=_best(ended, configs, study.spec).join(_likely_columns(likely), on="run_id"),
         likely_note=likely_note,
         verdicts=compare_spaces(models, chance=chance, complete=now.complete, chain=now.chain, assistance=assistance),
         assistance=assistance,
@@ -168,6 +168,12 @@ def edf_table(
             pd.DataFrame({"space": space, "error": x, "share": share, "lower": band.lower, "upper": band.upper})
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def _likely_columns(likely: Mapping[int, Likely]) -> pd.DataFrame:
+    """Return the likely errors as columns by run id."""
+    rows = np.array(list(likely.values()), np.float64).reshape(-1, 3)
+    return pd.DataFrame(rows, index=list(likely), columns=["likely", "low", "high"])
 
 
 def _summary(populations: Mapping[str, NDArray[np.float64]], chance: float) -> pd.DataFrame:
