@@ -41,7 +41,7 @@ def test_a_missing_error_is_not_dropped_silently() -> None:
 
 
 def test_a_row_without_a_space_and_an_empty_table_are_refused() -> None:
-    with pytest.raises(StatisticsError, match="1 rows name no space"):
+    with pytest.raises(StatisticsError, match="1 rows have no space"):
         populations_from_frame(FRAME.assign(design=["A", None, "B", "B"]), space="design", error="top1")
     with pytest.raises(StatisticsError, match="no rows"):
         populations_from_frame(FRAME.iloc[:0], space="design", error="top1")
@@ -75,7 +75,7 @@ def test_models_that_have_not_ended_are_neither_done_nor_failed() -> None:
 def test_an_unknown_word_beside_an_error_is_asked_about_and_can_be_explained() -> None:
     frame = table([30.0, np.nan], status=["0", "137"])
     with pytest.raises(
-        StatisticsError, match=r"column 'status', row 1: what does '0' mean, .* error 30\? Say it: --out"
+        StatisticsError, match=r"column 'status', row 1: what does '0' mean, .* error 30\? Say so with --out"
     ):
         populations_from_frame(frame, status="status")
     explained = populations_from_frame(frame, status="status", outcomes={"0": "done"})
@@ -99,7 +99,9 @@ def test_what_a_model_that_did_not_end_well_says_of_its_error_does_not_matter() 
 def test_fractions_are_recognised_and_said() -> None:
     models = models_of(table([0.5, 0.25, np.inf]), Reading())
     np.testing.assert_array_equal(models.errors, [50, 25, np.inf])
-    assert models.notes == ("column 'error': every value lies in [0, 1], so they are read as fractions, not as %",)
+    assert models.notes == (
+        "column 'error': all values are between 0 and 1, so they are read as fractions, not percentages",
+    )
     np.testing.assert_array_equal(models_of(table([0.5]), Reading(unit="percent")).errors, [0.5])
     np.testing.assert_array_equal(models_of(table([0.5, 1.0]), Reading(unit="fraction")).errors, [50, 100])
     with pytest.raises(StatisticsError, match=r"error must lie in \[0, 1\], got 1.5"):
@@ -120,9 +122,11 @@ def test_of_a_score_more_is_better(scores, errors) -> None:
 )
 def test_a_score_that_is_given_as_an_error_is_refused_with_the_hint(name) -> None:
     frame = table([30.0]).rename(columns={"error": name})
-    with pytest.raises(StatisticsError, match="is called like a score; if more is better, name it as the accuracy"):
+    with pytest.raises(StatisticsError, match="is named like a score; if higher is better, give it as the accuracy"):
         populations_from_frame(frame, error=name)
-    with pytest.raises(StatisticsError, match=r"no column 'error'; '.*' looks like a score, of which more is better"):
+    with pytest.raises(
+        StatisticsError, match=r"no column 'error'; '.*' looks like a score, for which higher is better"
+    ):
         populations_from_frame(frame)
     np.testing.assert_array_equal(populations_from_frame(frame, error=name, maximize=True)["A"], [70])
 
@@ -133,7 +137,9 @@ def test_other_names_are_no_scores(name) -> None:
 
 
 def test_an_error_that_is_to_be_maximized_is_refused() -> None:
-    with pytest.raises(StatisticsError, match="given as a score, of which more is better, but is called like an error"):
+    with pytest.raises(
+        StatisticsError, match="given as a score, for which higher is better, but is named like an error"
+    ):
         populations_from_frame(table([30.0]), maximize=True)
 
 

@@ -98,8 +98,8 @@ def test_quoted_cells_may_hold_anything(tmp_path):
     ("content", "message"),
     [
         ("", "the table is empty"),
-        ("space,error\nA,3\nB\n", "row 2 has 1 cells, and the header 2"),
-        ("space,error,error\nA,3,4\n", "the column 'error' is there 2 times"),
+        ("space,error\nA,3\nB\n", "row 2 has 1 cells, but the header has 2"),
+        ("space,error,error\nA,3,4\n", "the column 'error' appears 2 times"),
         ('space,error\n"A,3\n', "cannot be read as a table"),
         (b"PK\x03\x04rest", "is an Excel workbook or another archive, not a table"),
         (b"PAR1 but no more", "cannot be read as a Parquet table"),

@@ -112,7 +112,7 @@ def test_the_folder_of_a_ray_tune_experiment_comes_in_with_its_last_results(stor
     assert runs[0].parameters == {"config/lr": 0.1, "config/net/w": 8}
     assert runs[0].seconds == 2.5
     assert record.spec["imported"]["left_out"] == 1
-    with pytest.raises(DataError, match="is no folder of a Ray Tune experiment"):
+    with pytest.raises(DataError, match="not a Ray Tune experiment"):
         import_results(store, "x", [tmp_path])
 
 

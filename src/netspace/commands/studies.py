@@ -360,7 +360,8 @@ def compare(
         str | None, typer.Option(metavar="NAME", help="Table's column with the error. Default: error.")
     ] = None,
     accuracy_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Table's column with a score instead, of which more is better.")
+        str | None,
+        typer.Option(metavar="NAME", help="Table's column with a score instead, for which higher is better."),
     ] = None,
     status_column: Annotated[
         str | None,

@@ -156,7 +156,7 @@ def models_of(frame: pd.DataFrame, reading: Reading, default_space: str | None =
     try:
         values = pd.to_numeric(frame[reading.error], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     except (OverflowError, TypeError):  # a whole number larger than any float; a list in a cell
-        raise StatisticsError(f"column '{reading.error}': holds more than numbers") from None
+        raise StatisticsError(f"column '{reading.error}': has values that are not numbers") from None
     texts = _not_numbers(frame[reading.error], values)
     outcomes, notes = _outcomes(frame, status, values, reading)
     done = outcomes == "done"
@@ -187,7 +187,7 @@ def _spaces(frame: pd.DataFrame, reading: Reading, default: str | None) -> NDArr
         return np.full(len(frame), default, dtype=object)
     column = frame[reading.space]
     if column.isna().any():
-        raise StatisticsError(f"column '{reading.space}': {int(column.isna().sum())} rows name no space")
+        raise StatisticsError(f"column '{reading.space}': {int(column.isna().sum())} rows have no space")
     return column.astype(str).str.strip().to_numpy(dtype=object)
 
 
@@ -196,8 +196,8 @@ def _raise_missing(column: str, reading: Reading, frame: pd.DataFrame) -> None:
     scores = [name for name in names if looks_like_a_score(name)]
     if column == reading.error == "error" and scores:
         raise StatisticsError(
-            f"no column 'error'; '{scores[0]}' looks like a score, of which more is better: name it as the accuracy, "
-            "not as the error"
+            f"no column 'error'; '{scores[0]}' looks like a score, for which higher is better: give it as the "
+            "accuracy, not as the error"
         )
     raise_unknown("column", column, names)
 
@@ -211,13 +211,13 @@ def looks_like_a_score(name: str) -> bool:
 def _check_names(reading: Reading) -> None:
     if not reading.maximize and looks_like_a_score(reading.error):
         raise StatisticsError(
-            f"column '{reading.error}' is given as an error, of which less is better, but is called like a score; if "
-            "more is better, name it as the accuracy (--maximize)"
+            f"column '{reading.error}' is given as an error, for which lower is better, but is named like a score; if "
+            "higher is better, give it as the accuracy (--maximize)"
         )
     tokens = re.split(r"[^a-z0-9]+", reading.error.lower())
     if reading.maximize and any(_ERROR.search(token) for token in tokens):
         raise StatisticsError(
-            f"column '{reading.error}' is given as a score, of which more is better, but is called like an error"
+            f"column '{reading.error}' is given as a score, for which higher is better, but is named like an error"
         )
 
 
@@ -246,7 +246,7 @@ def _outcomes(
         quoted = ", ".join(f"'{word}'" for word in unclear)
         raise StatisticsError(
             f"column '{status}', row {row + 1}: what {'does' if len(unclear) == 1 else 'do'} {quoted} mean, "
-            f"for a model with the error {values[row]:g}? Say it: --outcome '{words[row]}=done', or =failed, or "
+            f"for a model with the error {values[row]:g}? Say so with --outcome '{words[row]}=done', or =failed, or "
             "=unfinished"
         )
     # a word that nobody knows, and no error: whatever it says, the model came to nothing
@@ -270,7 +270,8 @@ def _percentages(
         unit = "fraction" if fractions else "percent"
         if fractions:
             notes.append(
-                f"column '{reading.error}': every value lies in [0, 1], so they are read as fractions, not as %"
+                f"column '{reading.error}': all values are between 0 and 1, so they are read as fractions, not "
+                "percentages"
             )
     scale = 100.0 if unit == "fraction" else 1.0
     wrong = done & ~((values >= 0) & (values * scale <= 100 + 1e-9))

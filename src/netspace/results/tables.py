@@ -165,7 +165,7 @@ def _of_cells(
         names = ["", *names]  # R writes no name above the names of its rows
     for number, row in enumerate(body, start=1):
         if len(row) != len(names):
-            raise DataError(f"{path}: row {number} has {len(row)} cells, and the header {len(names)}")
+            raise DataError(f"{path}: row {number} has {len(row)} cells, but the header has {len(names)}")
     _check_unique([name for name in names if name], path)
     columns: dict[str, Any] = {}
     for position, name in enumerate(names):
@@ -180,7 +180,7 @@ def _of_cells(
 
 def _check_unique(names: Sequence[str], path: Path) -> None:
     if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise DataError(f"{path}: the column '{twice[0]}' is there {names.count(twice[0])} times")
+        raise DataError(f"{path}: the column '{twice[0]}' appears {names.count(twice[0])} times")
 
 
 def _texts(cells: Sequence[str]) -> pd.Series:

@@ -49,7 +49,7 @@ def read_optuna(url: str) -> tuple[pd.DataFrame, dict[str, str]]:
     except Exception as error:  # Optuna's, SQLAlchemy's and the database driver's have no common base
         raise DataError(f"{shown}: cannot be read as an Optuna storage ({first_line(error)})") from None
     if not found:
-        raise DataError(f"{shown}: the storage holds no study")
+        raise DataError(f"{shown}: the storage contains no studies")
     directions = {tuple(direction.name for direction in several) for _, several, _ in found}
     if len(directions) > 1:
         raise DataError(f"{shown}: its studies have different directions; import storages of one direction each")
@@ -84,7 +84,7 @@ def _check_exists(url: str, shown: str) -> None:
     try:
         parts = make_url(url)
     except (ArgumentError, ValueError):
-        raise DataError(f"{shown}: is no URL of an Optuna storage, such as sqlite:///study.db") from None
+        raise DataError(f"{shown}: not the URL of an Optuna storage, such as sqlite:///study.db") from None
     if parts.get_backend_name() == "sqlite" and not (parts.database and Path(parts.database).is_file()):
         raise DataError(f"{shown}: no such file")
 
@@ -118,7 +118,7 @@ def read_ray(folder: str) -> tuple[pd.DataFrame, dict[str, str]]:
         row["message"] = _last_line(error)
         rows.append(row)
     if not rows:
-        raise DataError(f"{folder}: is no folder of a Ray Tune experiment: no trial with a params.json in it")
+        raise DataError(f"{folder}: not a Ray Tune experiment: none of its folders has a params.json")
     return pd.DataFrame.from_records(rows), {}
 
 
