@@ -181,7 +181,9 @@ def test_a_file_that_cannot_be_written_is_read_in_its_version(earlier):
     reader = "import sys; from netspace.store import Store; print(len(Store.open(sys.argv[1], create=False).runs(1)))"
     # root may write everywhere
     user = ["setpriv", "--reuid=65534", "--clear-groups"] if os.geteuid() == 0 else []
-    for folder in [*earlier.parents][:3]:
+    for folder in earlier.parents:  # up to pytest's own, which is private
         folder.chmod(folder.stat().st_mode | 0o555)
+        if folder.name.startswith("pytest-of-"):
+            break
     done = subprocess.run([*user, sys.executable, "-c", reader, earlier], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("12\n", "")
