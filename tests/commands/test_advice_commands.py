@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from netspace.results.study_tables import study_tables
-from netspace.stats import operating_characteristics
+from netspace.stats import detectable_theta, operating_characteristics
 from netspace.stats.sequential import StoppingRule
 from netspace.store import Outcome, Store
 from netspace.study import Study, planning
@@ -80,6 +80,19 @@ def test_plan_takes_the_times_of_finished_runs(netspace, finished):
     assert "140 models: 70 from each of 2 spaces; 140 have ended." in done.out
     assert "2 s per model, from the times of 140 finished runs" in done.out
     assert "Left: 0 core-hours" in done.out
+
+
+def test_a_plan_corrects_for_the_pairs_within_windows_alone(netspace, write, monkeypatch):
+    def in_a_second(study, planned, *, device):  # noqa: ARG001 (measured ones have them)
+        return Speed(source="here", seconds=np.ones(len(planned)))
+
+    monkeypatch.setattr(planning, "measure_speed", in_a_second)
+    done = netspace("plan", write(flops=["50K:150K", "150K:400K"], stop=None, claims=[]), "--json")
+    assert done.code == 0, done.err
+    plan = json.loads(done.out)
+    assert plan["spaces"] == 4
+    # of the two pairs the first is tested at alpha / 2; three, across windows, would ask for a larger difference
+    assert plan["detectable_theta_in_chain"] == pytest.approx(detectable_theta(70, alpha=0.025))
 
 
 @pytest.mark.parametrize("method", ["betting", "sign"])

@@ -14,6 +14,7 @@ from netspace.results.stopping import DEFAULT_METHOD, Stop
 from netspace.stats import SequentialChain, detectable_theta, models_needed, operating_characteristics, smallest_delta
 from netspace.stats.pool_check import LEAST_MODELS
 from netspace.stats.power import pairs_to_decide
+from netspace.stats.regimes import neighbours
 from netspace.stats.sequential import Method
 from netspace.store import FINAL, PlannedRun, RunRecord
 from netspace.study.study import Study
@@ -209,7 +210,7 @@ def plan_study(
         workers=workers,
         speed=speed.source,
         detectable_theta=_detectable(n, ALPHA),
-        detectable_theta_in_chain=_detectable(n, ALPHA / max(1, len(names) - 1)),
+        detectable_theta_in_chain=_detectable(n, ALPHA / max(1, len(neighbours(names)))),
         smallest_delta=_smallest_delta(n),
         r2=r2,
         needed=[_needed(theta, one, len(names), mean, workers) for one in _known_r2(r2) for theta in THETAS],
