@@ -54,7 +54,8 @@ def test_a_worker_that_gives_no_sign_of_life_is_named(halfway, netspace):
     assert f"no sign of life for 5 min: {run.space} {run.index}" in shown
     assert "no worker gives a sign of life" in shown
     (silent,) = json.loads(netspace("status", halfway, "--json").out)["silent"]
-    assert (silent["space"], silent["index"], round(silent["seconds"])) == (run.space, run.index, 300)
+    assert (silent["space"], silent["index"]) == (run.space, run.index)
+    assert 300 <= silent["seconds"] < 360  # it grows while one looks
 
 
 @pytest.fixture
