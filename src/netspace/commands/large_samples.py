@@ -63,7 +63,7 @@ def confirm_models(study: "Study", device: str | None, *, yes: bool) -> None:
         ConfigError: nobody is there to be asked.
         typer.Abort: the answer is no.
     """
-    spaces, untimed = len(study.spec.spaces), study.spec.model_copy(update={"latency": None})
+    spaces, untimed = len(study.declared_spaces), study.spec.model_copy(update={"latency": None})
 
     def plan(few: int) -> "list[PlannedRun]":
         return replace(study, spec=untimed.model_copy(update={"n": ceil(few / spaces)})).planned_runs()
