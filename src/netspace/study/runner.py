@@ -169,10 +169,15 @@ class _Driver:
 
     def _give_up_what_never_ends(self) -> None:
         """End workers that have spent more on a run than it may take."""
-        trained = {run_id: seconds for run_id, seconds in self._watch.trained().items() if run_id in self._in_hand}
+        least = LEAST_LIMIT if self._run_limit is None else self._run_limit
+        trained = self._watch.trained().items()
+        long = {run_id: seconds for run_id, seconds in trained if run_id in self._in_hand and seconds > least}
+        if not long:
+            return
+        others = [] if self._run_limit is not None else _patiently(self._store.trained, self._record.id)
         silent = self._watch.silent()
-        for run_id, seconds in trained.items():
-            limit = self._limit(self._in_hand[run_id], seconds)
+        for run_id, seconds in long.items():
+            limit = self._run_limit or usual_limit(self._in_hand[run_id].flops, others)
             if seconds <= limit:
                 continue
             self._executor.cancel(run_id)
@@ -182,12 +187,6 @@ class _Driver:
                 no_sign = f"no sign of life of its worker for {_minutes(silent[run_id])}, given up"
                 event = Lost(run_id=run_id, message=f"{no_sign} {spent}")
             self._settle_all([event])
-
-    def _limit(self, run: RunRecord, seconds: float) -> float:
-        """Return how long a run may take in seconds, that of a usual one if none is set."""
-        if self._run_limit is not None or seconds <= LEAST_LIMIT:
-            return self._run_limit or LEAST_LIMIT
-        return usual_limit(run.flops, _patiently(self._store.trained, self._record.id))
 
     def _fill(self) -> bool:
         """Lease and submit runs up to the executor's capacity; return whether any is in hand."""
