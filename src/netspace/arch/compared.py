@@ -103,14 +103,18 @@ BASELINES: tuple[Baseline, ...] = (
 """Every network of the comparison but the ResNets and RegNets, in the paper's order."""
 
 
+def known(name: str) -> Baseline | None:
+    """Return the baseline called `name`, in any case; None if there is none."""
+    return next((one for one in BASELINES if one.name.lower() == name.lower()), None)
+
+
 def find(name: str) -> Baseline:
     """Return the baseline called `name`, in any case.
 
     Raises:
         UnknownNameError: there is none; the message lists them.
     """
-    by_name = {baseline.name.lower(): baseline for baseline in BASELINES}
-    found = by_name.get(name.lower())
+    found = known(name)
     if found is None:
         raise_unknown("baseline", name, (baseline.name for baseline in BASELINES))
     return found

@@ -4,6 +4,7 @@ A network is a stem, a body of stages and a head (RegNet paper, section 3.1). `T
 stages: it is what all the networks of a design space have in common. `AnyNetConfig` adds the stages.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -237,9 +238,9 @@ class NetworkDescription(Document, Displayed):
         """
         return type(self)(**(self.to_dict() | values))
 
+    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values: the inverse of construction from keywords."""
-        raise NotImplementedError
 
     def to_yaml(self, path: Path | str | None = None) -> str:
         """Return the configuration as YAML; with `path`, write it there too."""

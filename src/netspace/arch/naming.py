@@ -5,7 +5,7 @@ from pathlib import Path
 from netspace.arch import zoo
 from netspace.arch.built import BuiltConfig, NetworkConfig, read_network
 from netspace.arch.code import code_from, names_code
-from netspace.arch.compared import BASELINES
+from netspace.arch.compared import BASELINES, known
 from netspace.documents import is_document
 from netspace.errors import UnknownNameError, raise_unknown
 
@@ -32,7 +32,7 @@ def find_network(name: str, folder: Path | str = ".") -> NetworkConfig:
     try:
         return zoo.get(name)
     except UnknownNameError:
-        compared = next((one for one in BASELINES if one.name.lower() == name.lower()), None)
+        compared = known(name)
         if compared is None:
             raise_unknown("network", name, (*(one.name for one in zoo.ZOO), *(one.name for one in BASELINES)))
     if compared.builder is None:
