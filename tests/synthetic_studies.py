@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from netspace.arch import AnyNetConfig, complexity
-from netspace.store import Epoch, Outcome, PlannedRun, Store
+from netspace.store import Epoch, Outcome, PlannedRun, Store, StudyRecord
 
 HOSTILE = "<script>alert('x')</script> \"q\" $w_0$ `&amp; </script> | _x_\n第二"
 
@@ -132,3 +132,15 @@ def make_study(tmp_path: Path) -> Iterator[MakeStudy]:
     yield make
     for store in opened:
         store.close()
+
+
+def plan_runs(store: Store, n: int = 10, *, flops: int = 1) -> StudyRecord:
+    """Put a study of n runs into a store, of two spaces by turns, whose networks nobody can train."""
+    runs = [
+        PlannedRun(
+            space="AB"[i % 2], index=i // 2, launch=i, digest=f"d{i}", config={}, parameters={},
+            flops=flops, params=1, activations=1, seed=i,
+        )
+        for i in range(n)
+    ]  # fmt: skip
+    return store.insert_study("study", {}, "digest", runs)

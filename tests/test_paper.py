@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from loaded_modules import loaded_by
 
 from netspace.store import Store
 
@@ -55,12 +56,9 @@ def test_the_page_shows_the_verdicts_that_the_kept_results_give(kept, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["status", "compare"])
 def test_a_look_at_assisted_results_loads_neither_tables_nor_pictures_nor_torch(kept, command):
-    heavy = {"matplotlib", "pandas", "scipy.stats", "torch"}
-    shown = f"lambda: print(sorted({heavy!r} & set(sys.modules)))"
-    program = f"import atexit, sys; atexit.register({shown}); from netspace import cli; cli.main()"
-    done = subprocess.run([sys.executable, "-c", program, command, kept], capture_output=True, text=True, check=True)
-    assert ("likely" if command == "status" else "assisted by") in done.stdout
-    assert done.stdout.splitlines()[-1] == "[]"
+    printed, loaded = loaded_by(command, kept)
+    assert ("likely" if command == "status" else "assisted by") in printed
+    assert loaded == "[]"
 
 
 @pytest.mark.slow

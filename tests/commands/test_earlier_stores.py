@@ -9,11 +9,10 @@ import json
 import math
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from loaded_modules import loaded_by
 
 from netspace.store import Store
 from netspace.study import Study
@@ -86,12 +85,8 @@ def test_curves_of_an_earlier_store_are_exported(netspace, earlier, tmp_path):
 
 @pytest.mark.parametrize("command", ["status", "compare"])
 def test_a_look_at_results_loads_neither_tables_nor_pictures_nor_torch(earlier, command):
-    heavy = {"matplotlib", "pandas", "scipy.stats", "torch"}
-    shown = f"lambda: print(sorted({heavy!r} & set(sys.modules)))"
-    program = f"import atexit, sys; atexit.register({shown}); from netspace import cli; cli.main()"
-    arguments = [command, str(earlier), "--study", "begun-early"]
-    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    _, loaded = loaded_by(command, earlier, "--study", "begun-early")
+    assert loaded == "[]"
 
 
 @pytest.mark.slow

@@ -6,12 +6,14 @@ import re
 import signal
 import threading
 import time
+from functools import partial
 
 import pytest
+from synthetic_studies import plan_runs
 
 from netspace.commands.progress import describe
 from netspace.results.standing import SILENT_SECONDS, standing
-from netspace.store import Outcome, PlannedRun, Store
+from netspace.store import Outcome, Store
 from netspace.study import Study, run_study, runner, watch
 from netspace.study.executors import Executor, make_executor
 from netspace.study.jobs import Event, Finished, Job, Sign
@@ -24,15 +26,7 @@ def store(tmp_path):
         yield store
 
 
-def plan(store: Store, n: int):
-    runs = [
-        PlannedRun(
-            space="AB"[i % 2], index=i // 2, launch=i, digest=f"d{i}", config={}, parameters={},
-            flops=1000, params=1, activations=1, seed=i,
-        )
-        for i in range(n)
-    ]  # fmt: skip
-    return store.insert_study("study", {}, "digest", runs)
+plan = partial(plan_runs, flops=1000)
 
 
 class Hanging(Executor):

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from threading import Timer
 
 import pytest
+from synthetic_studies import plan_runs as plan
 
 from netspace.errors import StoreError, StoreUnreachableError, StudyError
-from netspace.store import Outcome, PlannedRun, Store
+from netspace.store import Outcome, Store
 from netspace.study import run_study, runner
 from netspace.study.executors import Executor
 from netspace.study.jobs import Checkpoints, Event, Failed, Finished, Job, Lost, Sign, Unfit
@@ -59,17 +60,6 @@ class Scripted(Executor):
 def store(tmp_path):
     with Store.open(tmp_path / "runs.db") as store:
         yield store
-
-
-def plan(store: Store, n: int = 10):
-    runs = [
-        PlannedRun(
-            space="AB"[i % 2], index=i // 2, launch=i, digest=f"d{i}", config={}, parameters={},
-            flops=1, params=1, activations=1, seed=i,
-        )
-        for i in range(n)
-    ]  # fmt: skip
-    return store.insert_study("study", {}, "digest", runs)
 
 
 def test_every_run_is_trained_once_in_launch_order_and_recorded(store):
