@@ -45,12 +45,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, Store.open(Path(scratch) / "paper.db") as store:
         study, variants = kept_study(store, STEPS), kept_study(store, VARIANTS)
         report = Path(scratch) / "report"
-        write_report(store, study.name, report, formats=["svg"])
+        write_report(store, study.name, report, formats=["png", "svg"])
         PICTURES.mkdir(exist_ok=True)
         for name in FIGURES:
             shutil.copy(report / f"{name}.svg", PICTURES / f"{name}.svg")
-        steps, drawn = study_tables(store, study.name), study_tables(store, variants.name)
-        edf_figure(steps.edf, steps.summary).savefig(PICTURES / "edf.png", dpi=200)  # for the README
+        shutil.copy(report / "edf.png", PICTURES / "edf.png")  # for the README
+        drawn = study_tables(store, variants.name)
         for name, spaces in OPPOSITES.items():
             edf_figure(drawn.edf[drawn.edf["space"].isin(spaces)], drawn.summary.loc[list(spaces)]).savefig(
                 PICTURES / f"{name}.svg"
@@ -81,7 +81,7 @@ def tables(store: Store, study: StudyRecord) -> dict[str, str]:
         "standing": _standing(runs),
         "spaces": _spaces(runs),
         "verdicts": _verdicts(_compared(store, study, runs)),
-        "claims": _claims(store, study, runs),
+        "claims": _claims(store, study, assistance),
         "sizes": _sizes(store, study, runs),
         "features": _features(assistance),
     }
@@ -93,7 +93,7 @@ def variant_tables(store: Store, study: StudyRecord) -> dict[str, str]:
     return {
         "variants-standing": _standing(runs),
         "variants-spaces": _spaces(runs),
-        "variants-claims": _claims(store, study, runs),
+        "variants-claims": _claims(store, study, study_assistance(study, runs, store)),
     }
 
 
@@ -141,8 +141,8 @@ def _verdicts(verdicts: Sequence[Verdict]) -> str:
     return _markdown(head, rows)
 
 
-def _claims(store: Store, study: StudyRecord, runs: Sequence[RunState]) -> str:
-    judged = judge_claims(study, store, study.spec["claims"], None, assistance=study_assistance(study, runs, store))
+def _claims(store: Store, study: StudyRecord, assistance: Assistance) -> str:
+    judged = judge_claims(study, store, study.spec["claims"], None, assistance=assistance)
     return _markdown(["claim", "judgement", "evidence"], [[one.claim, one.judgement, one.evidence] for one in judged])
 
 
