@@ -12,6 +12,7 @@ from pathlib import Path
 
 from netspace.report import write_report
 from netspace.report.figures import edf_figure
+from netspace.report.style import save
 from netspace.report.text import percent
 from netspace.results.assistance import study_assistance
 from netspace.results.assisted_tables import importance_table
@@ -52,9 +53,8 @@ def main() -> None:
         shutil.copy(report / "edf.png", PICTURES / "edf.png")  # for the README
         drawn = study_tables(store, variants.name)
         for name, spaces in OPPOSITES.items():
-            edf_figure(drawn.edf[drawn.edf["space"].isin(spaces)], drawn.summary.loc[list(spaces)]).savefig(
-                PICTURES / f"{name}.svg"
-            )
+            figure = edf_figure(drawn.edf[drawn.edf["space"].isin(spaces)], drawn.summary.loc[list(spaces)])
+            save(figure, PICTURES / name, ["svg"])
         text = PAGE.read_text(encoding="utf-8")
         for name, table in {**tables(store, study), **variant_tables(store, variants)}.items():
             text = re.sub(
