@@ -124,7 +124,7 @@ def _loaded(text: str) -> Any:
             return None
         sizes: dict[int, int] = {}
         if _size(node, sizes) > len(sizes) + _MOST_REPEATED:
-            raise ValueError(f"its aliases stand for more than {_MOST_REPEATED:,} values")
+            raise ValueError(f"its aliases expand to more than {_MOST_REPEATED:,} values")
         return loader.construct_document(node)
     finally:
         loader.dispose()
@@ -134,7 +134,7 @@ def _size(node: yaml.Node, known: dict[int, int]) -> int:
     """Return how many values a node stands for, each alias counted as what it repeats."""
     if id(node) in known:
         if not known[id(node)]:
-            raise ValueError("an alias stands for what it is part of")
+            raise ValueError("an alias refers to a value that contains it")
         return known[id(node)]
     known[id(node)] = 0  # until it is done
     size = 1
@@ -143,7 +143,7 @@ def _size(node: yaml.Node, known: dict[int, int]) -> int:
     elif isinstance(node, yaml.SequenceNode):
         size += sum(_size(item, known) for item in node.value)
     elif _SURROGATE.search(node.value):
-        raise ValueError("a text holds half a character, a lone surrogate")
+        raise ValueError("a text contains half a character, a lone surrogate")
     known[id(node)] = size
     return size
 
@@ -197,7 +197,7 @@ def _json_at(text: str, start: int) -> tuple[Any, int]:
         raise ValueError("nested too deeply") from None
     # half a character can be there as an escape alone
     if _HALF_ESCAPED.search(text, start, end) and _SURROGATE.search(json.dumps(found, ensure_ascii=False)):
-        raise ValueError("a text holds half a character, a lone surrogate")
+        raise ValueError("a text contains half a character, a lone surrogate")
     return found, end
 
 

@@ -78,7 +78,7 @@ def read_image(content: bytes, background: int = BACKGROUND) -> ReadImage:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"{error}; at most {MOST_PIXELS:,} are read") from None
     except UnidentifiedImageError:
-        raise DataError("empty" if not content else "no image of a kind that Pillow knows") from None
+        raise DataError("empty" if not content else "not an image that Pillow can read") from None
     except (OSError, EOFError, SyntaxError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
         raise DataError(str(error) or type(error).__name__) from None
     except ValueError as error:

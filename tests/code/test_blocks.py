@@ -120,13 +120,13 @@ BODY = "def Block(w_in, w_out, stride{more}):\n    {rest}\n"
             BODY.format(more="", rest="raise RuntimeError('no such luck')"),
             r"Block\(w_in=.*\) raised RuntimeError: no such",
         ),
-        (BODY.format(more="", rest="return 7"), r"Block\(w_in=\d+.*\) returned 7, which is no torch"),
+        (BODY.format(more="", rest="return 7"), r"Block\(w_in=\d+.*\) returned 7, which is not a torch"),
         (
             BODY.format(more="", rest="return nn.Conv2d(w_in, w_out, 1)"),
             r"must give w_out=\d+ channels of .* got the shape",
         ),
         (BODY.format(more="", rest="return nn.Conv2d(5, w_out, 1)"), r"does not take an input of shape"),
-        (BODY.format(more=", ratio", rest="return nn.Identity()"), r"needs 'ratio', of which the space says nothing"),
+        (BODY.format(more=", ratio", rest="return nn.Identity()"), r"needs 'ratio', which the space does not define"),
         (
             BODY.format(
                 more="",
@@ -144,7 +144,7 @@ def test_code_that_is_wrong_is_told_in_one_line_with_the_call(tmp_path, code, me
 
 def test_a_parameter_that_does_not_reach_the_block_is_refused(tmp_path):
     code = HEAD + BODY.format(more=", kernel=1", rest="return nn.Conv2d(w_in, w_out, kernel, stride)")
-    with pytest.raises(NetspaceError, match=r"does not reach it: 'kernal' \(did you mean 'kernel'"):
+    with pytest.raises(NetspaceError, match=r"unknown parameter of .*:Block .kernal. \(did you mean 'kernel'"):
         space_of(tmp_path, code, parameters={"kernal": {"choice": [1]}})
     with pytest.raises(ConfigError, match="se_ratio must be 0"):
         space_of(tmp_path, code).with_network(se_ratio=0.25).sample(1, resolution=16)

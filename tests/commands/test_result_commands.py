@@ -210,7 +210,7 @@ def test_refine_and_claims_take_tables_and_stores_too(netspace, peer, tmp_path):
     assert best["restriction"].startswith("width >= ")
     assert best["advised"]
     done = netspace("refine", store, "B")
-    assert "give no space" in done.out
+    assert "no space is written" in done.out
     for arguments, message in (
         (("claims", store), "there are no claims; give some with --claim"),
         (("refine", store, "C"), "unknown space of study 'peer' 'C'"),
@@ -282,7 +282,7 @@ def test_a_pool_assists_the_verdicts_on_a_table(netspace, tmp_path):
     other = netspace(*asked)
     assert other.code == 0
     assert "not assisted: " in other.out
-    assert "the sample does not have the law of its pool" in other.out
+    assert "the sample does not follow the distribution of its pool" in other.out
     pool.drop(columns="design").to_csv(drawn, index=False)
     refused = netspace(*asked)
     assert refused.code == 2

@@ -103,9 +103,9 @@ def test_any_folder_of_class_folders_is_evaluated_but_not_by_what_is_no_package(
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("dark", "pale"), "class 'pale' is none of the network's: dark, light"),
-        (("light", "night"), "class 'night' is none of the network's: dark, light"),
-        (("dark", "light", "night"), "class 'night' is none of the network's: dark, light"),
+        (("dark", "pale"), "class 'pale' is not one of the network's: dark, light"),
+        (("light", "night"), "class 'night' is not one of the network's: dark, light"),
+        (("dark", "light", "night"), "class 'night' is not one of the network's: dark, light"),
     ],
 )
 def test_images_of_other_classes_are_refused(trained, work, tmp_path, names, message):

@@ -143,7 +143,7 @@ def test_a_pool_of_another_window_is_refused_and_the_feature_named(make_study):
     for space in ("AnyNetXA", "RegNetX"):
         store.keep_pools(record.id, [StoredPool(space=space, names=drawn.names, values=drawn.values)])
     refusal = assistance_of(store).refusals["AnyNetXA"]
-    assert "does not have the law of its pool" in refusal
+    assert "does not follow the distribution of its pool" in refusal
     assert "'log_" in refusal
 
 
@@ -170,7 +170,7 @@ def test_a_table_is_assisted_by_the_columns_of_its_pool():
 def test_columns_and_spaces_that_the_pool_lacks_or_has_alone_are_told():
     frame, pool = sweep()
     found = assisted_by(frame, pool.assign(width=1.0))
-    assert found.refusals["old"] == "sample and pool have other features: 'width' only in the pool"
+    assert found.refusals["old"] == "sample and pool have different features: 'width' only in the pool"
     found = assisted_by(frame, pool[pool["space"] == "old"])
     assert found.refusals == {"new": "the pool's table has no network of it"}
     with pytest.raises(StatisticsError, match="no columns besides 'space'"):

@@ -97,7 +97,9 @@ def test_a_refused_space_leaves_the_other_pairs_assisted():
     assert found["small", "wide"].assisted
     refused = found["wide", "deep"]
     assert not refused.assisted
-    assert refused.refused.startswith("B: the sample does not have the law of its pool, of another window or space")
+    assert refused.refused.startswith(
+        "B: the sample does not follow the distribution of its pool, as of another window or space"
+    )
     assert "'width'" in refused.refused
     assert refused.notes[0] == f"not assisted: {refused.refused}"
     assert refused.superiority == compare(errors["wide"], errors["deep"]).superiority
@@ -106,7 +108,7 @@ def test_a_refused_space_leaves_the_other_pairs_assisted():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda x, p: (x.iloc[:, :2], p), "sample and pool have other features: 'flops' only in the pool"),
+        (lambda x, p: (x.iloc[:, :2], p), "sample and pool have different features: 'flops' only in the pool"),
         (lambda x, p: (x.assign(width=np.nan), p), "feature 'width' has 40 values in the sample that are not finite"),
         (lambda x, p: (x, p.iloc[:399]), "a pool of 399 for 40 models, at least 400 are needed"),
         (lambda x, p: (x.assign(width="w"), p), "feature 'width' of the sample has values that are not numbers"),

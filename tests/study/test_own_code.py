@@ -101,7 +101,7 @@ def test_a_package_brings_its_code_and_runs_it_only_when_trusted(name, tmp_path)
     save_pretrained(model, tmp_path / "package")
     assert [path.suffix for path in (tmp_path / "package" / "code").iterdir()] == [".py"]
     with pytest.raises(
-        WeightsError, match=r"made by code that netspace does not know: \w+ in .*would run here"
+        WeightsError, match=r"built by code from outside netspace, \w+ in .*would run on this machine"
     ) as error:
         from_pretrained(tmp_path / "package")
     assert "\n" not in str(error.value)

@@ -84,7 +84,7 @@ def code_from(text: str, folder: Path | str = ".") -> Code:
     """
     source, _, name = text.rpartition(":")
     if not source or not name or (source not in LIBRARIES and not all(map(str.isidentifier, name.split(".")))):
-        raise ConfigError(f"code is named as {FORM}, got {short(text)}")
+        raise ConfigError(f"code is given as {FORM}, got {short(text)}")
     if source in LIBRARIES:
         return Code(code=text, digest=digest([source, version(source)]))
     if source.endswith(".py"):
@@ -117,11 +117,11 @@ def known_file(code: Code) -> Path:
         # a worker was told where the file lies, but it is not what it was
         path = next((known for known in _FILES.values() if known.name == code.source), None)
     if path is None:
-        raise ConfigError(f"{code}: no file with the content that is meant (digest {code.digest}) is known here")
+        raise ConfigError(f"{code}: no file with the digest {code.digest} was found on this machine")
     if know_file(path) != code.digest:
         raise ConfigError(
-            f"{path}: the code has changed, and results must not be mixed: restore what has the digest {code.digest}, "
-            "or begin anew under another name"
+            f"{path}: the code has changed, and results must not be mixed: restore the version with digest "
+            f"{code.digest}, or start a new study under another name"
         )
     return path
 
@@ -163,11 +163,11 @@ def _imported(tree: ast.AST) -> set[str]:
 
 def _module_file(module: str) -> Path:
     if not re.fullmatch(r"\w+(\.\w+)*", module):
-        raise ConfigError(f"code is named as {FORM}, got the module {short(module)}")
+        raise ConfigError(f"code is given as {FORM}, got the module {short(module)}")
     try:
         spec = find_spec(module)
     except Exception as error:  # a package that is imported on the way may raise anything
         raise ConfigError(f"the module '{module}' cannot be imported ({first_line(error)})") from None
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        raise ConfigError(f"there is no module '{module}' of Python code; a file is named as FILE.py:NAME")
+        raise ConfigError(f"no Python module '{module}'; a file is given as FILE.py:NAME")
     return Path(spec.origin)

@@ -122,7 +122,9 @@ def _count(batch: AnyNetBatch, resolution: int, own_block: Callable[..., Complex
 def _parts(batch: AnyNetBatch, resolution: int, own_block: Callable[..., Complexity] | None) -> Iterator[Part]:
     template = batch.template
     if isinstance(template.block, Code) and own_block is None:
-        raise ConfigError(f"no formula says what {template.block} costs: netspace.code.complexity_of counts it")
+        raise ConfigError(
+            f"there is no formula for the complexity of {template.block}: netspace.code.complexity_of counts it"
+        )
     stem, stem_size = _stem(template.stem.kind, template.in_channels, template.stem.width, resolution)
     yield Part("stem", stem_size, stem)
     block = own_block or _BLOCKS[str(template.block)]

@@ -103,7 +103,7 @@ def block_arguments(
     arguments: dict[str, Any] = {"w_in": w_in, "w_out": w_out, "stride": stride, **taken}
     check_reaches(maker, arguments)
     if template.se_ratio and "se_ratio" not in maker.names:
-        raise ConfigError(f"{maker.code}: se_ratio must be 0, for the block has no parameter 'se_ratio'")
+        raise ConfigError(f"{maker.code}: se_ratio must be 0, because the block has no parameter 'se_ratio'")
     return arguments
 
 
@@ -116,11 +116,11 @@ def check_reaches(maker: Maker, names: Mapping[str, Any]) -> None:
     for name in names:
         if not maker.takes(name):
             raise ConfigError(
-                f"{maker.code}: the parameter '{name}' does not reach it; it takes {', '.join(sorted(maker.names))}"
+                f"{maker.code}: does not take the parameter '{name}'; it takes {', '.join(sorted(maker.names))}"
             )
     if missing := sorted(maker.required - set(names)):
         raise ConfigError(
-            f"{maker.code}: needs '{missing[0]}', of which the space says nothing: give its distribution in parameters"
+            f"{maker.code}: needs '{missing[0]}', which the space does not define: give its distribution in parameters"
         )
 
 

@@ -57,7 +57,7 @@ class Maker:
                 f"{shown(self.code, arguments)} raised {type(error).__name__}: {first_line(error)}"
             ) from error
         if not isinstance(made, nn.Module):
-            raise ConfigError(f"{shown(self.code, arguments)} returned {short(made)}, which is no torch.nn.Module")
+            raise ConfigError(f"{shown(self.code, arguments)} returned {short(made)}, which is not a torch.nn.Module")
         return made
 
 
@@ -74,9 +74,9 @@ def load(code: Code) -> Maker:
     try:
         parameters = inspect.signature(call).parameters.values()
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{code}: what it takes cannot be found out ({first_line(error)})") from None
+        raise ConfigError(f"{code}: its parameters cannot be determined ({first_line(error)})") from None
     if unnamed := [one.name for one in parameters if one.kind is one.POSITIONAL_ONLY and one.default is one.empty]:
-        raise ConfigError(f"{code}: every parameter must be one that can be given by name, got '{unnamed[0]}'")
+        raise ConfigError(f"{code}: every parameter must be accepted by keyword, got '{unnamed[0]}'")
     by_name = [one for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
     return Maker(
         code=code,
@@ -100,7 +100,9 @@ def named(thing: Callable[..., Any]) -> Code:
     except TypeError:
         file = None
     if file is None or not Path(file).is_file() or not all(map(str.isidentifier, name.split("."))):
-        raise ConfigError(f"{short(thing)}: must be defined at the top of a file, where those who train find it")
+        raise ConfigError(
+            f"{short(thing)}: must be defined at the top level of a file, from where workers can import it"
+        )
     return code_from(f"{file}:{name}")
 
 

@@ -269,8 +269,8 @@ def _print_plan(plan: "Plan") -> None:
         elif plan.stopping_method == "betting":
             print(
                 "(mean pairs, and how often each decision falls, without a predictor, when bets are the sign process. "
-                "With one they need fewer; how many fewer has no formula. Simulated with R2 0.8: 115 in place of 167 "
-                "at theta 0.6, 38 in place of 53 at 0.7, 149 in place of 233 to call equal spaces equivalent)"
+                "With one they need fewer; how many fewer has no formula. Simulated with R2 0.8: 115 instead of 167 "
+                "at theta 0.6, 38 instead of 53 at 0.7, 149 instead of 233 to call equal spaces equivalent)"
             )
         else:
             print("(mean pairs, and how often each decision falls)")
@@ -319,7 +319,7 @@ def _show_scores(space: str, advice: "Advice", as_json: bool) -> None:
             for one in [*advised, *rest[:SHOWN]]
         ),
     )
-    print("How the space is defined is not known: the restrictions are of its models' numbers, and give no space.")
+    print("The space's definition is unknown: these restrictions are on recorded properties, and no space is written.")
 
 
 def _print_advice(found: "SpaceAdvice") -> None:
@@ -395,10 +395,7 @@ def _print_importances(space: str, assistance: "Assistance") -> None:
         ([row["feature"], row["importance"], row["low"], row["high"]] for row in rows[:SHOWN]),
     )
     if len(rows) > SHOWN:
-        print(
-            f"{len(rows) - SHOWN} more matter less; --json lists them. "
-            "Features that go together share what they explain."
-        )
+        print(f"{len(rows) - SHOWN} more matter less; --json lists them. Correlated features share what they explain.")
 
 
 def _print_spaces(title: str, proposals: "Iterable[Proposal]") -> None:

@@ -47,7 +47,7 @@ def confirm_many(
     seconds, memory = _measured(make)
     needs = f"{models:,} {what} need at least {_time(models * seconds)} and {_bytes(models * memory)} of memory{more()}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise ConfigError(f"{needs}; to go on all the same, add --yes")
+        raise ConfigError(f"{needs}; to continue anyway, add --yes")
     typer.confirm(f"{needs}. Go on?", abort=True, err=True)
 
 

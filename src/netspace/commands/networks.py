@@ -59,7 +59,7 @@ def scale(
 
     config = find_network(network)
     if isinstance(config, BuiltConfig):
-        raise ConfigError(f"{network}: the rules of scaling are for the networks of AnyNet, got {config}")
+        raise ConfigError(f"{network}: only AnyNet networks can be scaled, got {config}")
     scaled = scaling.scale(config, factor, strategy, resolution=resolution)
     if output is not None:
         write_text(output, scaled.config.to_yaml())
@@ -72,7 +72,7 @@ def draw(
         list[str],
         typer.Argument(
             metavar="NAME|CONFIG.yaml|PACKAGE...",
-            help="Name from `netspace models`, YAML file, or package; of several, drawings side by side.",
+            help="Name from `netspace models`, YAML file, or package; several are drawn side by side.",
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.svg", help="File for the drawing.")] = Path(
@@ -120,14 +120,14 @@ def _network_or_package(name: str) -> "tuple[AnyNetConfig, int | None]":
     else:
         config = find_network(name)
     if not isinstance(config, AnyNetConfig) or not isinstance(config.block, str):
-        raise ConfigError(f"{name}: networks of one's own code cannot be drawn, only those of netspace's blocks")
+        raise ConfigError(f"{name}: only networks of netspace's own blocks can be drawn")
     return config, resolution
 
 
 def models(
     with_baselines: Annotated[
         bool,
-        typer.Option("--with-baselines", help="List the networks that the paper compares with too, and plot all."),
+        typer.Option("--with-baselines", help="Also list the networks that the paper compares with, and plot all."),
     ] = False,
     output: Annotated[
         Path | None,

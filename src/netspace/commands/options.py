@@ -101,7 +101,7 @@ Device = Annotated[
     str | None, typer.Option(metavar="cpu|cuda", help="Device to compute on. Default: cuda if there is a GPU.")
 ]
 TrustCode = Annotated[
-    bool, typer.Option("--trust-code", help="Run the code that the package brings, which may do whatever you may.")
+    bool, typer.Option("--trust-code", help="Run the code in the package, with all your permissions.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Track = Annotated[

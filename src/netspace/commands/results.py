@@ -92,7 +92,7 @@ def import_(
     least_error: Annotated[
         bool,
         typer.Option(
-            "--least-error", help="Take the least error of all epochs, as pycls and NDS report it, not the last."
+            "--least-error", help="Take the lowest error of all epochs, as pycls and NDS report it, not the last."
         ),
     ] = False,
     as_json: AsJson = False,

@@ -23,7 +23,7 @@ def serve(
         str, typer.Option(metavar="HOST", help="Address of this machine; 0.0.0.0 for all, which anyone can reach.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port. Default: a free one.")] = 0,
-    open_page: Annotated[bool, typer.Option("--open", help="The page opened in a browser.")] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Serve the page of a study on this machine, kept current while its runs end.
 

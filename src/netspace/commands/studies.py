@@ -53,7 +53,7 @@ def demo(
     ] = Path("netspace-demo"),
     workers: Workers = None,
     open_page: Annotated[
-        bool, typer.Option("--open/--no-open", help="The page opened in a browser, where there is a desktop.")
+        bool, typer.Option("--open/--no-open", help="Open the page in a browser, if there is a desktop.")
     ] = True,
 ) -> None:
     """Run a small study on real digits: minutes on two cores.
@@ -116,7 +116,7 @@ def run(
         float | None,
         typer.Option(
             metavar="MINUTES",
-            help="Time that one run may take. Default: the study file's, or 20 times as long as like runs take.",
+            help="Time limit of a run. Default: the study file's, or 20 times what similar runs take.",
         ),
     ] = None,
     track: Track = None,
@@ -137,7 +137,7 @@ def run(
     options = executor_pairs(option or [])
     if address is not None:
         if "address" in options:
-            raise StudyError("--address and --option address=... say the same; give one of them")
+            raise StudyError("--address and --option address=... are the same setting; give only one")
         options["address"] = address
     end, where = _train(
         study,

@@ -168,7 +168,7 @@ def _with_own_block(
 ) -> AnyNet:
     for name, wanted in (("drop_path", drop_path), ("zero_init_last", zero_init_last)):
         if wanted and (name == "zero_init_last" or name not in load(block).names):
-            raise ConfigError(f"{name} needs a block that knows of it, got {block}")
+            raise ConfigError(f"{name} is not supported by the block {block}")
     generator = torch.Generator().manual_seed(seed) if isinstance(seed, int) else seed
     with random_from(generator):
         model = AnyNet(config, drop_path=drop_path)

@@ -50,7 +50,7 @@ class WithPreparation(nn.Module):
     def __init__(self, model: Described) -> None:
         super().__init__()
         if model.preparation is None:
-            raise WeightsError("the network is of no package: nothing says how images are normalised for it")
+            raise WeightsError("the network did not come from a package, so the normalisation of its images is unknown")
         self.model = model
         self.temperature: float = 1.0 if model.package is None else model.package.temperature
         for name in ("mean", "std"):

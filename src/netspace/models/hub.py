@@ -120,8 +120,8 @@ def _made_by(
     if code.source not in LIBRARIES and not trusted:
         where = f"{source}/{CODE}/{code.source}" if code.in_file else f"the module {code.source}"
         raise WeightsError(
-            f"{source}: the network is made by code that netspace does not know: {code.name} in {where}, which would "
-            f"run here (digest {code.digest}); look at it, then trust it: trust_code=True, or --trust-code"
+            f"{source}: the network is built by code from outside netspace, {code.name} in {where} (digest "
+            f"{code.digest}), which would run on this machine; read it, then pass trust_code=True, or --trust-code"
         )
     if code.in_file:
         # the digest tells whether it is the code that the network was made by

@@ -48,7 +48,7 @@ def html_of(value: object) -> str:
         # the study package stands beside this one and is not imported here
         if f"{kind.__module__}.{kind.__qualname__}" == "netspace.study.study.Study":
             return study_html(value)
-    raise TypeError(f"a notebook shows no {type(value).__name__}")
+    raise TypeError(f"a notebook cannot show a value of type {type(value).__name__}")
 
 
 def load_ipython_extension(shell: Any) -> None:

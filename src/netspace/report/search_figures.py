@@ -143,7 +143,7 @@ def sequence_figure(sequence: pd.DataFrame, margin: float | None = None, *, widt
         StatisticsError: nothing was looked at yet.
     """
     if sequence.empty:
-        raise StatisticsError("the confidence sequence was not looked at yet, so there is none to draw")
+        raise StatisticsError("the confidence sequence has not been computed yet, so there is none to draw")
     with styled():
         figure, axes = _thetas(sequence, width)
         for end in () if margin is None else (0.5 - margin, 0.5 + margin):

@@ -191,7 +191,7 @@ def _write_paper(
             written += save(figure, folder / name, images, paper=paper)
             drawn.add(_kind(name))
     if missing := [name for name in only if name not in drawn]:
-        raise StudyError(f"{tables.study.name}: the study has too little for the figure {', '.join(missing)}")
+        raise StudyError(f"{tables.study.name}: the study has too few results for the figure {', '.join(missing)}")
     return written
 
 

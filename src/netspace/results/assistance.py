@@ -98,14 +98,14 @@ def sampled_space(
         raise RefusedError(known.refusals[space])
     pool = store.pools(study.id)[space]
     if pool.drawn is None:
-        raise RefusedError("its pool was drawn by an earlier version, which did not keep what the space sampled")
+        raise RefusedError("its pool was drawn by an earlier version, which did not keep the sampled parameters")
     ids = [run.id for run in ended_prefix(of_space)]
     networks = {run.id: run for run in store.runs(study.id, space=space)}
     features, names = known.features[space], list(pool.parameters)
     try:
         sampled = np.array([[float(networks[run].parameters[name]) for name in names] for run in ids])
     except (KeyError, TypeError, ValueError):
-        raise RefusedError("what the space sampled is not recorded of every run") from None
+        raise RefusedError("the sampled parameters are not recorded for every run") from None
     assistance = Assistance.of(
         {space: known.errors[space]},
         {space: np.hstack([features.sample, sampled])},

@@ -110,7 +110,7 @@ def _stages(run: RunRecord) -> Mapping[str, Any]:
             if values is not None
         )
     ):
-        raise StoreError(f"run {run.index} of {short(run.space)}: what the store holds of it is no network")
+        raise StoreError(f"run {run.index} of {short(run.space)}: its network in the store cannot be read")
     return stages
 
 

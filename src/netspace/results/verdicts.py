@@ -281,7 +281,7 @@ def _check_ended(store: Store, name: str, runs: Sequence[RunState]) -> None:
     if any(run.status == "lost" for run in runs):
         raise StudyError(
             f"{store.where}: every run of study '{name}' that has ended was lost with its worker, which says "
-            "nothing of its network; there is nothing to report"
+            "nothing about its network; there is nothing to report"
         )
     running = sum(run.status == "running" for run in runs)
     raise StudyError(

@@ -133,7 +133,7 @@ class SpaceDefinition:
                 raise ConfigError(f"{self.name}: a parameter of one's own cannot be called '{name}'")
             listed = name in maker.names if name in OPTIONAL and self.kind != "builder" else maker.takes(name)
             if not listed:
-                raise_unknown(f"parameter of {code}: it does not reach it:", name, maker.names)
+                raise_unknown(f"parameter of {code}", name, maker.names)
 
     def _check_lengths(self) -> None:
         for name, length in self.lengths.items():

@@ -297,7 +297,9 @@ def _warnings(check: PoolCheck, features: Features) -> list[str]:
     """
     off = f"{check.farthest} (p = {check.p_value:.2g})"
     if check.p_value < REFUSE_BELOW:
-        raise RefusedError(f"the sample does not have the law of its pool, of another window or space: {off}")
+        raise RefusedError(
+            f"the sample does not follow the distribution of its pool, as of another window or space: {off}"
+        )
     said = []
     if check.p_value < WARN_BELOW:
         said.append(f"the sample is unlike its pool: {off}")

@@ -90,7 +90,7 @@ def read_features(sample: Any, pool: Any, n: int) -> Features:
         extra = [name for name in in_pool if name not in set(names)]
         if missing or extra:
             raise RefusedError(
-                "sample and pool have other features: "
+                "sample and pool have different features: "
                 + "; ".join(
                     f"{', '.join(map(repr, some))} only in the {where}"
                     for some, where in ((missing, "sample"), (extra, "pool"))

@@ -322,8 +322,8 @@ class Database:
             zlib.error,
         ) as error:
             raise StoreError(
-                f"{self.where}: a value in it, or for it, is not of the kind that belongs there ({_said(error)}); if "
-                "it was not changed by hand, the database is damaged: restore it from a copy"
+                f"{self.where}: a value in it, or for it, is of the wrong type ({_said(error)}); if it was not "
+                "changed by hand, the database is damaged: restore it from a copy"
             ) from error
 
 

@@ -110,7 +110,7 @@ def advise(
     else:
         recorded = recorded_space(record, store, space_name)
         if recorded is None:
-            raise StudyError(f"{store.where}: how the space '{space_name}' is defined is not recorded")
+            raise StudyError(f"{store.where}: the definition of the space '{space_name}' is not recorded")
         space = recorded
     runs = store.frame(record.id)
     runs = runs[(runs["space"] == space_name) & runs["status"].isin(JUDGED)]
@@ -163,7 +163,7 @@ def score_columns(record: StudyRecord, store: Store, space_name: str, *, alpha: 
     models = runs[(runs["space"] == space_name) & runs["status"].isin(JUDGED)]
     names = [name for name in properties_of(models, number_columns(models)) if name not in MEASURES]
     if not names:
-        raise StatisticsError(f"{space_name}: no number is known of its models that differs between them")
+        raise StatisticsError(f"{space_name}: no recorded property differs between its models")
     try:
         return score_restrictions(candidate_restrictions(models[names]), models["score"].to_numpy(), alpha=alpha)
     except StatisticsError as error:

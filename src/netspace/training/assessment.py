@@ -206,7 +206,7 @@ def _classes_must_be_known(package: Package, names: tuple[str, ...], where: str)
     unknown = [name for name in names if name not in package.classes]
     if unknown:
         raise DataError(
-            f"{where}: class '{unknown[0]}' is none of the network's: {', '.join(package.classes[:20])}"
+            f"{where}: class '{unknown[0]}' is not one of the network's: {', '.join(package.classes[:20])}"
             + (", ..." if len(package.classes) > 20 else "")
         )
 

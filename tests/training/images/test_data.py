@@ -391,7 +391,7 @@ def test_a_split_may_lack_classes_of_the_training_images_but_have_no_others(tmp_
     assert data.class_names == ("a", "b", "c")
     assert data.test_labels.tolist() == [2, 0]
     parquet(tmp_path / "test.parquet", ["c", "d"], [png(9)] * 2)
-    with pytest.raises(DataError, match=r"split 'test', row 1: label 'd' is none of the training images': a, b, c"):
+    with pytest.raises(DataError, match=r"split 'test', row 1: label 'd' is not one of the training images': a, b, c"):
         load_data(DataSpec(source=str(tmp_path)))
 
 

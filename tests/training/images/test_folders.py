@@ -168,7 +168,7 @@ def test_images_of_kinds_that_pillow_cannot_read_do_not_vanish(tmp_path):
     images(tmp_path / "a", 4)
     images(tmp_path / "b", 4)
     (tmp_path / "a" / "phone.HEIC").write_bytes(b"ftypheic")
-    with pytest.raises(DataError, match=r"broken image .*phone\.HEIC \(no image of a kind that Pillow knows\)"):
+    with pytest.raises(DataError, match=r"broken image .*phone\.HEIC \(not an image that Pillow can read\)"):
         load_data(DataSpec(source=str(tmp_path)))
 
 
@@ -200,16 +200,16 @@ def made(*folders: str, n: int = 3):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (made("."), r"its 3 images are in no class folders; make a folder for each class, or put a table beside them"),
-        (made("train", "test"), r"train: its 3 images are in no class folders"),
+        (made("."), r"its 3 images are not in class folders; make a folder for each class, or put a table beside them"),
+        (made("train", "test"), r"train: its 3 images are not in class folders"),
         (made("val/a", "val/b"), r"has no training split, only 'val'; one folder must be called train"),
         (made("train/a", "train/b", "val/a"), r"'train' has 'b' and 'val' does not"),
         (made("train/a", "train/b", "test/a", "test/b", "test/c"), r"'test' has 'c' and 'train' does not"),
         (
             made("train/a", "train/b", "bus"),
-            r"'train' is called like a split, 'bus' beside it is not: move the classes",
+            r"'train' is named like a split, but 'bus' beside it is not: move the classes",
         ),
-        (made("train/a", "val/a", "dev/a"), r"both 'dev', 'val' are called like the validation split; rename one"),
+        (made("train/a", "val/a", "dev/a"), r"both 'dev', 'val' are named like the validation split; rename one"),
         (made("set/a", "set/b"), r"holds one class, 'set'; .*; its folders 'a', 'b' are meant if .*/set is given"),
         (made("a"), r"holds one class, 'a'; valid: 2 or more$"),
         (lambda root: (root / "a").mkdir(), r"holds no image"),

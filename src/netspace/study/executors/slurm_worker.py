@@ -204,7 +204,7 @@ def _read(path: Path, kind: _Reader[Read]) -> Read | None:
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, LookupError, RecursionError, NetspaceError) as error:
-        _log.warning("%s: passed over, it holds no message (%s)", path, first_line(error))
+        _log.warning("%s: ignored, as it holds no message (%s)", path, first_line(error))
         return None
 
 

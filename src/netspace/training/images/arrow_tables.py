@@ -254,7 +254,7 @@ def find_labels(
     position = {value: i for i, value in enumerate(classes)}
     if (row := next((row for row, value in enumerate(found) if value not in position), None)) is not None:
         raise DataError(
-            f"{where}, row {row}: label {short(found[row])} is none of the training images': {_listed(classes)}"
+            f"{where}, row {row}: label {short(found[row])} is not one of the training images': {_listed(classes)}"
         )
     return np.array([position[value] for value in found], dtype=np.int64), classes
 

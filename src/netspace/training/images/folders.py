@@ -163,7 +163,7 @@ def _split_folders(folder: Path, tops: Sequence[str], walked: _Walked) -> dict[s
         return {}
     if others:
         raise DataError(
-            f"{shown(folder)}: '{next(iter(called))}' is called like a split, {_named(others)} beside it "
+            f"{shown(folder)}: '{next(iter(called))}' is named like a split, but {_named(others)} beside it "
             f"{'is' if len(others) == 1 else 'are'} not: move the classes into split folders (train, validation, "
             f"test), or rename '{next(iter(called))}'"
         )
@@ -171,7 +171,7 @@ def _split_folders(folder: Path, tops: Sequence[str], walked: _Walked) -> dict[s
     for top, split in called.items():
         if split in divided:
             raise DataError(
-                f"{shown(folder)}: both {_named([divided[split], top])} are called like the {split} split; "
+                f"{shown(folder)}: both {_named([divided[split], top])} are named like the {split} split; "
                 f"rename one of them"
             )
         if top not in holding:
@@ -290,7 +290,7 @@ def _table_for(walked: _Walked, top: str, split: str) -> str | None:
 
 def _flat(folder: Path, images: int) -> DataError:
     return DataError(
-        f"{shown(folder)}: its {images:,} images are in no class folders; make a folder for each class, or put a "
+        f"{shown(folder)}: its {images:,} images are not in class folders; make a folder for each class, or put a "
         f"table beside them, labels.csv, with the columns file and label"
     )
 
@@ -304,7 +304,7 @@ def _image_folder(folder: Path, found: dict[str, _Split], walked: _Walked) -> Im
     for split, (top, labels) in found.items():
         if unknown := next((path for path, name in labels.items() if name not in position), None):
             raise DataError(
-                f"{shown(folder / unknown)}: its class '{labels[unknown]}' is none of the training images': "
+                f"{shown(folder / unknown)}: its class '{labels[unknown]}' is not one of the training images': "
                 f"{_named(names)}"
             )
         paths = sorted(labels)

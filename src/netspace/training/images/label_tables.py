@@ -143,7 +143,7 @@ def _json_lines(path: Path, text: str) -> tuple[list[str], list[tuple[int, list[
         except ValueError:
             record = None
         if not isinstance(record, dict):
-            raise DataError(f"{path}, line {number}: is no JSON object")
+            raise DataError(f"{path}, line {number}: is not a JSON object")
         records.append((number, record))
     header = list(dict.fromkeys(key for _, record in records for key in record))
     rows = [
