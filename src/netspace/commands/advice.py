@@ -22,7 +22,7 @@ from netspace.commands.options import (
     Workers,
     check_options_apply,
 )
-from netspace.commands.output import print_images, print_json, print_records, print_table, write_text
+from netspace.commands.output import amount, print_images, print_json, print_records, print_table, write_text
 from netspace.commands.study_argument import ResultsOrTable, StudyName, is_store, open_store, results_of
 from netspace.commands.table_options import table_meaning
 from netspace.errors import StudyError
@@ -238,10 +238,15 @@ def _speed(study: "Study", planned: "list[PlannedRun]", runs: "list[RunRecord]",
 
 
 def _print_plan(plan: "Plan") -> None:
-    print(f"{plan.models} models: {plan.n} from each of {plan.spaces} spaces; {plan.ended} have ended.")
-    print(f"{plan.seconds_per_model:.3g} s per model, from {plan.speed}: {plan.core_hours:.3g} core-hours in total.")
+    single = plan.models - plan.n * plan.spaces
+    beside = f", {single} of single networks" if single else ""
+    print(f"{plan.models} models: {plan.n} from each of {plan.spaces} spaces{beside}; {plan.ended} have ended.")
     print(
-        f"Left: {plan.core_hours_left:.3g} core-hours, {plan.wall_hours_left:.3g} hours "
+        f"{amount(plan.seconds_per_model)} s per model, from {plan.speed}: "
+        f"{amount(plan.core_hours)} core-hours in total."
+    )
+    print(
+        f"Left: {amount(plan.core_hours_left)} core-hours, {amount(plan.wall_hours_left)} hours "
         f"on {plan.workers} workers with one core or device each."
     )
     n = f"n = {plan.n}"
@@ -435,6 +440,6 @@ def _affordable(study: "Study", budget: float) -> int:
     if n < LEAST_MODELS:
         raise StudyError(
             f"{budget:g} core-hours allow {n} models of each space; at least {LEAST_MODELS} are needed, which take "
-            f"{LEAST_MODELS * one_of_each:.2g} core-hours"
+            f"{amount(LEAST_MODELS * one_of_each)} core-hours"
         )
     return min(n, study.spec.n)

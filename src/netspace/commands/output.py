@@ -135,9 +135,14 @@ def print_table(columns: Iterable[Any], rows: Iterable[Iterable[Any]]) -> None:
 def _cell(value: Any) -> str:
     if value is None or value != value:  # nan, of whatever type, is the one value that differs from itself
         return "-"
-    if isinstance(value, int) and abs(value) >= 10_000:
-        return f"{value:,}"
+    if isinstance(value, int | float) and abs(value) >= 10_000:
+        return f"{value:,.0f}"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def amount(value: float) -> str:
+    """Return a quantity, such as hours, with three significant digits, or whole from 100 on."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def print_notes(notes: Iterable[str]) -> None:
