@@ -17,6 +17,7 @@ LAYERS = {
     "documents": 0,
     "errors": 0,
     "files": 0,
+    "masking": 0,
     "pixels": 0,
     "arch": 1,
     "stats": 1,

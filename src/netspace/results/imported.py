@@ -16,13 +16,14 @@ import pandas as pd
 
 from netspace.documents import digest
 from netspace.errors import DataError, StudyError, raise_unknown
+from netspace.masking import shown_url
 from netspace.results.imported_model import GIVEN, LAST, LEAST, ImportedModel
 from netspace.results.imported_study import ImportedStudy, without_collection
 from netspace.results.portable import is_study, study_of
 from netspace.results.sweeps import jobs_in, read_nds, read_pycls
 from netspace.results.table_rows import Meaning, results_of_table
 from netspace.results.tables import read_table
-from netspace.results.trials import read_optuna, read_ray, shown_url
+from netspace.results.trials import read_optuna, read_ray
 from netspace.store import Outcome, PlannedRun, Store, StudyRecord
 
 SWEEPS: dict[str, Callable[[Path], Iterable[ImportedModel]]] = {"pycls": read_pycls, "nds": read_nds}

@@ -1,7 +1,6 @@
 """Trials of hyper-parameter searches as tables: an Optuna storage, the folder of a Ray Tune experiment."""
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from netspace.documents import json_value, read_json
 from netspace.errors import DataError, MissingExtraError, first_line
+from netspace.masking import shown_url
 
 VALUE = "value"
 """The column of an Optuna trial's objective."""
@@ -69,14 +69,6 @@ def read_optuna(url: str) -> tuple[pd.DataFrame, dict[str, str]]:
     ]
     meaning = {"accuracy" if direction[0] == "MAXIMIZE" else "error": VALUE} if len(direction) == 1 else {}
     return pd.DataFrame.from_records(rows), meaning
-
-
-def shown_url(url: str) -> str:
-    """Return a storage's URL without its password."""
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except (ArgumentError, ValueError):  # a port that is no number
-        return re.sub(r"//[^/@]*@", "//***@", url)
 
 
 def _check_exists(url: str, shown: str) -> None:

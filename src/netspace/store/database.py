@@ -45,6 +45,7 @@ from netspace.errors import (
     one_line,
     raise_unknown,
 )
+from netspace.masking import shown_url
 from netspace.store.migrations import migrate
 from netspace.store.schema import SCHEMA_VERSION, Now, meta, metadata, pools
 
@@ -56,9 +57,6 @@ BUSY_SECONDS = 60.0
 
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _ADVISORY_LOCK = 0x6E_65_74_73  # "nets": one key for everything that must not run twice at once on PostgreSQL
-
-_OPEN_OPTIONS = {"host", "hostaddr", "port", "dbname", "user", "sslmode", "connect_timeout"}
-"""What messages may show of a URL's query; `options`, `passfile` and `sslkey` name or hold secrets."""
 
 _ADVICE = {
     "readonly database": "the store is read-only; copy it to a writable folder, or choose another store",
@@ -105,7 +103,8 @@ class Database:
             database = cls._open_sqlite(Path(url.database or ""), create=create)
         else:
             engine = create_engine(url, pool_pre_ping=True, json_serializer=_to_json)
-            database = cls(_shown(url), url.render_as_string(hide_password=False), engine)
+            whole = url.render_as_string(hide_password=False)
+            database = cls(shown_url(whole), whole, engine)
         try:
             database._prepare(create=create)
         except BaseException:
@@ -388,12 +387,6 @@ def _new_file(path: Path, mark: str) -> Path:
 def _first_bytes(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(len(_SQLITE_MAGIC))
-
-
-def _shown(url: URL) -> str:
-    """Return a URL without its password, and of its query what can hold no secret."""
-    hidden = {key: "***" for key in url.query if key not in _OPEN_OPTIONS}
-    return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
 def _is_unreachable(error: Exception) -> bool:

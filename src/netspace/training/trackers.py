@@ -1,7 +1,6 @@
 """Curves sent elsewhere while a training runs: TensorBoard, Weights & Biases, MLflow. None of them can stop it."""
 
 import os
-import re
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 from typing_extensions import override
 
 from netspace.errors import MissingExtraError, first_line, raise_unknown
+from netspace.masking import without_secrets
 from netspace.training.result import Epoch
 
 
@@ -171,20 +171,8 @@ class Trackers:
                 _warn(name, error)
 
 
-_LEAST_SECRET = 6
-"""Characters of a secret: what is shorter would be found in any text."""
-
-
-def _without_secrets(text: str) -> str:
-    """Return what a tracker's library says without passwords in URLs and the keys that the environment gives it."""
-    for name, value in os.environ.items():
-        if re.search(r"(KEY|TOKEN|PASSWORD|SECRET)$", name) and len(value) >= _LEAST_SECRET:
-            text = text.replace(value, "***")
-    return re.sub(r"://[^/\s@]*@", "://***@", text)
-
-
 def _warn(name: str, error: Exception) -> None:
-    reason = _without_secrets(first_line(error))
+    reason = without_secrets(first_line(error))
     warnings.warn(f"tracker '{name}' failed and is no longer used ({reason})", stacklevel=3)
 
 
