@@ -16,13 +16,30 @@ def postgresql_binaries() -> Path | None:
     return found[-1].parent if found else None
 
 
+_POSTGRESQL = "netspace-pg-"
+"""What the temporary folders of servers begin with; the id of the process that started one follows."""
+
+
+def _clear_up_after_the_dead(binaries: Path) -> None:
+    """End the servers, and remove the folders, of tests that were killed."""
+    for folder in Path("/tmp").glob(f"{_POSTGRESQL}*"):
+        owner = folder.name.removeprefix(_POSTGRESQL).partition("-")[0]
+        if not owner.isdecimal() or Path(f"/proc/{owner}").exists():
+            continue  # someone's own folder, or one in use
+        stop = [binaries / "pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop"]
+        as_postgres = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        subprocess.run([*as_postgres, *stop], check=False, capture_output=True, cwd="/tmp")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def postgresql() -> Iterator[Path]:
     """Start a server on a Unix socket; give the folder of the socket."""
     binaries = postgresql_binaries()
     assert binaries is not None
+    _clear_up_after_the_dead(binaries)
     # the server refuses to run as root, and a socket's path must stay under 108 characters
-    folder = Path(tempfile.mkdtemp(prefix="netspace-pg-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{_POSTGRESQL}{os.getpid()}-", dir="/tmp"))
     prefix = []
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
