@@ -418,7 +418,7 @@ KINDS: dict[str, Callable[[Path, random.Random], None]] = {
 
 def outcome_of(kind: str, seed: int, folder: Path) -> tuple[str, str]:
     """Try one input: `taken`, `refused`, or what must not be, and what was said."""
-    began = time.monotonic()
+    began, worked = time.monotonic(), time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -431,7 +431,10 @@ def outcome_of(kind: str, seed: int, folder: Path) -> tuple[str, str]:
         except Exception:
             result, said = "traceback", traceback.format_exc()
     if time.monotonic() - began > SECONDS:
-        result, said = "hang", f"{time.monotonic() - began:.0f} s"
+        result, said = (
+            "hang",
+            f"{time.monotonic() - began:.0f} s, {time.process_time() - worked:.1f} s of the processor",
+        )
     return result, said
 
 

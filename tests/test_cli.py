@@ -155,6 +155,12 @@ def test_an_option_without_effect_is_refused(netspace, arguments, message):
     assert message in err
 
 
+@pytest.mark.parametrize("command", ["complexity {}", "evaluate {}", "import {}.csv --study x", "sample {}.yaml -n 1"])
+def test_a_name_that_no_file_can_have_is_refused_in_one_line(netspace, command):
+    code, out, err = netspace(*shlex.split(command.format(300 * "a")))
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from netspace.files import whole_file
+from netspace.files import is_file, whole_file
 
 
 def test_a_file_that_is_not_finished_leaves_the_one_before(tmp_path):
@@ -35,3 +35,11 @@ def test_a_link_stays_a_link_and_a_device_is_written_directly(tmp_path):
     assert (tmp_path / "real").read_text() == "after"
     with whole_file(Path("/dev/null")) as draft:
         assert draft == Path("/dev/null")
+
+
+def test_a_name_that_no_file_can_have_is_none(tmp_path):
+    assert not is_file(tmp_path / (300 * "a"))
+    assert not is_file(tmp_path / "\0")
+    assert not is_file(tmp_path)
+    (tmp_path / "a").touch()
+    assert is_file(tmp_path / "a")

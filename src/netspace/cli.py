@@ -1,5 +1,6 @@
 """The command line: every command by its name, and how mistakes end. The commands themselves are in `commands/`."""
 
+import errno
 import inspect
 import logging
 import os
@@ -25,7 +26,7 @@ from netspace.commands import (
     studies,
     training,
 )
-from netspace.errors import NetspaceError, first_line, one_line
+from netspace.errors import NetspaceError, first_line, one_line, short
 
 COMMANDS = (
     studies.demo,
@@ -131,6 +132,12 @@ def main() -> None:
         if "allocate memory" not in str(error) and "failed to map" not in str(error):
             raise
         print(f"error: a library cannot be loaded ({one_line(first_line(error))})", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        # whatever is asked about a name, also whether there is such a file; any other system error is a bug of ours
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        print(f"error: {one_line(short(error.filename))}: too long for a file's name", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

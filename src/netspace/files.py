@@ -6,6 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def is_file(path: Path) -> bool:
+    """Return whether there is such a file; of a name that no file can have, False."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a file to write, which takes the place of `path` if nothing goes wrong.

@@ -30,6 +30,7 @@ from netspace.arch.built import with_code_from
 from netspace.arch.code import code_from
 from netspace.documents import Document, is_document, parse, read_yaml
 from netspace.errors import ConfigError, NetspaceError, short
+from netspace.files import is_file
 from netspace.space import catalog, distributions
 from netspace.space.constraints import Constraint, ordered, restrict, shared, tied, where, window
 from netspace.space.definition import changed_network, fitting
@@ -63,7 +64,7 @@ def load(name_or_path: Path | str) -> DesignSpace:
         UnknownNameError: it is neither a file nor a catalogue space.
     """
     path = Path(name_or_path)
-    if is_document(path) or path.is_file():
+    if is_document(path) or is_file(path):
         return space_from_dict(read_yaml(path), str(path), name=path.stem, folder=path.parent)
     return catalog.get(str(name_or_path))
 
@@ -130,7 +131,7 @@ def _based_on(file: SpaceFile, folder: Path, above: tuple[Path, ...]) -> DesignS
     if file.base is None:
         return None
     path = folder / file.base
-    if is_document(path) or path.is_file():
+    if is_document(path) or is_file(path):
         if path.resolve() in above:
             raise ConfigError(f"{path}: is based on itself")
         if file.stages is not None:
