@@ -3,10 +3,10 @@
     nice -n 10 uv run python tests/study/kills.py --kills 200 --seed 0 --executor local --store sqlite
 
 Small studies run one after the other, two at a time on one store and one cache of images, each by `netspace run` in a
-process group of its own, with local workers, on a Ray cluster of two nodes or on SLURM. What is killed, how and in
-which moment follows from the seed, as far as a moment comes: while the image cache is written, while the study is
-planned, before the first result, between results, and as the last ones are recorded. A driver that ended is started
-again by the same command until its study is complete.
+process group of its own, with local workers, on a Ray cluster of two nodes or on SLURM. A driver that ended is started
+again by the same command until its study is complete. What is killed, how and in which moment follows from the seed.
+Each kill waits for its moment, which shows in the store and in the curves of runs in hand; where the moment does not
+come for `PATIENCE` seconds, the kill is made in whichever there is.
 """
 
 import argparse
@@ -29,42 +29,106 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import servers
 
 from netspace.errors import StoreError
-from netspace.store import Store
+from netspace.store import Store, in_hand
 
-MOMENTS = ("image cache", "planning", "first run", "training", "last runs")
+EARLY = {"image cache": 1, "planning": 1, "starting": 1, "first run": 2}
+"""Moments before a study's first result, and their weights: the cache of images is written, the study is planned, its
+workers start, its first runs are trained."""
+LATER = {"starting": 1, "between results": 2, "last epoch": 3, "record": 6}
+"""Afterwards: workers start again; runs are trained; one trains its last epoch; one is at its end, which the worker
+tells the driver and the driver the store."""
+LAST = {"last run": 1, "last record": 2}
+"""The same of the only run that is left."""
+BRIEF = ("last epoch", "record", "last record")
+"""Moments that are over in a fraction of a second."""
+WAITING = ("image cache", "planning", "starting")
+"""Moments in which nothing is trained."""
 SIGNALS = ("SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", "SIGSTOP")
-TARGETS = ("worker", "worker", "driver", "group")
-PAUSES = (0.2, 0.5, 1, 3, 6)
-"""Seconds between two kills: a worker takes some to start, and is to be met at work too."""
-EARLY = 4
-"""Kills of each round before the first result, if they come in time."""
+TARGETS = ("worker", "worker", "worker", "worker", "driver", "group")
+"""What is killed: mostly workers, as a driver takes its workers with it; with a store on PostgreSQL also all
+connections, on Ray a node, on SLURM all jobs."""
+EARLY_KILLS = 3
+"""Kills of each study that may come before its first result."""
+KILLS_IN_A_ROW = 3
+"""Kills of a study between two of its results: a run whose workers vanish more than seven times is lost, rightly."""
+PATIENCE = 20.0
+"""Seconds of training in which a moment may come."""
+LOOK, ASK = 0.02, 0.5
+"""Seconds between two looks at the curves in hand, and between two questions to the store."""
+FRESH, JUST_NOW = 3.0, 0.5
+"""Seconds after which a curve in hand is no sign of a run that is trained, and a whole one none that it is recorded."""
+EPOCHS = 3
 OPTIONS = {"local": {}, "ray": {"idle_seconds": 1}, "slurm": {"poll_seconds": 0.5, "idle_seconds": 1}}
 """Of executors: the two studies share a cluster of two places."""
 STUDY = {
     "spaces": ["AnyNetXA", "RegNetX"], "seed": 5, "flops": "20K:150K", "resolution": 20,
-    "data": {"source": "mnist-5k", "train": 512, "validation": 100},
+    "data": {"source": "mnist-5k", "train": 256, "validation": 100},
     "network": {"stem": {"kind": "simple", "width": 8}},
-    "recipe": {"base": "quick", "epochs": 3, "augment": {"flip": False}},
+    "recipe": {"base": "quick", "epochs": EPOCHS, "augment": {"flip": False}},
 }  # fmt: skip
 Results = dict[tuple[str, int], tuple[str, float | None, tuple[float, ...]]]
+
+
+class Servers:
+    """What the studies of an executor and a store have beneath them, and how it is killed."""
+
+    def __init__(self, executor: str, store: str, stack: ExitStack) -> None:
+        self.executor, self.address, self.url = executor, "", ""
+        if store == "postgresql":
+            self._socket = stack.enter_context(servers.postgresql())
+            self.url = f"postgresql://postgres@/postgres?host={self._socket}"
+        if executor == "ray":
+            os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+            self._cluster = stack.enter_context(servers.ray_cluster())
+            self.address = self._cluster.address
+        if executor == "slurm":
+            os.environ.update(stack.enter_context(servers.slurm()))
+
+    @property
+    def targets(self) -> list[str]:
+        own = {"ray": ["node"], "slurm": ["all jobs"]}.get(self.executor, [])
+        return [*own, *(["connections"] if self.url else [])]
+
+    def kill(self, target: str, rng: random.Random) -> str:
+        """Kill what belongs to no study alone; return how."""
+        if target == "node":
+            self._cluster.remove_node(rng.choice(sorted(self._cluster.worker_nodes, key=id)), allow_graceful=False)
+            self._cluster.add_node(num_cpus=1)
+            return "SIGKILL"
+        if target == "connections":
+            import psycopg
+
+            ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            with psycopg.connect(host=str(self._socket), user="postgres", autocommit=True) as connection:
+                connection.execute(f"{ended} AND backend_type = 'client backend'")
+            return "SIGTERM"
+        how = rng.choice(["scancel", "preempted"])
+        cancel, preempt = ["scancel", "--user=root"], ["srun", "--partition=urgent", "--ntasks=2", "sleep", "1"]
+        subprocess.run(cancel if how == "scancel" else preempt, check=True, timeout=120, stderr=subprocess.DEVNULL)
+        return how
 
 
 class Driven:
     """A study file and its driver, which is started again whenever it ends before its study does."""
 
-    def __init__(
-        self, folder: Path, name: str, runs: int, url: str, cache: Path, executor: str = "local", address: str = ""
-    ) -> None:
+    def __init__(self, folder: Path, name: str, runs: int, url: str, cache: Path, servers: Servers | None) -> None:
         self.name, self.url, self.starts, self._runs, self._cache = name, url, 0, runs, cache
-        self._folder, self._executor = folder, executor
-        options = OPTIONS[executor] | ({"address": address} if address else {})
+        self._folder, self._executor = folder, servers.executor if servers else "local"
+        options = OPTIONS[self._executor] | ({"address": servers.address} if servers and servers.address else {})
         self._options = [f"--option={name}={value}" for name, value in options.items()]
+        self.allowed = EARLY_KILLS
+        self.results: int | None = None
+        """Runs that have ended; None while the study is not planned."""
+        self.wanted, self.until = "", 0.0
+        self._asked = 0.0
         folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / "study.yaml"
         self._file.write_text(yaml.safe_dump({"name": name, "n": runs // 2, **STUDY}))
         self._environment = {**os.environ, "NETSPACE_CACHE": str(cache), "TMPDIR": str(folder)}
         # torch's own cache of what it compiled, which it means to keep
         self._environment["TORCHINDUCTOR_CACHE_DIR"] = str(cache.parent / "torch")
+        # or else each start compiles PyTorch's sources anew
+        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self.start()
 
     def start(self) -> None:
@@ -99,22 +163,63 @@ class Driven:
         own = f"TMPDIR={self._folder}\0" in Path(f"/proc/{pid}/environ").read_text(errors="replace")
         return own and "submitit.core._submit" in line and "srun" not in line[0]
 
-    def moment(self) -> str:
-        """Return where the study is, of `MOMENTS`."""
+    def look(self) -> str:
+        """Return in which moment the study is."""
+        if time.monotonic() - self._asked > ASK:
+            self._asked = time.monotonic()
+            before, self.results = self.results, self._ended_runs()
+            if (self.results or 0) > (before or 0):
+                self.allowed = KILLS_IN_A_ROW
+        if self.results is None:
+            return "planning" if any((self._cache / "images").glob("[!.]*")) else "image cache"
+        epochs = [epochs for age, epochs in self._in_hand() if age < (JUST_NOW if epochs == EPOCHS else FRESH)]
+        left = self._runs - self.results
+        if EPOCHS in epochs:
+            return "last record" if left <= 1 else "record"
+        if not epochs:
+            return "starting"
+        if left <= 1:
+            return "last run"
+        return "first run" if not self.results else "last epoch" if EPOCHS - 1 in epochs else "between results"
+
+    def _ended_runs(self) -> int | None:
         try:
             with Store.open(self.url, create=False) as store:
                 record = store.find_study(self.name)
                 states = [] if record is None else store.states(record.id)
         except StoreError:
-            states = []
-        if not states:
-            return "planning" if any((self._cache / "images").glob("[!.]*")) else "image cache"
-        ended = sum(state.finished is not None for state in states)
-        return "first run" if not ended else "last runs" if ended >= self._runs - 2 else "training"
+            return self.results  # it is away, or locked, or not made yet
+        return sum(state.finished is not None for state in states) if states else None
 
-    def kill(self, rng: random.Random) -> str:
-        """Kill something and return what and how; nothing where there is none of it."""
-        target, number = rng.choice(TARGETS), rng.choice(SIGNALS)
+    def _in_hand(self) -> list[tuple[float, int]]:
+        """Return of each curve in hand how old it is, in seconds, and how many epochs it has."""
+        found = []
+        for path in self._folder.glob(f"{in_hand.FOLDER}/*/*.curve"):
+            with suppress(OSError):
+                found.append((time.time() - path.stat().st_mtime, curve_length(path.read_text())))
+        return found
+
+    def is_met(self, rng: random.Random) -> str:
+        """Return the moment if it is one to kill in, else nothing."""
+        now = self.look()
+        if not self.allowed:
+            return ""
+        last = self.results is not None and self._runs - self.results <= 1
+        hoped_for = LAST if last else LATER if self.results else EARLY
+        if self.wanted not in hoped_for:
+            self.wanted = rng.choices(list(hoped_for), weights=list(hoped_for.values()))[0]
+            self.until = time.monotonic() + PATIENCE
+        if now in WAITING and self.wanted not in WAITING:
+            self.until = time.monotonic() + PATIENCE
+        if now == self.wanted or time.monotonic() > self.until:
+            # through the write, not at its beginning alone
+            time.sleep(rng.choice([0.0, rng.uniform(0, 0.05)]) if "record" in now else rng.uniform(0, 0.5))
+            return now
+        return ""
+
+    def kill(self, target: str, rng: random.Random) -> str:
+        """Kill something of the study and return how; nothing where there is none of it."""
+        number = rng.choice(SIGNALS)
         living = self.processes()
         pids = living["driver"] + living["worker"] if target == "group" else living[target]
         chosen = pids if target == "group" else [rng.choice(pids)] if pids else []
@@ -122,11 +227,11 @@ class Driven:
             with suppress(ProcessLookupError):
                 os.kill(pid, getattr(signal, number))
         if number == "SIGSTOP":
-            time.sleep(rng.uniform(0.1, 3))
+            time.sleep(rng.uniform(0.1, 2))
             for pid in chosen:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
-        return f"{target} {number}" if chosen else ""
+        return number if chosen else ""
 
     def ended(self) -> bool:
         """Return whether the study is complete; its driver is started again if it ended before."""
@@ -144,6 +249,12 @@ class Driven:
         """
         kept = {"study.yaml", "driver.log", f"{self.name}.db", ".netspace-slurm"}
         return sorted(entry.name for entry in self._folder.iterdir() if entry.name not in kept)
+
+
+def curve_length(text: str) -> int:
+    """Return how many epochs a curve in hand has: where a later attempt trained one again, that one counts."""
+    lines = text.splitlines()
+    return int(lines[-1].partition('"epoch": ')[2].partition(",")[0] or 0) if lines else 0
 
 
 def descends_from(ancestor: int, pid: int) -> bool:
@@ -168,64 +279,57 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=int, default=8, help="of a study, in two spaces")
     parser.add_argument("--studies", type=int, default=2, help="that share a store and a cache at a time")
-    parser.add_argument("--kills-per-round", type=int, default=20, help="after which the studies may end in peace")
+    parser.add_argument("--kills-per-round", type=int, default=30, help="after which the studies may end in peace")
     parser.add_argument("--executor", choices=sorted(OPTIONS), default="local")
     parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--minutes", type=float, default=600.0, help="after which no further kill is made")
     given = parser.parse_args()
+    # whatever ends this script, it ends what it started; in the background SIGINT is ignored unless one says otherwise
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with ExitStack() as stack:
-        address, url = "", ""
-        if given.store == "postgresql":
-            url = f"postgresql://postgres@/postgres?host={stack.enter_context(servers.postgresql())}"
-        if given.executor == "ray":
-            os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
-            address = stack.enter_context(servers.ray_cluster()).address
-        if given.executor == "slurm":
-            os.environ.update(stack.enter_context(servers.slurm()))
-        return rounds(given, url, address)
+        return rounds(given, Servers(given.executor, given.store, stack))
 
 
-def rounds(given: argparse.Namespace, url: str, address: str) -> int:
+def rounds(given: argparse.Namespace, beneath: Servers) -> int:
     """Kill in one round of studies after the other; return the exit code."""
-    rng, kills, moments, count = random.Random(given.seed), Counter[str](), Counter[str](), Counter[str]()
+    rng, kills, count = random.Random(given.seed), Counter[tuple[str, str, str]](), Counter[str]()
     began = time.monotonic()
     everything: list[Driven] = []
     folder = Path(tempfile.mkdtemp(prefix="netspace-kills-"))
-
-    def may_kill() -> bool:
-        return kills.total() < given.kills and time.monotonic() - began < 60 * given.minutes
-
     try:
-        calm = Driven(folder / "calm", "calm", given.runs, str(folder / "calm" / "calm.db"), folder / "cache-calm")
+        calm = Driven(
+            folder / "calm", "calm", given.runs, str(folder / "calm" / "calm.db"), folder / "cache-calm", None
+        )
         everything.append(calm)
         assert calm.driver.wait() == 0, (folder / "calm" / "driver.log").read_text()
         expected = results(calm.url, "calm")
         round_ = 0
-        while may_kill():
+        while kills.total() < given.kills and time.monotonic() - began < 60 * given.minutes:
             round_ += 1
             place = folder / f"round-{round_}"
-            shared = url or str(place / "shared.db")
-            about = (given.runs, shared, place / "cache", given.executor, address)
-            studies = [Driven(place / f"s{i}", f"study-{round_}-{i}", *about) for i in range(given.studies)]
+            shared = beneath.url or str(place / "shared.db")
+            names = {place / f"s{i}": f"study-{round_}-{i}" for i in range(given.studies)}
+            studies = [Driven(at, name, given.runs, shared, place / "cache", beneath) for at, name in names.items()]
             everything += studies
-            left, allowed = list(studies), given.kills_per_round
-            while left:
-                time.sleep(rng.choice(PAUSES))
-                early = allowed > given.kills_per_round - EARLY
-                wanted, patience = rng.choice(MOMENTS[:3] if early else MOMENTS), time.monotonic() + 3
-                while left := [study for study in left if not study.ended()]:
-                    if not (allowed and may_kill()):
-                        break
-                    now = {study: study.moment() for study in left}
-                    study = next((study for study in left if now[study] == wanted), None)
-                    if study is None and time.monotonic() < patience:
-                        time.sleep(0.2)
+            allowed = min(given.kills_per_round, given.kills - kills.total())
+            left = list(studies)
+            while left := [study for study in left if not study.ended()]:
+                time.sleep(LOOK if any(study.wanted in BRIEF for study in left) else 10 * LOOK)
+                if not allowed or time.monotonic() - began > 60 * given.minutes:
+                    time.sleep(1)
+                    continue
+                for study in left:
+                    if not (moment := study.is_met(rng)):
                         continue
-                    study = study or rng.choice(left)
-                    if what := study.kill(rng):
-                        kills[what] += 1
-                        moments[now[study]] += 1
+                    target = rng.choice([*TARGETS, *beneath.targets])
+                    shared_by_all = target in beneath.targets
+                    if how := beneath.kill(target, rng) if shared_by_all else study.kill(target, rng):
+                        kills[moment, target, how] += 1
+                        print(f"{study.name}, {study.results or 0} ended: {moment}, {target}, {how}", flush=True)
                         allowed -= 1
+                        study.allowed -= 1
+                        study.wanted = ""
                     break
             for study in studies:
                 found = results(shared, study.name)
@@ -237,6 +341,10 @@ def rounds(given: argparse.Namespace, url: str, address: str) -> int:
                 count["left behind"] += len(study.left())
                 if study.left():
                     print("left behind:", study.left(), flush=True)
+            unfinished = sorted(entry.name for entry in (place / "cache").glob("*/.*"))
+            count["left behind"] += len(unfinished)
+            if unfinished:
+                print("left behind in the cache:", unfinished, flush=True)
             if given.store == "sqlite":
                 with sqlite3.connect(shared) as connection:
                     count["damaged stores"] += connection.execute("PRAGMA integrity_check").fetchone()[0] != "ok"
@@ -247,8 +355,8 @@ def rounds(given: argparse.Namespace, url: str, address: str) -> int:
             with suppress(ProcessLookupError):
                 os.killpg(study.driver.pid, signal.SIGKILL)
         shutil.rmtree(folder, ignore_errors=True)
-    for what, number in [*sorted(kills.items()), *sorted(moments.items())]:
-        print(f"{what:20}{number:6}")
+    for (moment, target, how), number in sorted(kills.items()):
+        print(f"{moment:16} {target:12} {how:10} {number:5}")
     about_all = f"{given.executor}, {given.store}, seed {given.seed}"
     print(f"{kills.total()} kills, {about_all}: {dict(count)}")
     return int(any(count[name] for name in ("lost", "doubled", "unequal", "damaged stores", "left behind")))
