@@ -306,6 +306,8 @@ def _advice_values(study: str, found: "SpaceAdvice", written: Path | None) -> di
 
 def _show_scores(space: str, advice: "Advice", as_json: bool) -> None:
     """Print the scores of a space whose definition is not known, so that they give no space to sample."""
+    from netspace.stats.p_values import p_text
+
     columns = ["fraction", "theta", "gain", "p_value", "advised"]
     if as_json:
         scores = [
@@ -320,7 +322,14 @@ def _show_scores(space: str, advice: "Advice", as_json: bool) -> None:
     print_table(
         ["restriction", "kept", "theta", "gain", "corrected p", "advised"],
         (
-            [one.restriction.name, one.fraction, one.theta, one.gain, one.p_value, "yes" if one.advised else "no"]
+            [
+                one.restriction.name,
+                one.fraction,
+                one.theta,
+                one.gain,
+                p_text(one.p_value),
+                "yes" if one.advised else "no",
+            ]
             for one in [*advised, *rest[:SHOWN]]
         ),
     )
@@ -361,12 +370,14 @@ def _print_advice(found: "SpaceAdvice") -> None:
 
 
 def _score_row(one: "Proposal") -> list[Any]:
+    from netspace.stats.p_values import p_text
+
     score = one.score
     if score is None:
         raise AssertionError(f"'{one.restriction.name}' has no score")
     advised = "yes" if score.advised else "no"
     interval = [score.low, score.high]
-    return [one.restriction.name, score.fraction, score.theta, *interval, score.gain, score.p_value, advised]
+    return [one.restriction.name, score.fraction, score.theta, *interval, score.gain, p_text(score.p_value), advised]
 
 
 def _counted(names: list[str]) -> str:

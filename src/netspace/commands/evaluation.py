@@ -42,6 +42,7 @@ def evaluate(
         netspace evaluate trained
         netspace evaluate trained other-trained --data more-images/ --json
     """
+    from netspace.stats.p_values import p_is
     from netspace.training.assessment import assess, images_to_assess, open_package
 
     names = [package] if other is None else [package, other]
@@ -75,8 +76,7 @@ def evaluate(
     print(
         f"The error of {package} is {compared['difference']:+.2f} percentage points from that of {other}: only "
         f"{package} is right on {compared['only_first_right']} images, only {other} on "
-        f"{compared['only_second_right']}; "
-        f"McNemar p = {compared['p_value']:.3g}"
+        f"{compared['only_second_right']}; McNemar {p_is(compared['p_value'])}"
     )
 
 

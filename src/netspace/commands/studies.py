@@ -453,12 +453,20 @@ def _print_verdicts(verdicts: "Sequence[Verdict]", as_json: bool) -> None:
     if as_json:
         print_json([verdict.as_dict() for verdict in verdicts])
         return
-    columns = ["space", "against", "verdict", "theta", "low", "high", "holm_p_value", "n", "n_against"]
+    from netspace.stats.p_values import p_text
+
+    columns = ["space", "against", "verdict", "theta", "low", "high"]
     rows = (
-        [*(getattr(verdict, column) for column in columns), f"{verdict.failures} / {verdict.failures_against}"]
+        [
+            *(getattr(verdict, column) for column in columns),
+            p_text(verdict.holm_p_value),
+            verdict.n,
+            verdict.n_against,
+            f"{verdict.failures} / {verdict.failures_against}",
+        ]
         for verdict in verdicts
     )
-    print_table([*columns, "failed"], rows)
+    print_table([*columns, "holm_p_value", "n", "n_against", "failed"], rows)
     for verdict in verdicts:
         print("\n".join(f"  {line}" for line in verdict.lines) + "\n")
 

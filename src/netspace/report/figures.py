@@ -39,6 +39,7 @@ from netspace.report.style import (
 )
 from netspace.report.text import percent
 from netspace.results.properties import label, unit
+from netspace.stats.p_values import p_is
 
 
 def edf_figure(
@@ -218,5 +219,5 @@ def _shade_range(axes: Axes, found: "pd.Series[Any]", name: str) -> None:
     low, median, high = (found[column] / unit(name) for column in ("low", "median", "high"))
     axes.axvspan(low, high, color=SHADE, alpha=0.25, linewidth=0, zorder=0)
     axes.axvline(median, color=COLOURS[0], linewidth=0.8, linestyle="--")
-    text = f"{low:.3g} to {high:.3g}, p = {found['width_p_value']:.2g}"
+    text = f"{low:.3g} to {high:.3g}, {p_is(found['width_p_value'])}"
     axes.set_xlabel(text, color=MUTED, fontsize=6, labelpad=1)

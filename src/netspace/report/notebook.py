@@ -28,6 +28,7 @@ from netspace.results.study_tables import StudyTables, edf_table, study_tables
 from netspace.space import DesignSpace, Population
 from netspace.stats.comparison import Comparison
 from netspace.stats.edf import EDF
+from netspace.stats.p_values import p_text
 from netspace.store import Store
 
 ROWS = 10
@@ -107,8 +108,8 @@ def comparison_html(comparison: Comparison) -> str:
     low, high = comparison.interval
     facts = {
         "P(B beats A)": f"{comparison.theta:.3f} ({low:.3f} to {high:.3f})",
-        "p": f"{comparison.adjusted_p_value:.3g}",
-        "p of equivalence": f"{comparison.tost_p_value:.3g} (margin {comparison.delta:g})",
+        "p": p_text(comparison.adjusted_p_value),
+        "p of equivalence": f"{p_text(comparison.tost_p_value)} (margin {comparison.delta:g})",
         "models of A and B": f"{comparison.n_a} and {comparison.n_b}",
         "failed": f"{comparison.failures_a} and {comparison.failures_b}",
         "dominance": comparison.dominance.statement,

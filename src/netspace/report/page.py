@@ -49,6 +49,7 @@ from netspace.results.stopping import decisions, stopping_sentences
 from netspace.results.study_tables import StudyTables, network_yaml
 from netspace.space.definition import PARAMETERS
 from netspace.space.population import column_names
+from netspace.stats.p_values import p_text
 from netspace.store import STATUSES, Epoch, RunRecord
 from netspace.store.worker import Worker
 
@@ -450,7 +451,10 @@ def _verdicts(tables: StudyTables) -> str:
         "classical_high": "to",
         "classical_holm_p_value": "p (Holm)",
     }
-    rows = [[getattr(verdict, name) for name in columns] for verdict in tables.verdicts]
+    rows = [
+        [_Figure(p_text(value)) if "p_value" in name else value for name, value in zip(columns, values, strict=True)]
+        for values in ([getattr(verdict, name) for name in columns] for verdict in tables.verdicts)
+    ]
     parts.append(_details("The numbers behind the verdicts", _table(list(columns.values()), rows)))
     if assisted := assisted_rows(tables):
         parts.append(_details("Assisted means and medians", _table(list(ASSISTED_HEAD), assisted)))

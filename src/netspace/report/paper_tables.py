@@ -9,6 +9,7 @@ from netspace.arch import MEASURES
 from netspace.report.text import figure_text, likely_text, markdown_table, percent
 from netspace.results.properties import unit
 from netspace.results.study_tables import StudyTables
+from netspace.stats.p_values import p_text
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -46,7 +47,7 @@ def paper_tables(tables: StudyTables, labels: Mapping[str, str]) -> list[PaperTa
             one.verdict,
             _number(one.theta),
             _interval(one.low, one.high),
-            _p_value(one.holm_p_value),
+            p_text(one.holm_p_value, least=1e-4),
             f"{one.n} and {one.n_against}",
         ]
         for one in tables.verdicts
@@ -154,9 +155,3 @@ def _number(value: float) -> str:
 
 def _interval(low: float, high: float) -> str:
     return f"{low:.3f} to {high:.3f}" if math.isfinite(low) else "-"
-
-
-def _p_value(value: float) -> str:
-    if not math.isfinite(value):
-        return "-"
-    return "< 0.0001" if value < 1e-4 else f"{value:.2g}"

@@ -13,6 +13,7 @@ from netspace.results.study_tables import StudyTables
 from netspace.space.spec import space_from_dict
 from netspace.stats.assisted_restrictions import normal_quantile, split_theta
 from netspace.stats.looked import LEAST, best_by_luck, corrected
+from netspace.stats.p_values import p_is
 from netspace.stats.predictor import normal_scores
 from netspace.stats.superiority import Superiority, superiority
 from netspace.store import FINAL, JUDGED, StoredPool
@@ -136,7 +137,7 @@ def selection_rows(found: Selection) -> list[tuple[str, str]]:
         ("θ against the rest", f"{found.theta.theta:.3f}, 95 % from {found.low:.3f} to {found.high:.3f} ({how})"),
         (
             "corrected for looking",
-            f"from {found.corrected_low:.3f} to {found.corrected_high:.3f}, p = {found.luck_p_value:.2g}",
+            f"from {found.corrected_low:.3f} to {found.corrected_high:.3f}, {p_is(found.luck_p_value)}",
         ),
         ("judged by", f"{found.kept} of {found.models} networks"),
     ]

@@ -13,6 +13,7 @@ from netspace.results.assisted_tables import assisted_summary, importance_table
 from netspace.results.properties import label, unit
 from netspace.results.public import public_settings, without_folders
 from netspace.results.study_tables import StudyTables
+from netspace.stats.p_values import p_text
 from netspace.store import RunState
 
 FAILURES = 500
@@ -40,7 +41,7 @@ def figure_text(value: float) -> str:
 def range_figures(row: Mapping[Any, Any]) -> list[str]:
     """Return a row of `StudyTables.ranges` as text: from, likely best, to, p; in the unit that `label` names."""
     scale = unit(row["property"])
-    return [*(figure_text(row[key] / scale) for key in ("low", "median", "high")), figure_text(row["width_p_value"])]
+    return [*(figure_text(row[key] / scale) for key in ("low", "median", "high")), p_text(row["width_p_value"])]
 
 
 def duration(seconds: float) -> str:

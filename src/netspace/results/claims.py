@@ -29,6 +29,7 @@ from netspace.stats.claims import (
 )
 from netspace.stats.comparison import MIN_MODELS, Comparison, compare_chain
 from netspace.stats.fit import e_fit
+from netspace.stats.p_values import p_is
 from netspace.stats.pool_check import RefusedError
 from netspace.stats.ranges import best_range
 from netspace.stats.superiority import Superiority, superiority
@@ -191,7 +192,7 @@ def _order(
     low, high = found.interval
     evidence = (
         f"P({claim.better} beats {claim.worse}) = {found.theta:.3f}, {100 * (1 - found.level):.3g} % interval "
-        f"{low:.3f} to {high:.3f}, p = {found.adjusted_p_value:.2g} after Holm's correction, "
+        f"{low:.3f} to {high:.3f}, {p_is(found.adjusted_p_value)} after Holm's correction, "
         f"n = {found.n_b} and {found.n_a}{_caveat(chain)}"
     )
     if found.assisted:
@@ -223,7 +224,7 @@ def _equivalent(
     low, high = estimate.interval(alpha)
     evidence = (
         f"P({claim.space} beats {claim.other}) = {estimate.theta:.3f}, {100 * (1 - alpha):.3g} % interval "
-        f"{low:.3f} to {high:.3f}, p = {p_value:.2g} of a difference of {claim.delta:g} or more, "
+        f"{low:.3f} to {high:.3f}, {p_is(p_value)} of a difference of {claim.delta:g} or more, "
         f"n = {b.size} and {a.size}{_caveat(chain)}"
     )
     if estimate is not classical:
@@ -259,7 +260,7 @@ def _best_between(claim: BestBetween, space: str, values: Floats, errors: Floats
     found = best_range(values, errors)
     evidence = (
         f"the best of {found.n} models of {space} have {claim.property} from {found.low:g} to {found.high:g} "
-        f"(likely {found.median:g}); a range as narrow arises by chance with p = {found.width_p_value:.2g}"
+        f"(likely {found.median:g}); a range as narrow arises by chance with {p_is(found.width_p_value)}"
     )
     if found.width_p_value > alpha:
         return "undecided", evidence
@@ -277,7 +278,7 @@ def _trend(claim: Trend, values: Floats, errors: Floats, alpha: float) -> Findin
     tau, p_value = float(result.statistic), float(result.pvalue)
     moves = "rise" if tau > 0 else "fall"
     evidence = (
-        f"errors {moves} as {claim.property} grows: Kendall's tau = {tau:+.3f}, p = {p_value:.2g}, n = {errors.size}"
+        f"errors {moves} as {claim.property} grows: Kendall's tau = {tau:+.3f}, {p_is(p_value)}, n = {errors.size}"
     )
     if p_value > alpha:
         return "undecided", evidence

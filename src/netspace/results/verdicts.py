@@ -19,6 +19,7 @@ from netspace.stats.assistance import Assistance
 from netspace.stats.chain import INDICATIVE, SequentialChain
 from netspace.stats.comparison import MIN_MODELS, Comparison, compare_chain, holm_adjusted
 from netspace.stats.normalized import NormalizedComparison, compare_normalized
+from netspace.stats.p_values import p_is
 from netspace.stats.regimes import neighbours
 from netspace.stats.sequential import METHODS
 from netspace.store import FINAL, JUDGED, RunRecord, RunState, Store, StudyRecord
@@ -414,7 +415,7 @@ def _said_at_equal_cost(verdict: Verdict, found: NormalizedComparison, p_value: 
     )
     return (
         f"At equal {COST} {claim}: mean error {found.edf_b.mean:.2f} against {found.edf_a.mean:.2f} %, "
-        f"p = {p_value:.2g} after Holm's correction (as good as {found.effective_b:.0f} and {found.effective_a:.0f} "
+        f"{p_is(p_value)} after Holm's correction (as good as {found.effective_b:.0f} and {found.effective_a:.0f} "
         f"models of equal weight)."
     )
 
@@ -435,7 +436,7 @@ def _sentence(first: str, second: str, found: Comparison) -> str:
     return (
         f"{claim}: a random model of {second} beats a random one of {first} in {100 * found.theta:.0f} % of pairs "
         f"({100 * (1 - found.level):.3g} % interval {100 * low:.0f} to {100 * high:.0f} %; "
-        f"p = {found.adjusted_p_value:.2g} after Holm's correction)."
+        f"{p_is(found.adjusted_p_value)} after Holm's correction)."
     )
 
 
@@ -443,7 +444,7 @@ def _classical(found: Comparison) -> str:
     low, high = found.interval
     return (
         f"Without assistance: {found.verdict}, theta {found.theta:.3f} ({low:.3f} to {high:.3f}), "
-        f"p = {found.adjusted_p_value:.2g}."
+        f"{p_is(found.adjusted_p_value)}."
     )
 
 

@@ -18,6 +18,7 @@ from netspace.stats.assisted_edf import AssistedEDF, assisted_edf, training_erro
 from netspace.stats.assisted_mean import AssistedMean, assisted_mean
 from netspace.stats.assisted_theta import LEAST_SIGMA, AssistedTheta, Predicted, assisted_theta, predict
 from netspace.stats.importance import Importance, importances
+from netspace.stats.p_values import p_is
 from netspace.stats.pool_check import (
     ADVISED_POOL,
     LEAST_MODELS,
@@ -295,7 +296,7 @@ def _warnings(check: PoolCheck, features: Features) -> list[str]:
     Raises:
         RefusedError: the pool cannot have the law of the sample.
     """
-    off = f"{check.farthest} (p = {check.p_value:.2g})"
+    off = f"{check.farthest} ({p_is(check.p_value)})"
     if check.p_value < REFUSE_BELOW:
         raise RefusedError(
             f"the sample does not follow the distribution of its pool, as of another window or space: {off}"

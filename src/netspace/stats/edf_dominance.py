@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from netspace.stats.arguments import Floats
+from netspace.stats.p_values import p_is
 
 TRIM = 0.1
 """Tails of the pooled errors left out at each end: there both EDFs are almost equal and nothing can be shown."""
@@ -63,9 +64,9 @@ def dominance(a: Floats, b: Floats, alpha: float = 0.05) -> Dominance:
     p_value = float(ndtr(-z.min())) if z.size else 1.0
     name, other = winner.upper(), "A" if winner == "b" else "B"
     if p_value <= alpha and min(a.size, b.size) >= MIN_MODELS:
-        statement = f"{name} dominates {other} between {low:.4g} and {high:.4g} % error (p = {p_value:.2g})"
+        statement = f"{name} dominates {other} between {low:.4g} and {high:.4g} % error ({p_is(p_value)})"
     else:
-        statement = f"consistent with dominance of {name} over {other}; not shown (p = {p_value:.2g})"
+        statement = f"consistent with dominance of {name} over {other}; not shown ({p_is(p_value)})"
     return Dominance(winner=winner, p_value=p_value, low=low, high=high, statement=statement)
 
 
