@@ -28,6 +28,25 @@ def test_size_as_json_holds_exact_integers(netspace):
     }
 
 
+def test_size_says_whether_a_space_is_a_subset(netspace, tmp_path):
+    assert (
+        "a subset of AnyNetXC: its parameters and constraints prove it"
+        in netspace("size", "AnyNetXE", "--within", "AnyNetXC").out
+    )
+    (tmp_path / "own.yaml").write_text(
+        "spaces:\n"
+        "  A: {base: AnyNetXE, parameters: {width: {log_uniform: [8, 2048], step: 8}}}\n"
+        "  B: {base: A, constraints: [{shared: depth}]}\n"
+    )
+    done = netspace("size", tmp_path / "own.yaml")
+    assert done.code == 0
+    assert "not a subset of AnyNetXE: 'width' goes up to 2,048, that of AnyNetXE to 1,024; " in done.out
+    assert "B: 7 dimensions" in done.out
+    assert "\na subset of A: " in done.out
+    rows = json.loads(netspace("size", tmp_path / "own.yaml", "--json").out)
+    assert [(row["space"], row["within"]["subset"]) for row in rows] == [("A", False), ("B", True)]
+
+
 @pytest.mark.parametrize(
     ("ending", "read"),
     [

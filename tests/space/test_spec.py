@@ -11,9 +11,11 @@ from netspace.space import (
     choice,
     get,
     load,
+    load_all,
     log_uniform,
     ordered,
     restrict,
+    shared,
     where,
     window,
 )
@@ -147,3 +149,54 @@ def test_a_python_predicate_cannot_go_into_a_file():
     space = AnyNetXA().refine(where(lambda columns: columns["depth"] > 4))
     with pytest.raises(ConfigError, match="cannot be written to YAML"):
         space.to_yaml()
+
+
+CHAIN = """
+spaces:
+  A: {base: AnyNetXA, parameters: {width: {log_uniform: [8, 512], step: 8}}, network: {num_classes: 10}}
+  B: {base: A, refines: true, constraints: [{shared: bottleneck_ratio}]}
+  C: {base: B, refines: true, constraints: [{non_decreasing: width}]}
+  RegNetX: {base: RegNetX, network: {num_classes: 10}}
+"""
+
+
+def test_a_file_of_several_spaces_builds_one_on_the_other(tmp_path):
+    (tmp_path / "own.yaml").write_text(CHAIN)
+    python = AnyNetXA(num_classes=10).with_parameters(width=log_uniform(8, 512, 8))
+    python = python.refine(shared("bottleneck_ratio"), ordered("width"))
+    assert load(tmp_path / "own.yaml#C").digest == python.digest
+    assert load(tmp_path / "own.yaml#C").name == "C"
+    assert load(tmp_path / "own.yaml#RegNetX").digest == get("RegNetX", num_classes=10).digest  # the catalogue's
+
+    every = load_all("own.yaml", tmp_path)
+    assert [one.space.name for one in every] == ["A", "B", "C", "RegNetX"]
+    assert [one.base.name for one in every] == ["AnyNetXA", "A", "B", "RegNetX"]
+
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "on.yaml").write_text("base: ../own.yaml#B\nconstraints: [{flops: ':1G'}]\n")
+    assert load(tmp_path / "folder" / "on.yaml").constraints[0] == shared("bottleneck_ratio")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "message"),
+    [
+        (CHAIN, "", r"own\.yaml: holds 4 spaces: name one, such as .*own\.yaml#A"),
+        (CHAIN, "#D", r"own\.yaml: unknown space 'D'; valid: A, B, C, RegNetX"),
+        (CHAIN + "  D: {base: CC}", "#D", r"own\.yaml#D: base: unknown design space 'CC'.*valid: A, .*AnyNetXA"),
+        (CHAIN + "  D: {base: C, stges: 3}", "#D", r"own\.yaml#D: unknown key 'stges'"),
+        (CHAIN + "  D: {base: E}\n  E: {base: D}", "#D", r"own\.yaml#D: base: .*own\.yaml#D: is based on itself"),
+        (CHAIN + "  D: {base: own.yaml}", "#D", r"own\.yaml#D: base: .* holds 5 spaces: name one, as in own\.yaml#A"),
+        (CHAIN + "  D: {base: own.yaml#D}", "#D", r"own\.yaml#D: is based on itself"),
+        (CHAIN + "  D: {base: B, constraints: [{where: dept > 1}]}", "#D", r"own\.yaml#D: unknown column"),
+        (CHAIN + "  D: {base: C, refines: true, parameters: {width: 12}}", "#D", r"#D: refines: not a subset of C"),
+        (CHAIN + "  D: 3", "#A", r"own\.yaml: spaces\.D: .*dictionary.* got 3"),
+        (CHAIN + "n: 5", "#A", r"own\.yaml: unknown key 'n'; valid: spaces"),
+        ("spaces: {}", "", r"own\.yaml: spaces: .*at least 1 item"),
+        ("base: AnyNetXA", "#A", r"own\.yaml#A: the file holds a single space: leave out '#A'"),
+    ],
+)
+def test_mistakes_in_a_file_of_several_spaces_name_file_and_space(text, name, message, tmp_path):
+    (tmp_path / "own.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load(f"{tmp_path / 'own.yaml'}{name}")
+    assert "\n" not in str(caught.value)

@@ -56,6 +56,33 @@ def test_spaces_can_be_files_beside_the_study_or_written_in_place(study_file, tm
         assert max(stages["widths"]) <= 64 if run.space == "narrow" else len(set(stages["depths"])) == 1
 
 
+def test_a_file_of_several_spaces_stands_for_all_or_for_one_of_them(study_file, tmp_path):
+    chain = (
+        "spaces:\n  A: {base: AnyNetXA}\n  B: {base: A, constraints: [{shared: depth}]}\n  C: {base: B, stages: 2}\n"
+    )
+    (tmp_path / "chain.yaml").write_text(chain.replace(", stages: 2", ", constraints: [{shared: width}]"))
+    every = Study.from_yaml(study_file(spaces="chain.yaml", stop={}))
+    assert [space.name for space in every.spaces] == ["A", "B", "C"]
+    some = Study.from_yaml(study_file(spaces=["chain.yaml#C", "RegNetX"]))
+    assert [space.name for space in some.spaces] == ["C", "RegNetX"]
+    stages = next(run for run in some.planned_runs() if run.space == "C").config["stages"]
+    assert len(set(stages["depths"])) == 1
+    assert {run.digest for run in some.planned_runs()} >= {
+        run.digest for run in every.planned_runs() if run.space == "C"
+    }
+
+    with pytest.raises(ConfigError, match="stop compares neighbouring spaces"):
+        Study.from_yaml(study_file(spaces="chain.yaml#C", stop={}))
+    (tmp_path / "single.yaml").write_text("base: AnyNetXA\n")
+    with pytest.raises(StudyError, match="study 'small': stop compares neighbouring spaces"):
+        _ = Study.from_yaml(study_file(spaces="single.yaml", stop={})).spaces
+    with pytest.raises(ConfigError, match=r"chain\.yaml: unknown space 'D'; valid: A, B, C"):
+        _ = Study.from_yaml(study_file(spaces="chain.yaml#D")).spaces
+    (tmp_path / "chain.yaml").write_text(chain)
+    with pytest.raises(ConfigError, match=r"chain\.yaml#C: base: stages: .*chain\.yaml#B has its own"):
+        _ = Study.from_yaml(study_file(spaces="chain.yaml")).spaces
+
+
 def test_two_spaces_of_one_name_are_refused(study_file):
     with pytest.raises(StudyError, match="two spaces are named 'RegNetX'"):
         Study.from_yaml(study_file(spaces=["RegNetX", {"name": "RegNetX", "base": "RegNetY"}])).planned_runs()

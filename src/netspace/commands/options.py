@@ -65,7 +65,9 @@ StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="Study fil
 SpaceName = Annotated[
     str,
     typer.Argument(
-        metavar="SPACE", help="Name from `netspace spaces`, or a YAML file.", autocompletion=_completing(_spaces)
+        metavar="SPACE",
+        help="Name from `netspace spaces`, or a YAML file, or FILE.yaml#NAME.",
+        autocompletion=_completing(_spaces),
     ),
 ]
 NetworkName = Annotated[

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -163,33 +164,40 @@ def _summary(population: "Population") -> tuple[list[str], list[list[Any]]]:
     return [*columns, *costs], rows
 
 
-def size(space: SpaceName, as_json: AsJson = False) -> None:
+def size(
+    space: SpaceName,
+    within: Annotated[
+        str | None,
+        typer.Option(metavar="SPACE", help="Say whether every network is one of this space. Default: its base."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Count the networks of a space.
 
-    Prints its dimensions, the exact count, and the count by the paper's arithmetic.
+    Prints its dimensions, the exact count, the count by the paper's arithmetic, and, of a space that is based on
+    another, whether it is a subset of that. Of a file that holds several spaces it prints all.
 
     Examples:
         netspace size AnyNetXD
+        netspace size AnyNetXD --within AnyNetXC
         netspace size my-space.yaml --json
     """
-    from netspace.space import load
+    from netspace.space import load, load_all, relation
 
-    loaded = load(space)
-    counted = loaded.size()
+    other = None if within is None else load(within)
+    rows = []
+    for found in load_all(space):
+        counted, base = found.space.size(), found.base if other is None else other
+        row: dict[str, Any] = {"space": found.space.name, **asdict(counted)}
+        lines = [f"{found.space.name}: {counted.dimensions} dimensions", f"exact count:        {counted.exact:,}"]
+        lines += [] if counted.paper is None else [f"the paper's count:  {counted.paper:,}"]
+        lines += [counted.note] if counted.note else []
+        if base is not None:
+            related = relation(found.space, base)
+            row["within"] = asdict(related)
+            lines.append(str(related))
+        rows.append(row)
+        if not as_json:
+            print("\n".join(lines))
     if as_json:
-        print_json(
-            {
-                "space": loaded.name,
-                "exact": counted.exact,
-                "paper": counted.paper,
-                "dimensions": counted.dimensions,
-                "note": counted.note,
-            }
-        )
-        return
-    print(f"{loaded.name}: {counted.dimensions} dimensions")
-    print(f"exact count:        {counted.exact:,}")
-    if counted.paper is not None:
-        print(f"the paper's count:  {counted.paper:,}")
-    if counted.note:
-        print(counted.note)
+        print_json(rows if len(rows) > 1 else rows[0])

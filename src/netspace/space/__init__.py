@@ -43,7 +43,8 @@ from netspace.space.distributions import (
     uniform,
 )
 from netspace.space.population import Population
-from netspace.space.spec import load, space_from_dict
+from netspace.space.spec import Loaded, load, load_all, space_from_dict
+from netspace.space.subsets import Relation, relation
 
 __all__ = [
     "CATALOG",
@@ -64,6 +65,7 @@ __all__ = [
     "AnyNetXE",
     "DesignSpace",
     "Distribution",
+    "Loaded",
     "Population",
     "RegNetR",
     "RegNetV",
@@ -75,6 +77,7 @@ __all__ = [
     "RegNetXTied",
     "RegNetY",
     "RegNetZ",
+    "Relation",
     "Size",
     "choice",
     "fix",
@@ -82,12 +85,14 @@ __all__ = [
     "get",
     "group_widths",
     "load",
+    "load_all",
     "log_normal",
     "log_uniform",
     "normal",
     "ordered",
     "parse_window",
     "power_of_two",
+    "relation",
     "restrict",
     "shared",
     "space_from_dict",

@@ -8,7 +8,7 @@ and widths to be compatible, count complexity, keep what the windows and conditi
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, Self
@@ -42,7 +42,7 @@ COUNTED_AT_ONCE = 32
 CHUNK = 8192
 """Candidates in a chunk. Part of what a sample depends on: another number gives other samples."""
 
-_ONE_GROUP = 2**31 - 1
+ONE_GROUP = 2**31 - 1
 """A group width that the compatibility rule cuts down to the whole bottleneck."""
 
 
@@ -59,6 +59,20 @@ class Candidates:
     parameters: Mapping[str, Values]
     networks: NetworkBatch
     complexity: Complexity
+
+    @classmethod
+    def stack(cls, parts: Sequence[Self]) -> Self:
+        """Return the networks of one part or more, in order."""
+        return cls(
+            positions=np.concatenate([part.positions for part in parts]),
+            parameters={
+                name: np.concatenate([part.parameters[name] for part in parts]) for name in parts[0].parameters
+            },
+            networks=_stacked([part.networks for part in parts]),
+            complexity=Complexity(
+                *(np.concatenate([getattr(part.complexity, measure) for part in parts]) for measure in MEASURES)
+            ),
+        )
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -118,7 +132,7 @@ def stream(space: SpaceDefinition, seeds: tuple[int, ...], resolution: int) -> I
             yield _with_complexity(drawn, resolution), (k + 1) * CHUNK
             continue
         # what no window concerns is decided first, and no more are counted than it takes
-        hopeful = _meeting(drawn, [one for one in space.conditions if not _reads_complexity(one)])
+        hopeful = _meeting(drawn, [one for one in space.conditions if not reads_complexity(one)])
         for first in range(0, len(hopeful), COUNTED_AT_ONCE):
             part = hopeful.take(slice(first, first + COUNTED_AT_ONCE))
             yield _with_complexity(part, resolution), k * CHUNK + int(part.positions[-1]) + 1
@@ -129,7 +143,7 @@ def _with_complexity(candidates: Candidates, resolution: int) -> Candidates:
     return replace(candidates, complexity=complexity_of(candidates.networks, resolution))
 
 
-def _reads_complexity(condition: Where) -> bool:
+def reads_complexity(condition: Where) -> bool:
     """Return whether a condition needs what networks cost; of a Python function nobody knows."""
     return not isinstance(condition.condition, Expression) or bool(condition.condition.names & set(MEASURES))
 
@@ -154,7 +168,7 @@ def drawn_networks(space: SpaceDefinition, generator: np.random.Generator, n: in
         positions = np.arange(n)
         depths = widths = np.empty((n, 0), dtype=np.int64)
         if space.kind == "anynet":
-            depths, widths = (_for_stages(parameters[name], space.stages) for name in ("depth", "width"))
+            depths, widths = (for_stages(parameters[name], space.stages) for name in ("depth", "width"))
     networks = _networks(space, depths, widths, parameters)
     nothing = np.zeros(len(positions), dtype=np.int64)
     return Candidates(
@@ -206,7 +220,7 @@ def _networks(
 ) -> NetworkBatch:
     """Return the networks of settings, an AnyNet's with widths and group widths that fit each other."""
     if isinstance(space.network, BuiltTemplate):
-        lists = {name: _for_stages(parameters[name], length) for name, length in space.lengths.items()}
+        lists = {name: for_stages(parameters[name], length) for name, length in space.lengths.items()}
         arguments = {name: lists.get(name, values) for name, values in sorted(parameters.items())}
         return BuiltBatch(template=space.network, size=len(next(iter(parameters.values()))), arguments=arguments)
     ratios = np.ones(widths.shape)
@@ -215,10 +229,10 @@ def _networks(
     drawn = isinstance(block, Code) and OPTIONAL & parameters.keys()
     if drawn or block in BOTTLENECK_BLOCKS:
         if "bottleneck_ratio" in parameters:
-            ratios = _for_stages(parameters["bottleneck_ratio"], space.stages).astype(np.float64)
-        groups = np.full_like(widths, _ONE_GROUP)
+            ratios = for_stages(parameters["bottleneck_ratio"], space.stages).astype(np.float64)
+        groups = np.full_like(widths, ONE_GROUP)
         if "group_width" in parameters:
-            groups = _for_stages(parameters["group_width"], space.stages)
+            groups = for_stages(parameters["group_width"], space.stages)
         widths, groups = adjust_compatibility(widths, ratios, groups)
     return AnyNetBatch(
         template=space.network,
@@ -227,11 +241,11 @@ def _networks(
         strides=np.broadcast_to(np.asarray(space.strides, dtype=np.int64), widths.shape),
         bottleneck_ratios=ratios,
         group_widths=groups,
-        own={name: _for_stages(parameters[name], space.stages) for name in space.own},
+        own={name: for_stages(parameters[name], space.stages) for name in space.own},
     )
 
 
-def _for_stages(values: NDArray[Any], stages: int) -> NDArray[Any]:
+def for_stages(values: NDArray[Any], stages: int) -> NDArray[Any]:
     """Return what was drawn once for a network as a column for each stage."""
     return values if values.ndim == 2 else np.repeat(values[:, None], stages, axis=1)
 
@@ -288,15 +302,11 @@ class _Search:
 
     def population(self, resolution: int) -> Population:
         """Return what was found."""
-        parts = self.kept
+        kept = Candidates.stack(self.kept)
         return Population(
-            networks=_stacked([part.networks for part in parts]),
-            parameters={
-                name: np.concatenate([part.parameters[name] for part in parts]) for name in parts[0].parameters
-            },
-            complexity=Complexity(
-                *(np.concatenate([getattr(part.complexity, measure) for part in parts]) for measure in MEASURES)
-            ),
+            networks=kept.networks,
+            parameters=kept.parameters,
+            complexity=kept.complexity,
             resolution=resolution,
             candidates=self.last,
         )

@@ -15,13 +15,19 @@ network: {stem: {kind: cifar, width: 16}, num_classes: 10}
 
 A block of one's own is `network: {block: my_blocks.py:Name}`; networks that a function builds have `builder:
 my_models.py:build` in the place of `base`. Paths are relative to the file.
+
+A file may hold several spaces, and `base` then names one of them too; from elsewhere it is FILE.yaml#NAME:
+
+spaces:
+  A: {base: AnyNetXA, parameters: {width: {log_uniform: [8, 512], step: 8}}}
+  B: {base: A, refines: true, constraints: [{shared: bottleneck_ratio}]}
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -29,7 +35,7 @@ from netspace.arch import MEASURES, BuiltTemplate, Template
 from netspace.arch.built import with_code_from
 from netspace.arch.code import code_from
 from netspace.documents import Document, is_document, parse, read_yaml
-from netspace.errors import ConfigError, NetspaceError, short
+from netspace.errors import ConfigError, NetspaceError, UnknownNameError, raise_unknown, short
 from netspace.files import is_file
 from netspace.space import catalog, distributions
 from netspace.space.constraints import Constraint, ordered, restrict, shared, tied, where, window
@@ -37,10 +43,14 @@ from netspace.space.definition import changed_network, fitting
 from netspace.space.design_space import DesignSpace
 from netspace.space.distributions import Distribution
 from netspace.space.laws import ORDERS
+from netspace.space.subsets import relation
 
 
 class SpaceFile(Document):
-    """The keys of a space's file; `parameters`, `constraints` and `network` are read by their own rules."""
+    """The keys of a space's file; `parameters`, `constraints` and `network` are read by their own rules.
+
+    `refines` says that the space is a subset of its base, and is held to it.
+    """
 
     name: str | None = None
     description: str | None = None
@@ -52,26 +62,109 @@ class SpaceFile(Document):
     parameters: dict[str, Any] = Field(default_factory=dict)
     constraints: list[Any] = Field(default_factory=list)
     network: dict[str, Any] = Field(default_factory=dict)
+    refines: bool = False
+
+
+class SpacesFile(Document):
+    """A file of several spaces: what describes each, by name."""
+
+    spaces: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+
+
+class Loaded(NamedTuple):
+    """A space, and the one that it is based on; None if that is none."""
+
+    space: DesignSpace
+    base: DesignSpace | None
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a space is described.
+
+    Attributes:
+        folder: what paths are relative to.
+        path: the file; None for a space written in place.
+        spaces: of a file that holds several: what describes each, by name.
+        name: of the space in the file; empty if it is the only one.
+        above: the spaces that are being read, file and name, each because the one before is based on it.
+    """
+
+    folder: Path
+    path: Path | None = None
+    spaces: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    above: tuple[tuple[Path | None, str], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.path}#{self.name}" if self.name else str(self.path)
 
 
 def load(name_or_path: Path | str) -> DesignSpace:
     """Return the catalogue space of this name, or read the space in the file at this path.
 
-    Anything that exists as a file, or ends in .yaml, .yml or .json, is a path.
+    Anything that exists as a file, or ends in .yaml, .yml or .json, is a path; of a file that holds several spaces,
+    FILE.yaml#NAME is one.
 
     Raises:
-        ConfigError: the file cannot be read, or what it holds breaks a rule.
+        ConfigError: the file cannot be read, what it holds breaks a rule, or it holds several spaces.
         UnknownNameError: it is neither a file nor a catalogue space.
     """
-    path = Path(name_or_path)
-    if is_document(path) or is_file(path):
-        return space_from_dict(read_yaml(path), str(path), name=path.stem, folder=path.parent)
-    return catalog.get(str(name_or_path))
+    found = load_all(name_or_path)
+    if len(found) > 1:
+        names = [one.space.name for one in found]
+        raise ConfigError(f"{name_or_path}: holds {len(names)} spaces: name one, such as {name_or_path}#{names[0]}")
+    return found[0].space
 
 
-def space_from_dict(
-    data: Any, where: str, *, name: str = "unnamed", folder: Path | str = ".", above: tuple[Path, ...] = ()
-) -> DesignSpace:
+def load_all(name_or_path: Path | str, folder: Path | str = ".") -> tuple[Loaded, ...]:
+    """Return the space that `load` does, or all that the file holds, each with the one that it is based on.
+
+    Args:
+        name_or_path: see `load`.
+        folder: a file is looked for here first.
+
+    Raises:
+        ConfigError, UnknownNameError: as for `load`.
+    """
+    place = _place_of(str(name_or_path), Path(folder), Path())
+    if place is None:
+        return (Loaded(catalog.get(str(name_or_path)), None),)
+    names = [place.name] if place.name else list(place.spaces)
+    return tuple(_read(replace(place, name=name)) for name in names)
+
+
+def _place_of(text: str, *folders: Path) -> _Place | None:
+    """Return the file, in the first folder that has it, and the space in it that a text names; None if it is none."""
+    name = ""
+    path = _file(text, folders)
+    if path is None:
+        file, _, name = text.rpartition("#")
+        path = _file(file, folders) if file else None
+    if path is None:
+        return None
+    data = read_yaml(path)
+    if not isinstance(data, Mapping) or not isinstance(data.get("spaces"), Mapping):
+        if name:
+            raise ConfigError(f"{path}#{name}: the file holds a single space: leave out '#{name}'")
+        return _Place(folder=path.parent, path=path, spaces={"": data})
+    spaces = parse(SpacesFile, data, str(path)).spaces
+    if bad := next((one for one in spaces if not one.strip() or "#" in one), None):
+        raise ConfigError(f"{path}: spaces: a space cannot be called {short(bad)}")
+    if name and name not in spaces:
+        try:
+            raise_unknown("space", name, spaces)
+        except NetspaceError as error:
+            raise ConfigError(f"{path}: {error}") from None
+    return _Place(folder=path.parent, path=path, spaces=spaces, name=name)
+
+
+def _file(text: str, folders: Sequence[Path]) -> Path | None:
+    found = next((path for folder in folders if is_file(path := folder / text)), None)
+    return folders[-1] / text if found is None and is_document(text) else found
+
+
+def space_from_dict(data: Any, where: str, *, name: str = "unnamed", folder: Path | str = ".") -> DesignSpace:
     """Return the space that plain `data` describes, as a file would.
 
     Args:
@@ -79,21 +172,38 @@ def space_from_dict(
         where: what begins the message of an error: the file, and the key inside it if there is one.
         name: for a space without one.
         folder: what paths in it are relative to: of its code, and of the space that it is based on.
-        above: the files that are being read, each because the one before is based on it.
 
     Raises:
         ConfigError: `data` breaks a rule; the message names the key and what is valid.
     """
+    return _made(data, where, name, _Place(folder=Path(folder))).space
+
+
+def _read(place: _Place) -> Loaded:
+    assert place.path is not None
+    return _made(place.spaces[place.name], str(place), place.name or place.path.stem, place)
+
+
+def _made(data: Any, where: str, name: str, place: _Place) -> Loaded:
     file = parse(SpaceFile, data, where)
     if [file.base, file.kind, file.builder].count(None) != 2:
         raise ConfigError(f"{where}: exactly one of the keys 'base', 'kind' and 'builder' must be given")
+    if file.refines and file.base is None:
+        raise ConfigError(f"{where}: refines: a space refines its 'base', and this one has none")
     with _at(where, "base"):
-        base = _based_on(file, Path(folder), above)
+        base = _based_on(file, place)
+    space = _space(file, base, where, name, place.folder)
+    if file.refines and base is not None and not (found := relation(space, base)).subset:
+        raise ConfigError(f"{where}: refines: {found}")
+    return Loaded(space, base)
+
+
+def _space(file: SpaceFile, base: DesignSpace | None, where: str, name: str, folder: Path) -> DesignSpace:
     kind = base.kind if base else "builder" if file.builder is not None else file.kind
     if kind == "builder" and (file.stages is not None or file.strides is not None):
         raise ConfigError(f"{where}: a builder's networks have no stages or strides; parameters may have 'stages' each")
     with _at(where, "network" if file.builder is None else "builder"):
-        network = _network(file, base, kind, with_code_from(file.network, Path(folder), ""), Path(folder))
+        network = _network(file, base, kind, with_code_from(file.network, folder, ""), folder)
     laws = dict(base.parameters) if base else {}
     lengths = dict(base.lengths) if base else {}
     for parameter, spec in file.parameters.items():
@@ -127,18 +237,27 @@ def space_from_dict(
         return replace(base, **shape, parameters=laws, constraints=tuple(constraints), paper_size=paper_size)
 
 
-def _based_on(file: SpaceFile, folder: Path, above: tuple[Path, ...]) -> DesignSpace | None:
+def _based_on(file: SpaceFile, place: _Place) -> DesignSpace | None:
     if file.base is None:
         return None
-    path = folder / file.base
-    if is_document(path) or is_file(path):
-        if path.resolve() in above:
-            raise ConfigError(f"{path}: is based on itself")
-        if file.stages is not None:
-            raise ConfigError(f"stages: {path} has its own; give another number to a space of the catalogue alone")
-        known = (*above, path.resolve())
-        return space_from_dict(read_yaml(path), str(path), name=path.stem, folder=path.parent, above=known)
-    return catalog.get(file.base) if file.stages is None else catalog.get(file.base, stages=file.stages)
+    above = (*place.above, (place.path and place.path.resolve(), place.name))
+    if place.name and file.base in place.spaces and file.base != place.name:
+        found: _Place | None = replace(place, name=file.base)
+    else:
+        found = _place_of(file.base, place.folder)
+    if found is None:
+        try:
+            return catalog.get(file.base) if file.stages is None else catalog.get(file.base, stages=file.stages)
+        except UnknownNameError:
+            raise_unknown("design space", file.base, [*filter(None, place.spaces), *catalog.CATALOG])
+    if not found.name and "" not in found.spaces:
+        raise ConfigError(f"{found} holds {len(found.spaces)} spaces: name one, as in {file.base}#{min(found.spaces)}")
+    here = (found.path and found.path.resolve(), found.name)
+    if here in above:
+        raise ConfigError(f"{found}: is based on itself")
+    if file.stages is not None:
+        raise ConfigError(f"stages: {found} has its own; give another number to a space of the catalogue alone")
+    return _read(replace(found, above=above)).space
 
 
 def _network(

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from netspace.arch.built import with_code_from
 from netspace.arch.complexity import MEASURES
 from netspace.arch.config import Activation, AnyBlock, Stem
-from netspace.documents import Document, parse, read_yaml
+from netspace.documents import Document, is_document, parse, read_yaml
 from netspace.errors import ConfigError, short
 from netspace.results.stopping import PAPER_N, Stop
 from netspace.space import parse_window
@@ -20,6 +20,8 @@ from netspace.training import DataSpec, Recipe, parse_recipe
 from netspace.training.latency import Latency
 
 Window = tuple[float, float]
+
+STOP_COMPARES = "stop compares neighbouring spaces: at least 2 spaces are needed, got 1"
 
 _NAME = r"[\w.+-]+"  # it names files, and is an argument of commands
 
@@ -113,8 +115,8 @@ class StudySpec(Document):
 
     Attributes:
         name: the study's name in the store.
-        spaces: names of the catalogue, paths of YAML files (relative to the study file), or spaces written in
-            place; one alone needs no list.
+        spaces: names of the catalogue, paths of YAML files (relative to the study file; a file of several spaces
+            stands for all of them, FILE.yaml#NAME for one), or spaces written in place; one alone needs no list.
         n: models of each space, or `auto`, or `{auto: N}`: as many as early stopping needs, at most 500 or N.
         seed: of the sampling and of every training; a run's own seed follows from it, its space and its index.
         flops, params, activations: windows on the complexity at `resolution`, as "LO:HI"; None for no limit.
@@ -218,8 +220,10 @@ class StudySpec(Document):
 
     @model_validator(mode="after")
     def _stopping_compares(self) -> Self:
-        if self.stop is not None and len(self.spaces) < 2:
-            raise ValueError("stop compares neighbouring spaces: at least 2 spaces are needed, got 1")
+        alone = self.spaces[0] if len(self.spaces) == 1 else None
+        several = isinstance(alone, str) and is_document(alone)  # a file may hold more than one: see Study
+        if self.stop is not None and alone is not None and not several:
+            raise ValueError(STOP_COMPARES)
         return self
 
     @property

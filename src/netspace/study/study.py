@@ -18,7 +18,7 @@ from netspace.errors import ConfigError, NetspaceError, StudyError, TrainingErro
 from netspace.models import build
 from netspace.results.standing import Standing
 from netspace.results.stopping import DEFAULT_METHOD, stop_of
-from netspace.space import DesignSpace, Population, load, space_from_dict, window
+from netspace.space import DesignSpace, Population, load_all, space_from_dict, window
 from netspace.stats import Claim, parse_claim, resolve_claim
 from netspace.stats.claims import FITTED
 from netspace.stats.regimes import of_regime
@@ -28,7 +28,7 @@ from netspace.study.jobs import CHECKPOINT_SECONDS, Checkpoints, JobContext, ide
 from netspace.study.pools import ensure_pools
 from netspace.study.runner import run_study
 from netspace.study.seeds import seed_of
-from netspace.study.spec import StudySpec
+from netspace.study.spec import STOP_COMPARES, StudySpec
 from netspace.training.images.data import DataSpec, ImageData, as_recorded, completed, load_data
 from netspace.training.latency import LATENCY, Latency, Timings, sample_timed
 from netspace.training.preconditions import check_batches, check_network_fits
@@ -145,7 +145,9 @@ class Study(Displayed):
         Raises:
             ConfigError, UnknownNameError: a space is unknown or breaks a rule, or two have one name.
         """
-        spaces = tuple(self._space(entry) for entry in self.spec.spaces)
+        spaces = tuple(space for entry in self.spec.spaces for space in self._spaces_of(entry))
+        if self.spec.stop is not None and len(spaces) < 2:
+            raise StudyError(f"study '{self.spec.name}': {STOP_COMPARES}")
         if self.spec.regimes:
             windows = [window("flops", bounds) for bounds in self.spec.regimes]
             spaces = tuple(space.refine(one, name=of_regime(space.name, one)) for one in windows for space in spaces)
@@ -167,11 +169,10 @@ class Study(Displayed):
         columns = {space.name: [*space.column_names, FITTED, *measured] for space in self.declared_spaces}
         return tuple(resolve_claim(parse_claim(text), list(columns), columns.__getitem__) for text in self.spec.claims)
 
-    def _space(self, entry: str | dict[str, Any]) -> DesignSpace:
+    def _spaces_of(self, entry: str | dict[str, Any]) -> list[DesignSpace]:
         if isinstance(entry, dict):
-            return space_from_dict(entry, f"study '{self.spec.name}', spaces", folder=self.root)
-        beside = self.root / entry
-        return load(str(beside) if beside.is_file() else entry)
+            return [space_from_dict(entry, f"study '{self.spec.name}', spaces", folder=self.root)]
+        return [loaded.space for loaded in load_all(entry, self.root)]
 
     def sample(self, observe: Callable[[Timings], None] = lambda _: None) -> dict[str, Population]:
         """Return the population of each space, by name; with `latency_ms` if the study times its networks.
