@@ -34,9 +34,10 @@ LEVEL = 0.05
 
 
 class Space(NamedTuple):
-    """A law of networks: `draw(rng, n)` gives features (n, p) and errors (n,), failures +inf."""
+    """A law of networks: `draw(rng, n)` gives features (n, p), with these names, and errors (n,), failures +inf."""
 
     draw: Callable[[np.random.Generator, int], tuple[Floats, Floats]]
+    names: tuple[str, ...] | None = None
 
 
 class Cell(NamedTuple):
@@ -89,6 +90,25 @@ def interacting(shift: float = 0.0) -> Space:
     return Space(draw)
 
 
+def kind(parameters: int, slopes: tuple[float, float, float] = (1.0, 0.7, 0.5), noise: float = 0.5) -> Space:
+    """Return a space with three costs, which go together, and parameters of its own, four of which matter.
+
+    Args:
+        parameters: how many; spaces with other numbers of them have other parameters.
+        slopes: of the costs.
+        noise: standard deviation.
+    """
+    matter = np.array([0.6, -0.5, 0.4, 0.3])
+
+    def draw(rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
+        costs = np.sqrt(0.5) * (rng.normal(size=(n, 1)) + rng.normal(size=(n, 3)))
+        own = rng.normal(size=(n, parameters))
+        errors = 50 + costs @ np.array(slopes) + own[:, :4] @ matter + noise * rng.normal(size=n)
+        return np.hstack([costs, own]), errors
+
+    return Space(draw, ("flops", "params", "activations", *(f"{parameters}_{i}" for i in range(parameters))))
+
+
 def shift_for(theta: float, r2: float = 0.85) -> float:
     """Return the shift of B's errors that gives this theta between two `linear` spaces with normal noise."""
     return float(-norm.ppf(theta) * np.sqrt(2 * (1 + 0.49 + 0.25) / r2))
@@ -137,6 +157,8 @@ def cells(table: Path) -> list[Cell]:
         "4 % fail by chance": (linear(failing="chance"), linear(failing="chance"), 0.5),
         "the largest 4 % fail": (linear(failing="largest"), linear(failing="largest"), 0.5),
         "interactions": (interacting(), interacting(), 0.5),
+        "other parameters": (kind(12), kind(20), 0.5),
+        "other parameters, unlike costs": (kind(12), kind(20, (0.2, 1.2, -0.3)), 0.5),
         "theta .3": (linear(), linear(shift=shift_for(0.3)), 0.3),
         "theta .9": (linear(), linear(shift=shift_for(0.9)), 0.9),
     }
@@ -155,10 +177,15 @@ def assist(rng: np.random.Generator, spaces: Mapping[str, tuple[Space, int]]) ->
     """Draw a study of named spaces with their sizes, and pools of 100 times as many networks."""
     samples = {name: space.draw(rng, n) for name, (space, n) in spaces.items()}
     pools = {name: space.draw(rng, POOL * n)[0] for name, (space, n) in spaces.items()}
+
+    def named(name: str, features: Floats) -> Floats | dict[str, Floats]:
+        names = spaces[name][0].names
+        return features if names is None else dict(zip(names, features.T, strict=True))
+
     return Assistance.of(
         {name: sample[1] for name, sample in samples.items()},
-        {name: sample[0] for name, sample in samples.items()},
-        pools,
+        {name: named(name, sample[0]) for name, sample in samples.items()},
+        {name: named(name, pool) for name, pool in pools.items()},
     )
 
 

@@ -187,17 +187,55 @@ def test_reasons_known_to_the_caller_are_given():
     assert assistance.spaces == ("small", "wide")
 
 
-def test_a_space_without_pool_or_with_other_features_is_refused():
+def test_a_space_without_pool_is_refused():
     errors, features, pools = study()
-    del pools["small"]
-    features["deep"], pools["deep"] = (
-        one.rename(columns={"flops": "w_a"}) for one in (features["deep"], pools["deep"])
-    )
+    del pools["small"], pools["deep"]
     assistance = Assistance.of(errors, features, pools)
     assert assistance.refusals["small"] == "no features and pool of untrained networks are given"
-    assert assistance.refusals["deep"] == "other features than wide: 'flops', 'w_a' of one only"
     assert assistance.spaces == ("wide",)
     assert assistance.mean("wide").n == 40  # one space is enough for its own figures
+
+
+def test_spaces_with_parameters_of_their_own_are_assisted_by_these_and_by_what_all_have():
+    errors, features, pools = study()
+    other = {"width": "expansion", "depth": "blocks"}
+    changed = [{**each, "wide": each["wide"].rename(columns=other)} for each in (features, pools)]
+    assistance = Assistance.of(errors, *changed)
+    assert assistance.names == ("flops", "depth", "width", "blocks", "expansion")
+    assert assistance.shared == 1
+    found = compare_chain(errors, assistance=assistance)["small", "wide"]
+    assert "assisted by 5 features, 1 of which all spaces have (R2 0.8" in found.notes[0]
+    assert found.se < 0.5 * found.classical.se
+    plain = compare_chain(errors, features=features, pools=pools)["small", "wide"]
+    assert found.theta == pytest.approx(plain.theta, abs=plain.se)
+    # each space is told what its own features are worth, and no others
+    assert {one.feature for one in assistance.importances("wide")} == {"flops", "blocks", "expansion"}
+    assert {one.feature for one in assistance.importances("deep")} == {"flops", "depth", "width"}
+    assert assistance.importances("wide")[0].feature == "blocks"
+
+
+def test_a_name_that_may_mean_something_else_is_not_shared_but_used():
+    errors, features, pools = study()
+    changed = [{**each, "wide": each["wide"].rename(columns={"width": "expansion"})} for each in (features, pools)]
+    # the depth of "wide" is a factor, and the more the better
+    for each in changed:
+        each["wide"] = each["wide"].assign(depth=-each["wide"]["depth"] / 100)
+    careful = Assistance.of(errors, *changed, alike=["flops"])
+    assert careful.shared == 1
+    assert len(careful.names) == 5
+    assert careful.r2 > 0.75
+    assert careful.r2 > Assistance.of(errors, *changed).r2
+
+
+def test_more_features_than_models_do_not_pass_for_prediction():
+    rng = np.random.default_rng(0)
+    names = {"a": [f"a{i}" for i in range(20)], "b": [f"b{i}" for i in range(25)]}
+    errors = {name: rng.normal(50, 1, 16) for name in names}
+    drawn = [
+        {name: pd.DataFrame(rng.normal(size=(rows, len(own))), columns=own) for name, own in names.items()}
+        for rows in (16, 1600)
+    ]
+    assert Assistance.of(errors, *drawn).r2 < 0.2
 
 
 def test_means_and_distributions_of_a_space_are_assisted():

@@ -31,7 +31,17 @@ def test_intervals_hold_on_a_public_table_whose_truth_is_known(benchmark):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["R2 0", "linear, other features", "heavy tails", "the largest 4 % fail", "theta .3"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "R2 0",
+        "linear, other features",
+        "heavy tails",
+        "the largest 4 % fail",
+        "other parameters, unlike costs",
+        "theta .3",
+    ],
+)
 def test_intervals_hold_in_simulated_studies(benchmark, name, tmp_path):
     cell = next(one for one in benchmark.cells(tmp_path / "none") if one.name == name and one.sizes == (24, 24))
     found = benchmark.run_cell(cell, STUDIES, seed=1)

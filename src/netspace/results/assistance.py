@@ -1,12 +1,12 @@
 """What assists the statistics of a study in a store: its runs' features, its pools, and the reasons against it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netspace.arch import Complexity
+from netspace.arch import MEASURES, Complexity
 from netspace.arch.built import batch_of, network_from
 from netspace.arch.features import FeatureTable, features
 from netspace.errors import ConfigError, StatisticsError, raise_unknown
@@ -68,7 +68,9 @@ def study_assistance(study: StudyRecord, runs: Sequence[RunState], store: Store)
             except ConfigError as error:
                 refused[space] = f"its networks cannot be read ({error})"
             pooled[space] = _columns(FeatureTable(names=tuple(pool.names), values=pool.values))
-    return Assistance.of(errors, sampled, pooled, refused=refused, without_pool=NO_POOL, notes=notes)
+    return Assistance.of(
+        errors, sampled, pooled, refused=refused, without_pool=NO_POOL, notes=notes, alike=_alike(study)
+    )
 
 
 def sampled_space(
@@ -180,6 +182,16 @@ def network_features(runs: Sequence[RunRecord]) -> FeatureTable:
     networks = batch_of([network_from(run.config, "stored network") for run in runs])
     costs = ([getattr(run, measure) for run in runs] for measure in ("flops", "params", "activations"))
     return features(networks, Complexity(*(np.array(values) for values in costs)))
+
+
+def _alike(study: StudyRecord) -> Collection[str] | None:
+    """Return the features that mean the same in all spaces of a study; None if all do, as among AnyNets.
+
+    What a builder calls its depth may be a number of blocks or a factor; what its networks cost is what it is.
+    """
+    entries = study.spec.get("spaces", ())
+    builders = any(isinstance(entry, Mapping) and entry.get("kind") == "builder" for entry in entries)
+    return [f"log_{measure}" for measure in MEASURES] if builders else None
 
 
 def _columns(table: FeatureTable) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ is averaged over a large pool of untrained networks; the difference between samp
 and is taken off. See `predictor`, `assisted_theta`, `assisted_edf` and `assisted_mean` for the formulas.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -35,6 +35,7 @@ from netspace.stats.pool_check import (
 from netspace.stats.predictor import CrossFit, Response, Scale, cross_fit, normal_scores
 from netspace.stats.shrinkage import Shrunken, log_errors, shrink
 from netspace.stats.superiority import superiority
+from netspace.stats.together import put_together
 
 NOT_GIVEN = "no features and pool of untrained networks are given"
 
@@ -45,7 +46,8 @@ class Assistance:
 
     Attributes:
         errors: float64 (n,) in % by space, in launch order; +inf for failures. All spaces, refused ones too.
-        features: of the spaces that are assisted.
+        features: of the spaces that are assisted, each with its own.
+        alike: names of features that mean the same in spaces whose features differ; None if all do.
         refusals: why a space is not assisted, by space.
         warnings: what a reader must know of a space that is.
         checks: each space's sample compared with its pool, if both could be read.
@@ -56,6 +58,7 @@ class Assistance:
     refusals: Mapping[str, str]
     warnings: Mapping[str, str]
     checks: Mapping[str, PoolCheck]
+    alike: Collection[str] | None = None
 
     @classmethod
     def of(
@@ -67,6 +70,7 @@ class Assistance:
         refused: Mapping[str, str] | None = None,
         notes: Mapping[str, str] | None = None,
         without_pool: str = NOT_GIVEN,
+        alike: Collection[str] | None = None,
     ) -> Self:
         """Read features and pools of the spaces, and decide which of them can be assisted.
 
@@ -77,6 +81,8 @@ class Assistance:
             refused: spaces that the caller knows not to be fit for assistance, with the reason.
             notes: what else a reader must know of a space's sample.
             without_pool: the reason of spaces without features or pool.
+            alike: names of features that mean the same in spaces whose features differ, see `together`; None if all
+                do.
 
         Raises:
             StatisticsError: unusable errors, or features with another number of rows.
@@ -103,11 +109,10 @@ class Assistance:
                 found.pop(name, None)
             except StatisticsError as error:
                 raise StatisticsError(f"{name}: {error}") from None
-        _refuse_other_names(found, refusals)
-        if found and not Scale.of([one.pool for one in found.values()]).kept.any():
+        if found and not Scale.of([one.pool for one in put_together(found, alike).values()]).kept.any():
             refusals |= dict.fromkeys(found, "all features are constant")
             found.clear()
-        return cls(errors=errors, features=found, refusals=refusals, warnings=warnings, checks=checks)
+        return cls(errors=errors, features=found, refusals=refusals, warnings=warnings, checks=checks, alike=alike)
 
     def of_models(self, space: str, which: np.ndarray, networks: int | None = None) -> Self:
         """Return what assists some models of one space: its predictor is fitted on them, and on no other space.
@@ -133,11 +138,21 @@ class Assistance:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The features that the predictor uses; constant ones are left out."""
+        """The features that the predictor uses, those of all spaces first; constant ones are left out."""
         if not self.features:
             return ()
-        first = next(iter(self.features.values()))
+        first = next(iter(self.together.values()))
         return tuple(np.array(first.names, dtype=object)[self._scale.kept])
+
+    @property
+    def shared(self) -> int:
+        """How many of them all spaces have."""
+        return int(np.all([self._has(name) for name in self.features], axis=0).sum()) if self.features else 0
+
+    @cached_property
+    def together(self) -> Mapping[str, Features]:
+        """The features of all assisted spaces with the same columns; see `netspace.stats.together`."""
+        return put_together(self.features, self.alike)
 
     @property
     def r2(self) -> float | None:
@@ -203,7 +218,8 @@ class Assistance:
         sizes = np.cumsum([one.size for one in self._errors_of(self.features)])
         ranks = np.split(normal_scores(np.concatenate(self._errors_of(self.features))), sizes[:-1])
         place = names.index(space)
-        return importances(self._ranks, place, self._standardised[space][0], ranks[place], self.names)
+        own = [name if has else None for name, has in zip(self.names, self._has(space), strict=True)]
+        return importances(self._ranks, place, self._standardised[space][0], ranks[place], own)
 
     def shrunken(self, space: str, *, noise: float | None = None, alpha: float = 0.05) -> Shrunken:
         """Estimate the error of each network of a space, freed of the luck of its training; see `shrinkage`.
@@ -245,11 +261,11 @@ class Assistance:
 
     @cached_property
     def _scale(self) -> Scale:
-        return Scale.of([one.pool for one in self.features.values()])
+        return Scale.of([one.pool for one in self.together.values()])
 
     @cached_property
     def _standardised(self) -> Mapping[str, tuple[Floats, Floats]]:
-        return {name: (self._scale(one.sample), self._scale(one.pool)) for name, one in self.features.items()}
+        return {name: (self._scale(one.sample), self._scale(one.pool)) for name, one in self.together.items()}
 
     @cached_property
     def _ranks(self) -> CrossFit:
@@ -282,6 +298,10 @@ class Assistance:
     def _errors_of(self, names: Mapping[str, Any]) -> list[Floats]:
         return [self.errors[name] for name in names]
 
+    def _has(self, space: str) -> np.ndarray:
+        """Return which of `names` are features of a space, bool (p,)."""
+        return np.asarray(~np.isnan(self.together[space].pool[0, self._scale.kept]))
+
     def _check_assisted(self, *spaces: str) -> None:
         for space in spaces:
             if space in self.refusals:
@@ -308,18 +328,3 @@ def _warnings(check: PoolCheck, features: Features) -> list[str]:
     if size < ADVISED_POOL * n:
         said.append(f"a pool of {size} is small for {n} models, {ADVISED_POOL * n} are advised")
     return said
-
-
-def _refuse_other_names(found: dict[str, Features], refusals: dict[str, str]) -> None:
-    """Move the spaces whose features are not those of the first space to the refusals; order them alike."""
-    if not found:
-        return
-    first, names = next((name, one.names) for name, one in found.items())
-    for name, one in list(found.items()):
-        if set(one.names) != set(names):
-            other = sorted(set(one.names) ^ set(names))
-            refusals[name] = f"other features than {first}: {', '.join(map(repr, other))} of one only"
-            del found[name]
-        elif one.names != names:
-            order = [one.names.index(wanted) for wanted in names]
-            found[name] = Features(names, one.sample[:, order], one.pool[:, order])

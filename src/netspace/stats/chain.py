@@ -114,7 +114,7 @@ class SequentialChain:
             return SignProcess(self.rule), ""
         from netspace.stats.assistance import NOT_GIVEN  # pandas, which a look at signs alone need not load
 
-        features = {} if assistance is None else assistance.features
+        features = {} if assistance is None else assistance.together
         if missing := next((space for space in pair if space not in features), None):
             reason = NOT_GIVEN if assistance is None else assistance.refusals.get(missing, NOT_GIVEN)
             return SignProcess(self.rule), f"{missing}: {reason}"

@@ -357,8 +357,10 @@ def _assisted(classical: Comparison, assistance: "Assistance", a: str, b: str) -
         r2=assistance.r2,
         unassisted=classical,
     )
+    several = len(assistance.names) > assistance.shared
+    own = f", {assistance.shared} of which all spaces have" if several else ""
     said = (
-        f"assisted by {len(assistance.names)} features (R2 {assistance.r2:.2f} on held-out networks): "
+        f"assisted by {len(assistance.names)} features{own} (R2 {assistance.r2:.2f} on held-out networks): "
         f"{found.models:.0f} models a space say as much as {found.equivalent_models:.0f} without"
     )
     warned = _sided({"A": assistance.warnings.get(a), "B": assistance.warnings.get(b)})

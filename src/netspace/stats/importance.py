@@ -5,6 +5,7 @@ of the response's variance is no longer explained. The predictor is linear, so t
 Features that go together share what they explain, so that each may matter little where all of them matter much.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,7 @@ class Importance:
 
 
 def importances(
-    fit: CrossFit, space: int, features: Floats, response: Floats, names: tuple[str, ...]
+    fit: CrossFit, space: int, features: Floats, response: Floats, names: Sequence[str | None]
 ) -> tuple[Importance, ...]:
     """Return the importance of each feature in one space, the greatest first.
 
@@ -48,7 +49,7 @@ def importances(
         space: its index in `fit`.
         features: standardised (n, p) of the space's models, in launch order.
         response: (n,) what is predicted.
-        names: of the p features.
+        names: of the p features; None for one that the space does not have, which is left out.
 
     Raises:
         StatisticsError: names or responses do not match, the responses are all equal, or there are fewer than 2 folds.
@@ -71,5 +72,6 @@ def importances(
     found = [
         Importance(feature=name, importance=mean, se=se, df=len(by_fold) - 1)
         for name, mean, se in zip(names, means.tolist(), errors.tolist(), strict=True)
+        if name is not None
     ]
     return tuple(sorted(found, key=lambda one: -one.importance))

@@ -4,6 +4,7 @@ It serves assisted statistics (specification "assisted statistics", sections 1 a
 only ever predicted by a fit that did not see it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -24,6 +25,9 @@ CONSTANT = 1e-9
 """Standard deviation over the pools below which a feature says nothing and is dropped."""
 LEAST_SLACK = 0.05
 """Floor of 1 - leverage in a leave-one-out residual."""
+LITTLE_SLACK = 1e-4
+"""The same where models of a kind are no more than their features: most leverages are near 1 then, and a floor would
+let a fit that runs through every point seem to predict."""
 
 Response = Callable[[Floats], Floats]
 
@@ -46,15 +50,17 @@ class Scale:
         """Take the moments from the pools of all spaces, each of which counts alike whatever its size.
 
         Args:
-            pools: (N, p) features of each space's pool.
+            pools: (N, p) features of each space's pool; NaN in those that the space does not have, see `together`.
         """
-        mean = np.mean([pool.mean(axis=0) for pool in pools], axis=0)
-        sd = np.sqrt(np.mean([((pool - mean) ** 2).mean(axis=0) for pool in pools], axis=0))
+        has = np.array([~np.isnan(pool).any(axis=0) for pool in pools])
+        mean = np.mean([pool.mean(axis=0) for pool in pools], axis=0, where=has)
+        sd = np.sqrt(np.mean([((pool - mean) ** 2).mean(axis=0) for pool in pools], axis=0, where=has))
         return cls(mean=mean, sd=sd, kept=sd >= CONSTANT)
 
     def __call__(self, features: Floats) -> Floats:
-        """Return the standardised features that vary, (n, kept), of (n, p)."""
-        return np.asarray((features[:, self.kept] - self.mean[self.kept]) / self.sd[self.kept])
+        """Return the standardised features that vary, (n, kept), of (n, p): 0 for those that the space lacks."""
+        found = np.asarray((features[:, self.kept] - self.mean[self.kept]) / self.sd[self.kept])
+        return np.where(np.isnan(found), 0.0, found)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -178,7 +184,8 @@ def fit_ridge(
     total = sum(one.size for one in targets)
     alone = sum(_press(one, share) for one, share in zip(residuals, shares, strict=True))
 
-    slope, penalty, press = _ridge(np.concatenate(centred), np.concatenate(residuals), np.concatenate(shares))
+    slack = _slack(features)
+    slope, penalty, press = _ridge(np.concatenate(centred), np.concatenate(residuals), np.concatenate(shares), slack)
     spaces = len(features)
     slopes, penalties, shared = np.tile(slope, (spaces, 1)), np.full(spaces, penalty), True
     if own_slopes_from is not None and min(one.size for one in targets) >= own_slopes_from:
@@ -199,20 +206,30 @@ def fit_ridge(
     )
 
 
-def _ridge(centred: Floats, target: Floats, shares: Floats) -> tuple[Floats, float, float]:
+def _slack(features: Sequence[Floats]) -> float:
+    """Return the floor of 1 - leverage: the models of a kind, of spaces with the same features, should be more."""
+    models: Counter[bytes] = Counter()
+    for one in features:
+        models[(one != 0).any(axis=0).tobytes()] += len(one)  # what a space lacks is 0
+    crowded = any(sum(has) >= count for has, count in models.items())
+    return LITTLE_SLACK if crowded else LEAST_SLACK
+
+
+def _ridge(centred: Floats, target: Floats, shares: Floats, slack: float = LEAST_SLACK) -> tuple[Floats, float, float]:
     """Return slopes (p,), penalty and sum of squared leave-one-out residuals at the best of the penalties.
 
     Args:
         centred: (n, p), centred within each space.
         target: (n,), likewise.
         shares: (n,), leverage of the intercepts: 1 / models of the space.
+        slack: floor of 1 - leverage.
     """
     values, vectors = np.linalg.eigh(centred.T @ centred)
     rotated = centred @ vectors
     shrunk = 1 / (np.maximum(values, 0)[:, None] + PENALTIES)
     coefficients = (rotated.T @ target)[:, None] * shrunk
     leverage = shares[:, None] + rotated**2 @ shrunk
-    presses = (((target[:, None] - rotated @ coefficients) / np.maximum(1 - leverage, LEAST_SLACK)) ** 2).sum(axis=0)
+    presses = (((target[:, None] - rotated @ coefficients) / np.maximum(1 - leverage, slack)) ** 2).sum(axis=0)
     best = int(np.argmin(presses))
     return vectors @ coefficients[:, best], float(PENALTIES[best]), float(presses[best])
 
