@@ -18,6 +18,9 @@ CACHE_VARIABLE = "NETSPACE_CACHE"
 LIMIT_VARIABLE = "NETSPACE_PREPARED_LIMIT"
 """Environment variable: how many bytes of decoded images one data set may take; larger ones are streamed."""
 
+_SCRATCH = ".scratch-"
+"""What the names of folders that are being filled begin with."""
+
 
 def cache_folder() -> Path:
     """Return where prepared images are kept: $NETSPACE_CACHE, or the user's cache folder."""
@@ -62,16 +65,44 @@ def written_to(place: Path) -> Iterator[None]:
 def scratch_folder(parent: Path) -> Iterator[Path]:
     """Yield an empty folder in `parent`, on a disk with room for much; what is left in it is deleted.
 
+    What processes that were killed have left there is deleted first.
+
     Raises:
         DataError: it cannot be made.
     """
-    with written_to(parent):
-        parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=parent, prefix="."))
-    try:
+    with ExitStack() as stack:
+        with written_to(parent):
+            parent.mkdir(parents=True, exist_ok=True)
+            with _locked(parent, fcntl.LOCK_EX):  # one that is made now has no lock yet, and is not to be deleted
+                _clear_up_after_the_dead(parent)
+                scratch = Path(tempfile.mkdtemp(dir=parent, prefix=_SCRATCH))
+                stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+                stack.enter_context(_locked(scratch, fcntl.LOCK_EX))
         yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _clear_up_after_the_dead(parent: Path) -> None:
+    """Delete the scratch folders that nobody holds any more."""
+    for folder in parent.glob(f"{_SCRATCH}*"):
+        with _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB) as free:
+            if free:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[bool]:
+    """Hold a folder's lock as long as this process lives and the block lasts; yield whether it could be had.
+
+    Some shared file systems know no locks: there nothing is held, and nothing is deleted.
+    """
+    with ExitStack() as stack:
+        held = False
+        with suppress(OSError):  # or it has gone meanwhile
+            place = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, place)
+            fcntl.flock(place, how)
+            held = True
+        yield held
 
 
 @contextmanager
