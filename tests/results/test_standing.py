@@ -49,6 +49,14 @@ def test_a_standing_counts_and_estimates(study):
     assert (now.best.space, now.best.index, now.best.error) == ("B", 0, 20.0)
 
 
+def test_a_pause_of_a_worker_is_no_time_that_a_run_takes(study):
+    record, store = study
+    with store._database.write() as connection:
+        slept = update(runs).where(runs.c.started == 1000.0, runs.c.finished == 1030.0)
+        connection.execute(slept.values(finished=31030.0, details={"seconds_paused": 30000.0}))
+    assert standing(record, store).rate == pytest.approx(180)
+
+
 def test_runs_that_early_stopping_spared_are_not_waited_for(tmp_path):
     with Store.open(tmp_path / "s.db") as store:
         record = store.insert_study("study", {"stop": {"alpha": 0.05, "delta": None}}, "digest", planned(60))

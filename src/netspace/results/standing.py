@@ -142,7 +142,7 @@ def standing_with(record: StudyRecord, store: Store, chain: "SequentialChain | N
         name=record.name,
         counts=counts,
         spared=sum(numbers["planned"] for space, numbers in counts.items() if space not in needed),
-        rate=_rate(ended, running),
+        rate=_rate(ended[-RECENT:], running, store),
         best=min((run for run in of_spaces if run.error is not None), key=lambda run: run.error or 0.0, default=None),
         failures=tuple(run for run in ended if run.status in FAILED),
         troubled=tuple(run for run in runs if run.status in ("planned", "running") and run.message),
@@ -152,13 +152,15 @@ def standing_with(record: StudyRecord, store: Store, chain: "SequentialChain | N
     )
 
 
-def _rate(ended: Sequence[RunState], running: int) -> float | None:
+def _rate(ended: Sequence[RunState], running: int, store: Store) -> float | None:
     # Little's law: what is trained at a time, over how long a run takes, whether or not it waits in a queue first
+    paused = store.paused([run.id for run in ended])
     took = [
-        run.finished - run.started
-        for run in ended[-RECENT:]
-        if run.finished is not None and run.started is not None and run.finished > run.started
+        run.finished - run.started - paused.get(run.id, 0.0)
+        for run in ended
+        if run.finished is not None and run.started is not None
     ]
+    took = [seconds for seconds in took if seconds > 0]
     return 3600 * running * len(took) / sum(took) if took and running > 0 else None
 
 

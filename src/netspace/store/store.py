@@ -469,6 +469,13 @@ class Store:
         with self._database.read() as connection:
             return [(flops, seconds) for flops, seconds in connection.execute(query)]
 
+    def paused(self, run_ids: Collection[int]) -> dict[int, float]:
+        """Return for how many seconds the workers of these runs stood still in the last attempt, where any did."""
+        paused = runs.c.details["seconds_paused"].as_float()
+        with self._database.read() as connection:
+            found = connection.execute(select(runs.c.id, paused).where(runs.c.id.in_(run_ids), paused > 0))
+            return {run_id: float(seconds) for run_id, seconds in found}
+
     def training_seconds(self, study_id: int) -> float:
         """Return how long the runs that ended were trained, all together, in seconds."""
         query = select(func.coalesce(func.sum(runs.c.seconds), 0.0)).where(runs.c.study_id == study_id)

@@ -10,6 +10,7 @@ from netspace.store import Epoch, Outcome
 from netspace.store.in_hand import curve_writer
 from netspace.study.jobs import Event, Failed, Finished, Job, JobContext, Unfit, identity
 from netspace.training import TrainResult, train
+from netspace.training.clock import Clock
 from netspace.training.device import is_out_of_memory, usable_device
 from netspace.training.images.data import ImageData, load_data
 
@@ -31,13 +32,17 @@ class Workplace:
 
     def execute(self, job: Job) -> Event:
         """Train one network and return what came of it; an exception becomes an event, so that the study goes on."""
+        with Clock() as clock:
+            return self._execute(job, clock)
+
+    def _execute(self, job: Job, clock: Clock) -> Event:
         try:
             data = self._open()
         except Exception as error:
             # whatever it is, it is there before the network is
             message = str(error) if isinstance(error, NetspaceError) else f"{type(error).__name__}: {error}"
             return Unfit(run_id=job.run_id, message=" ".join(message.split()))
-        return _trained(job, self._context, self._device, data)
+        return _trained(job, self._context, self._device, data, clock)
 
     def _open(self) -> ImageData:
         """Return the images.
@@ -61,7 +66,7 @@ class Workplace:
         return self._data
 
 
-def _trained(job: Job, context: JobContext, device: str, data: ImageData) -> Event:
+def _trained(job: Job, context: JobContext, device: str, data: ImageData, clock: Clock) -> Event:
     try:
         config = network_from(job.config, "the run's network")
         model = build(config, seed=job.seed, **context.recipe.build_options())
@@ -86,7 +91,7 @@ def _trained(job: Job, context: JobContext, device: str, data: ImageData) -> Eve
             checkpoint_needed=False,
         )
         resumed = len(result.curve) - len(trained_here)
-        return Finished(run_id=job.run_id, outcome=_outcome(result, data.chance_error, resumed))
+        return Finished(run_id=job.run_id, outcome=_outcome(result, data.chance_error, resumed, clock.paused))
     except DataError as error:
         # they were sound when they were opened: what they are read from has gone
         return Unfit(run_id=job.run_id, message=str(error))
@@ -99,7 +104,7 @@ def _trained(job: Job, context: JobContext, device: str, data: ImageData) -> Eve
         return Failed(run_id=job.run_id, message=f"{memory}{type(error).__name__}: {error}\n{tail}")
 
 
-def _outcome(result: TrainResult, chance_error: float, resumed: int) -> Outcome:
+def _outcome(result: TrainResult, chance_error: float, resumed: int, paused: float) -> Outcome:
     return Outcome(
         status=result.status,
         error=result.error,
@@ -113,5 +118,6 @@ def _outcome(result: TrainResult, chance_error: float, resumed: int) -> Outcome:
             "balanced_error": result.balanced_error,
             "split_digest": result.split_digest,
             "epochs_resumed": resumed,  # taken over from a checkpoint of an attempt before
+            "seconds_paused": paused,  # of the last attempt; not in `seconds`
         },
     )

@@ -1,7 +1,6 @@
 """The training loop: model, images and recipe in, error and curve out."""
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
@@ -15,6 +14,7 @@ from netspace.errors import TrainingError
 from netspace.models.cpu_kernels import accelerated
 from netspace.training import checkpoint
 from netspace.training.checkpoint import Keeper, State
+from netspace.training.clock import Clock
 from netspace.training.cuda_graph import CapturedStep, Step, is_capturable
 from netspace.training.device import forget_peak_memory, is_out_of_memory, memory_share, to_device, usable_device
 from netspace.training.distributed import (
@@ -147,7 +147,7 @@ def _train(
         augmenter = Augmenter(recipe.augment, data, device)
         advance = CapturedStep(step, state, device) if is_capturable(recipe, device) else step
         before = state.curve[-1].seconds if state.curve else 0.0
-        started = time.perf_counter()
+        clock = stack.enter_context(Clock())
         while len(state.curve) < recipe.epochs and _finite(state.curve, recipe):
             # what the model itself draws follows from seed, epoch and process: no state of it needs to be kept
             words = np.random.SeedSequence([seed, len(state.curve), rank()])
@@ -163,7 +163,7 @@ def _train(
                     val_error=None if evaluated is None else evaluated.top1_error,
                     balanced_error=None if evaluated is None else evaluated.balanced_error,
                     lr=rate,
-                    seconds=before + time.perf_counter() - started,
+                    seconds=before + clock.seconds,
                 )
             )
             if rank() == 0:

@@ -20,7 +20,7 @@ class TrainResult(Outcome):
         error: top-1 error on the validation split after the last epoch, %; None if diverged.
         balanced_error: mean of the classes' errors there, %, each class counting the same; None if diverged.
         curve: one entry an epoch.
-        seconds: wall time of the training, evaluation included.
+        seconds: wall time of the training, evaluation included, without the time in which it stood still.
         images_per_second: training images over `seconds`.
         memory_share: of a GPU's memory, held at most; None on the CPU.
         environment: device and versions.
