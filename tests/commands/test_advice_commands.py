@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from netspace.code import complexity_of
+from netspace.models import build
 from netspace.results.study_tables import study_tables
 from netspace.stats import detectable_theta, operating_characteristics
 from netspace.stats.sequential import StoppingRule
@@ -16,6 +18,7 @@ from netspace.store import Outcome, Store
 from netspace.study import Study, planning
 from netspace.study.planning import Speed
 from netspace.study.pools import ensure_pools
+from netspace.training.device import training_memory
 
 SMALL = {
     "name": "small",
@@ -72,6 +75,26 @@ def test_plan_measures_this_machine_before_the_first_run(netspace, write, monkey
     assert plan["r2"] is None
     assert [row["theta"] for row in plan["stopping"] if row["r2"] == 0.7] == [0.5, 0.6, 0.7, 0.8]
     assert [row["pairs"] for row in plan["stopping"] if row["r2"] == 0.7] == [66, 55, 20, 20]
+
+
+@pytest.mark.slow
+def test_plan_tries_no_network_that_would_fill_the_memory(netspace, write, monkeypatch):
+    study = Study.from_yaml(write())
+    planned = study.planned_runs()
+    needed = [training_memory(run.params, run.activations, study.recipe.batch_size) for run in planned]
+    monkeypatch.setattr(planning, "free_memory", lambda _: 2 * sorted(needed)[len(needed) // 2])
+    tried = []
+    monkeypatch.setattr(planning, "build", lambda config, **rest: tried.append(config) or build(config, **rest))
+    speed = planning.measure_speed(study, planned, seconds=0.5)
+    largest = max(complexity_of(config, study.data.resolution).activations for config in tried)
+    assert largest < max(run.activations for run in planned)
+    assert f"(not of {len(planned) - len(planned) // 2 - 1} that would take up to " in speed.source
+    by_flops = sorted(zip(planned, speed.seconds, strict=True), key=lambda found: found[0].flops)
+    assert by_flops[-1][1] >= by_flops[len(planned) // 2][1] > 0
+    monkeypatch.setattr(planning, "free_memory", lambda _: 1000)
+    done = netspace("plan", write(), "--device", "cpu")
+    assert done.code == 2
+    assert "the smallest network would take about " in done.err
 
 
 def test_plan_takes_the_times_of_finished_runs(netspace, finished):

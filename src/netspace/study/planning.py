@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from netspace.arch.built import network_from
-from netspace.errors import StatisticsError
+from netspace.errors import StatisticsError, TrainingError
 from netspace.models import build
 from netspace.results.stopping import DEFAULT_METHOD, Stop
 from netspace.stats import SequentialChain, detectable_theta, models_needed, operating_characteristics, smallest_delta
@@ -19,6 +19,7 @@ from netspace.stats.sequential import Method
 from netspace.store import FINAL, PlannedRun, RunRecord
 from netspace.study.study import Study
 from netspace.training import ImageData, Recipe, train
+from netspace.training.device import free_memory, training_memory, usable_device
 
 MEASURE_SECONDS = 9.0
 """How long the speed of a recipe is measured."""
@@ -74,15 +75,20 @@ def measure_speed(
 ) -> Speed:
     """Train the smallest, the median and the largest network for a few steps, and infer the others by their flops.
 
-    One thread, as a worker has. Other work on the machine makes the figures larger.
+    One thread, as a worker has. Other work on the machine makes the figures larger. Networks that would take more than
+    half of the free memory are not tried: the times of what is larger than the largest that is grow with the flops.
 
     Args:
         study: for its data and recipe.
         planned: every run.
         device: where to train.
         seconds: about how long it may take.
+
+    Raises:
+        TrainingError: not even the smallest network can be tried.
     """
-    order = sorted(planned, key=lambda run: run.flops)
+    by_flops = sorted(planned, key=lambda run: run.flops)
+    order, beyond = _that_fit(by_flops, study.recipe, device)
     probes = list({run.digest: run for run in (order[0], order[len(order) // 2], order[-1])}.values())
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -91,10 +97,36 @@ def measure_speed(
     finally:
         torch.set_num_threads(threads)
     flops = [probe.flops for probe in probes]
+    wanted = np.array([run.flops for run in planned], dtype=np.float64)
     return Speed(
-        source=f"a few steps of {len(probes)} networks on {device}, measured now",
-        seconds=np.interp([run.flops for run in planned], flops, found),
+        source=f"a few steps of {len(probes)} networks on {device}, measured now{beyond}",
+        seconds=np.interp(wanted, flops, found) * np.maximum(1.0, wanted / flops[-1]),
     )
+
+
+def _that_fit(runs: Sequence[PlannedRun], recipe: Recipe, device: str) -> tuple[Sequence[PlannedRun], str]:
+    """Return the runs that can be tried without filling the memory, in the same order, and in words which cannot.
+
+    Raises:
+        TrainingError: none can.
+    """
+    free = free_memory(usable_device(device))
+    if free is None:
+        return runs, ""
+    batch = -(-recipe.batch_size // recipe.accumulate)
+    needed = [training_memory(run.params, run.activations, batch) for run in runs]
+    fitting = [run for run, bytes_ in zip(runs, needed, strict=True) if bytes_ <= free / 2]
+    if not fitting:
+        raise TrainingError(
+            f"the smallest network would take about {min(needed) / 1e9:.2g} GB to be trained with batch_size="
+            f"{recipe.batch_size} and accumulate={recipe.accumulate}, and {device} has {free / 1e9:.2g} GB free"
+        )
+    left_out = len(runs) - len(fitting)
+    beyond = (
+        f" (not of {left_out} that would take up to {max(needed) / 1e9:.2g} GB, with {free / 1e9:.2g} GB free: their "
+        f"times follow from their flops, and their training may run out of memory)"
+    )
+    return fitting, beyond if left_out else ""
 
 
 def _seconds_of(study: Study, run: PlannedRun, device: str, budget: float) -> float:

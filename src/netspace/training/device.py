@@ -1,4 +1,7 @@
-"""Devices: whether one can be used, copies to it, the memory that a training took, and whether it ran out."""
+"""Devices: whether one can be used, copies to it, the memory that a training takes or took, and whether it ran out."""
+
+from contextlib import suppress
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -6,6 +9,7 @@ from torch import Tensor
 from netspace.errors import TrainingError, first_line
 
 _CUDA_CONTEXT_BYTES = 600 * 2**20  # what a process holds of a GPU before its first tensor, about
+_CONTAINER = Path("/sys/fs/cgroup")
 
 _MEMORY_SIGNS = (
     "can't allocate memory",
@@ -54,6 +58,38 @@ def memory_share(device: torch.device) -> float | None:
         return None
     total: int = torch.cuda.get_device_properties(device).total_memory
     return min(1.0, (torch.cuda.max_memory_reserved(device) + _CUDA_CONTEXT_BYTES) / total)
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Return how many bytes of a device's memory are free; None where the system does not say."""
+    if device.type == "cuda":
+        free: int = torch.cuda.mem_get_info(device)[0]
+        return free
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    free = 1024 * next((int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), 0)
+    with suppress(OSError, ValueError):  # no container, or one without a limit
+        limit, used = (
+            int((_CONTAINER / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current")
+        )
+        free = min(free, max(0, limit - used))
+    return free or None
+
+
+def training_memory(params: int, activations: int, batch: int) -> int:
+    """Return about how many bytes the training of a network takes, in float32 with momentum.
+
+    Weights, their gradients, momentum and the copy that is kept to begin anew; of each image in the batch, what a
+    layer, its batch norm and its activation keep for the backward pass, and a gradient.
+
+    Args:
+        params: of the network.
+        activations: of the network, for one image.
+        batch: images in memory at a time.
+    """
+    return 4 * (4 * params + 4 * activations * batch)
 
 
 def is_out_of_memory(error: Exception) -> bool:
