@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from netspace import cli
 from netspace.arch import zoo
 from netspace.documents import digest
 from netspace.errors import ConfigError, StudyError, UnknownNameError
 from netspace.report import study_tables
 from netspace.report.page import page
 from netspace.report.text import markdown
+from netspace.results.figure_tables import front_table, front_with_marks, with_marks
 from netspace.results.marks import better_than, study_marks
 from netspace.results.standing import standing
 from netspace.results.verdicts import study_verdicts
@@ -111,6 +113,35 @@ def test_a_network_is_in_the_tables_and_in_no_comparison(study_file, tmp_path):
         for text in (markdown(tables), page(tables, [])):
             assert "is better than 62 % of AnyNetXA" in text
     assert tables.marks["seeds"].tolist() == [3, 3]
+
+
+def test_a_network_is_in_the_tables_behind_the_pictures_and_in_the_json_of_compare(
+    study_file, tmp_path, capsys, monkeypatch
+):
+    file, store = study_file(n=8, networks=["ResNet-20"]), tmp_path / "s.db"
+    with Store.open(store) as opened:
+        ended(Study.from_yaml(file), opened)
+        tables = study_tables(opened, "small")
+    edf = with_marks(tables.edf, tables.marks)
+    [row] = edf[(edf["network"] == "ResNet-20") & (edf["space"] == "AnyNetXA")].to_dict("records")
+    of_space = tables.edf[tables.edf["space"] == "AnyNetXA"]
+    # three of the eight errors 40, 44, ..., 68 are below 50
+    assert (row["error"], row["share"]) == (50.0, of_space.loc[of_space["error"] < 50, "share"].max())
+    assert row["lower"] < row["share"] < row["upper"]
+    front = front_with_marks(front_table(tables.runs), tables.marks)
+    alone = front[front["space"] == "ResNet-20"].set_index("measure")
+    assert alone.loc["params", "value"] == tables.marks["params"][0]
+    assert set(alone["error"]) == {50.0}
+    monkeypatch.setattr("sys.argv", ["netspace", "compare", str(file), "--store", str(store), "--json"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert not end.value.code
+    [verdict] = json.loads(capsys.readouterr().out)
+    assert [(one["network"], one["space"]) for one in verdict["networks"]] == [
+        ("ResNet-20", "AnyNetXA"),
+        ("ResNet-20", "RegNetX"),
+    ]
+    assert verdict["networks"][0]["sentence"].startswith("ResNet-20 (50.00 %")
 
 
 def test_early_stopping_judges_the_spaces_alone(study_file, tmp_path):

@@ -391,7 +391,8 @@ def compare(
     Prints for each pair the verdict, theta = P(a model of one space beats one of the other) with its interval, the
     corrected p-value and the numbers of models, and the verdict in a sentence. Without two spaces, each space is
     compared with the one before it in the study. The verdicts on a study are assisted by what its networks are made of.
-    For a table, --pool does the same: it has a column with the space, and numbers that the table has too.
+    For a table, --pool does the same: it has a column with the space, and numbers that the table has too. A study's
+    single networks stand below the verdicts; with --json, those of a pair's spaces are its `networks`.
 
     Examples:
         netspace compare study.yaml
@@ -431,7 +432,20 @@ def compare(
 
         ensure_pools(record, opened)
         now = standing(record, opened)
-        _print_verdicts(study_verdicts(opened, record.name, spaces or None, now=now), as_json)
+        verdicts = study_verdicts(opened, record.name, spaces or None, now=now)
+        if as_json and record.networks:
+            from netspace.results.marks import study_marks
+
+            marks = study_marks(opened, record)
+            print_json(
+                [
+                    one.as_dict()
+                    | {"networks": marks[marks["space"].isin([one.space, one.against])].to_dict("records")}
+                    for one in verdicts
+                ]
+            )
+            return
+        _print_verdicts(verdicts, as_json)
         if not as_json:
             print_stopping(now)
             print_marks(opened, record)

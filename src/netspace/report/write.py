@@ -37,9 +37,11 @@ from netspace.results.figure_tables import (
     e_fit_table,
     efficiency_table,
     front_table,
+    front_with_marks,
     known_measures,
     ranked,
     trend_table,
+    with_marks,
 )
 from netspace.results.properties import column
 from netspace.results.runs import structure
@@ -268,7 +270,7 @@ def _drawings(tables: StudyTables) -> Iterator[Drawing]:
         "edf",
         "Error distributions with simultaneous 95 % bands.",
         lambda: edf_figure(tables.edf, tables.summary, single=tables.marks),
-        lambda: tables.edf,
+        lambda: with_marks(tables.edf, tables.marks),
     )
     yield from _assisted_figures(tables)
     efficiency = efficiency_table(tables.populations, tables.chance)
@@ -289,7 +291,7 @@ def _drawings(tables: StudyTables) -> Iterator[Drawing]:
             "front",
             caption,
             lambda: front_figure(front, _baselines(tables), spaces=tables.spaces, single=tables.marks),
-            lambda: front.loc[front["on_front"], ["measure", "space", "value", "error"]],
+            lambda: front_with_marks(front, tables.marks),
         )
     done = runs[runs["status"] == "done"]
     if len(done) and known_measures(done) == MEASURES:

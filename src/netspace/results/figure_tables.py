@@ -148,6 +148,48 @@ def front_table(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
+def with_marks(edf: pd.DataFrame, marks: pd.DataFrame) -> pd.DataFrame:
+    """Return error distributions with the single networks drawn on them, for the table behind their picture.
+
+    Args:
+        edf: see `StudyTables.edf`.
+        marks: see `StudyTables.marks`.
+
+    Returns:
+        The same; if there are networks, with a column `network`, empty in the rows of a space itself, and a row for
+        each network in each space: its error, the share of models with a lower one, and the ends of its interval.
+    """
+    if marks.empty:
+        return edf
+    standing = pd.DataFrame(
+        {
+            "space": marks["space"],
+            "error": marks["error"],
+            "share": 1 - marks["share"],
+            "lower": 1 - marks["share_high"],
+            "upper": 1 - marks["share_low"],
+            "network": marks["network"],
+        }
+    )
+    return pd.concat([edf.assign(network=""), standing], ignore_index=True)
+
+
+def front_with_marks(front: pd.DataFrame, marks: pd.DataFrame) -> pd.DataFrame:
+    """Return the networks on the fronts of `front_table`, and behind them the single ones, with the name as the space.
+
+    Returns:
+        Columns `measure`, `space`, `value`, `error`; single networks have a row for each measure of the front.
+    """
+    shown = front.loc[front["on_front"], ["measure", "space", "value", "error"]]
+    alone = marks.drop_duplicates("network").to_dict("records")
+    rows = [
+        (measure, row["network"], float(row[measure]), row["error"])
+        for measure in dict.fromkeys(shown["measure"])
+        for row in alone
+    ]
+    return pd.concat([shown, pd.DataFrame(rows, columns=shown.columns)], ignore_index=True) if rows else shown
+
+
 def known_measures(runs: pd.DataFrame) -> tuple[str, ...]:
     """Return the measures of complexity that are known of each of these runs."""
     return tuple(measure for measure in MEASURES if runs[measure].notna().all())
