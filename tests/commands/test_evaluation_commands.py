@@ -25,6 +25,7 @@ def test_the_own_test_split_is_evaluated_and_its_error_noted_in_the_package(eval
     done = evaluate(own, "--json")
     result = json.loads(done.out)
     assert (done.code, result["split"], result["images"]) == (0, "test", 36)
+    assert not result["ece_after_cross_fitted"]
     confusion = np.array(result["confusion"])
     wrong = 36 - np.trace(confusion)
     assert result["top1_error"] == pytest.approx(100 * wrong / 36)
@@ -58,7 +59,18 @@ def test_without_a_test_split_the_validation_split_is_evaluated_and_that_is_said
         tmp_path / "o",
     )
     assert trained.code == 0, trained.err
-    assert "the validation split (there is no test split)" in evaluate(tmp_path / "o").out
+    text = evaluate(tmp_path / "o").out
+    assert "the validation split (there is no test split)" in text
+    assert "(each half of the images by a temperature of the other)" in text
+    # the temperature was fitted on these images: what it leaves on others is what the training wrote down
+    result = json.loads(evaluate(tmp_path / "o", "--json").out)
+    known = from_pretrained(tmp_path / "o").package.calibration
+    assert result["ece_after_cross_fitted"]
+    assert result["ece_after"] == pytest.approx(known.ece_after, abs=1e-3)
+    assert (
+        "if each half of the images is judged by the temperature of the other half"
+        in (tmp_path / "o" / "README.md").read_text()
+    )
 
 
 def test_a_folder_with_some_of_the_classes_in_another_order_is_evaluated_by_their_names(

@@ -1,9 +1,11 @@
 """Calibration: the temperature, and the expected calibration error against counts by hand."""
 
+import math
+
 import numpy as np
 import pytest
 
-from netspace.training.calibration import calibration_error, fit_temperature, held_out_calibration_error
+from netspace.training.calibration import calibration_error, fit_temperature, held_out_calibration_error, second_half
 
 
 def logits_of(probabilities):
@@ -44,6 +46,32 @@ def test_the_error_that_is_left_is_measured_on_images_that_did_not_fit_the_tempe
         fitted.append(calibration_error(logits, labels, fit_temperature(logits, labels)))
         held_out.append(held_out_calibration_error(logits, labels))
     assert np.mean(held_out) > np.mean(fitted)
+
+
+def test_the_held_out_error_is_that_of_two_fits_by_brute_force():
+    rng = np.random.default_rng(3)
+    logits = (3 * rng.normal(size=(90, 3))).astype(np.float32)
+    labels = np.where(rng.random(90) < 0.6, logits.argmax(axis=1), rng.integers(0, 3, 90))
+    second = second_half(90)
+    assert second.sum() == 45
+
+    def probabilities(row: int, temperature: float) -> list[float]:
+        powers = [math.exp(float(value) / temperature) for value in logits[row]]
+        return [power / sum(powers) for power in powers]
+
+    def fitted(rows: list[int]) -> float:
+        temperatures = np.arange(0.5, 10, 0.01).tolist()
+        return min(temperatures, key=lambda t: -sum(math.log(probabilities(row, t)[labels[row]]) for row in rows))
+
+    halves = [[row for row in range(90) if second[row] == half] for half in (False, True)]
+    temperatures = {row: fitted(halves[1 - half]) for half in (0, 1) for row in halves[half]}
+    bins: dict[int, list[tuple[float, bool]]] = {}
+    for row, temperature in temperatures.items():
+        found = probabilities(row, temperature)
+        bins.setdefault(int(15 * max(found)), []).append((max(found), found.index(max(found)) == labels[row]))
+    expected = sum(abs(sum(right - confidence for confidence, right in images)) for images in bins.values()) / 90
+    assert held_out_calibration_error(logits, labels) == pytest.approx(100 * expected, abs=0.3)
+    assert calibration_error(logits, labels, fit_temperature(logits, labels)) != pytest.approx(100 * expected, abs=0.3)
 
 
 def test_with_very_many_images_a_fitted_temperature_is_right_on_others_too():

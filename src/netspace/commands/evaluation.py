@@ -36,7 +36,8 @@ def evaluate(
     Prints the error of each class with its 95 % interval, the top-1 and top-5 errors, how well the probabilities are
     calibrated, and the path of the confusion matrix's picture. Of the training's own images the test split is used, or
     the validation split if there is none; other images may be a folder of class folders. Two networks see the same
-    images, and McNemar's exact test compares them.
+    images, and McNemar's exact test compares them. On the validation split, which the temperature was fitted on, each
+    half of the images is calibrated by a temperature of the other half.
 
     Examples:
         netspace evaluate trained
@@ -82,8 +83,11 @@ def evaluate(
 
 def _result(assessed: "Assessment", package: "Package", images: "Labelled") -> dict[str, Any]:
     from netspace.models.package import error_interval
-    from netspace.training.calibration import calibration_error
+    from netspace.training.calibration import calibration_error, held_out_calibration_error
 
+    # the temperature was fitted on these very images
+    fitted = images.own and images.split == "validation" and package.calibration is not None and len(images.labels) > 1
+    logits, labels = assessed.logits, assessed.labels
     confusion = assessed.evaluation.confusion
     counts, right = confusion.sum(axis=1).tolist(), confusion.diagonal().tolist()
     low, high = error_interval(sum(counts) - sum(right), sum(counts))
@@ -103,8 +107,11 @@ def _result(assessed: "Assessment", package: "Package", images: "Labelled") -> d
         "images": sum(counts),
         "images_per_second": assessed.evaluation.images_per_second,
         "temperature": package.temperature,
-        "ece_before": calibration_error(assessed.logits, assessed.labels),
-        "ece_after": calibration_error(assessed.logits, assessed.labels, package.temperature),
+        "ece_before": calibration_error(logits, labels),
+        "ece_after": held_out_calibration_error(logits, labels)
+        if fitted
+        else calibration_error(logits, labels, package.temperature),
+        "ece_after_cross_fitted": fitted,
         "classes": classes,
         "confusion": confusion.tolist(),
     }
@@ -152,8 +159,9 @@ def _print(result: dict[str, Any], package: Path) -> None:
         f"top-1 error {result['top1_error']:.2f} % ({result['low']:.2f} to {result['high']:.2f}), balanced "
         f"{result['balanced_error']:.2f} %, top-5 {result['top5_error']:.2f} %, on {result['images']:,} images: {of}"
     )
+    how = " (each half of the images by a temperature of the other)" if result["ece_after_cross_fitted"] else ""
     print(
-        f"expected calibration error {result['ece_before']:.2f} %, calibrated {result['ece_after']:.2f} %; "
+        f"expected calibration error {result['ece_before']:.2f} %, calibrated {result['ece_after']:.2f} %{how}; "
         f"{result['images_per_second']:,.0f} images/s" + (f": {package / 'confusion.png'}" if package.is_dir() else "")
     )
 

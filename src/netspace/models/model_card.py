@@ -80,8 +80,8 @@ def _errors(package: Package) -> str:
     calibration = package.calibration
     return (
         f"{table}\n\nProbabilities are softmax(logits / {calibration.temperature:.4g}); the temperature was fitted on "
-        f"the validation split, where the expected calibration error is {calibration.ece_before:.2f} % without and "
-        f"{calibration.ece_after:.2f} % with it."
+        f"the validation split. The expected calibration error there is {calibration.ece_before:.2f} % without one and "
+        f"{calibration.ece_after:.2f} % if each half of the images is judged by the temperature of the other half."
     )
 
 

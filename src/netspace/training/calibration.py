@@ -52,16 +52,23 @@ def calibration_error(logits: NDArray[np.float32], labels: NDArray[np.int64], te
     return 100.0 * float(np.abs(gaps).sum()) / len(labels)
 
 
+def second_half(images: int) -> NDArray[np.bool_]:
+    """Return which of so many images are in the second of two halves, dealt at random and always alike, (images,)."""
+    dealt: NDArray[np.bool_] = np.random.default_rng(0).permutation(images) % 2 == 1
+    return dealt
+
+
 def held_out_calibration_error(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     """Return the expected calibration error in % that a fitted temperature leaves on images it was not fitted on.
 
-    The images are dealt into two halves at random, and each is judged by the temperature of the other.
+    The images are dealt into two halves at random, and each is judged by the temperature of the other: on the images
+    that fitted it a temperature looks better than it is.
 
     Args:
         logits: (n, classes), n >= 2.
         labels: (n,).
     """
-    second = np.random.default_rng(0).permutation(len(labels)) % 2 == 1
+    second = second_half(len(labels))
     scaled = logits.astype(np.float32)
     for half in (second, ~second):
         scaled[half] /= np.float32(fit_temperature(logits[~half], labels[~half]))
