@@ -9,6 +9,7 @@ from netspace import errors
 from netspace.searching import SearchSpec, search
 from netspace.searching.choices import Choice
 from netspace.searching.settling import Settled, settle
+from netspace.study import Study
 from netspace.study.planning import Speed
 from netspace.training import DataSpec, Recipe
 
@@ -54,10 +55,11 @@ def test_more_hours_train_more_networks(digits, small, tmp_path):
     few, many = (settled(tmp_path / str(hours), **small, data=digits, hours=hours) for hours in (0.3, 3))
     assert few.chosen < many.chosen
     for found, hours in ((few, 0.3), (many, 3)):
-        study = (tmp_path / str(hours) / "study.yaml").read_text()
-        random = int(study.partition("\nn: ")[2].partition("\n")[0])
-        models = random + found.rounds * found.chosen + found.repeats
+        study = Study.from_yaml(tmp_path / str(hours) / "study.yaml").spec
+        models = study.n + found.chosen + found.repeats
         assert models * 36 / 2 + found.winner_seconds <= 3600 * hours
+        assert found.more_rounds
+        assert 3600 * study.hours <= 2 * (3600 * hours - found.winner_seconds)  # of 2 workers
 
 
 def test_a_missing_test_split_is_seen(photos, tmp_path):

@@ -40,7 +40,10 @@ def search(
     latency: Annotated[str | None, _window("Milliseconds an image on one core of this machine")] = None,
     hours: Annotated[
         float | None,
-        typer.Option(metavar="H", help="Hours for everything, planned by a measurement. Default: no limit."),
+        typer.Option(
+            metavar="H",
+            help="Hours for everything, over all calls: networks and epochs are fitted into them. Default: no limit.",
+        ),
     ] = None,
     space: Annotated[
         list[str] | None,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from netspace.results.standing import Standing
+from netspace.searching.budget import Budget
 from netspace.searching.settling import Settled
 from netspace.training.result import Epoch
 
@@ -34,13 +35,15 @@ class Clock:
 
     Attributes:
         settled: what is to be done.
-        networks: of the population, over all stages that are still known to come or were done.
+        networks: of the population, over all stages that are still expected or were done.
+        budget: the hours.
         observe: who is told.
         seconds: how long a network of the population took on average so far; None if that is not known yet.
     """
 
     settled: Settled
     networks: int
+    budget: Budget
     observe: Callable[[Progress], None]
     seconds: Callable[[], float | None]
     _before: int = 0
@@ -55,6 +58,10 @@ class Clock:
         self._before += runs
         self.networks += runs - planned
 
+    def expect(self, networks: int) -> None:
+        """Take in how many networks are still to be trained after those of the stages that ended."""
+        self.networks = self._before + networks
+
     def standing(self, now: Standing) -> None:
         """Take in how far the study of this stage is."""
         best = "" if now.best is None else f" · best {now.best.error:.2f} %"
@@ -62,6 +69,8 @@ class Clock:
         expected = self.settled.model_seconds
         each = self.seconds() or expected
         left = (self.networks - done) * each / self.settled.workers + self.settled.winner_seconds * each / expected
+        if self.settled.hours is not None:
+            left = self.budget.left  # into which the rest is fitted
         self._tell(done, left, f"{now.ended}/{now.total} networks{best}", now.last)
 
     def epoch(self, epoch: Epoch, epochs: int) -> None:
@@ -78,6 +87,7 @@ class Clock:
         return max(1, round(self.settled.winner_seconds / self.settled.model_seconds))
 
     def _tell(self, done: int, left: float, facts: str, event: str) -> None:
+        self.budget.keep_now_and_then()
         self.observe(
             Progress(
                 stage=self._stage,

@@ -64,7 +64,7 @@ def settle_published(
         asked=asked.plain(),
         choices=tuple(choices),
         recipe=recipe,
-        rounds=0,
+        rounds=(),
         chosen=0,
         repeats=0,
         model_seconds=1.0,

@@ -6,6 +6,7 @@ the winner do not depend on which worker was faster.
 """
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,12 +24,24 @@ from netspace.models.hub import from_pretrained
 from netspace.models.package import Package
 from netspace.report import write_report
 from netspace.results.standing import Standing
+from netspace.searching.budget import LAST_SECONDS, Budget
 from netspace.searching.choices import Choice
 from netspace.searching.listed import Hands, listed_run, open_listed, train_listed
 from netspace.searching.progress import Clock, Progress
 from netspace.searching.promising import Predictor, Promise, Trained
 from netspace.searching.published import fitted_to, settle_published
-from netspace.searching.settling import NAME, STUDY, FromPublished, SearchSpec, Settled, settle
+from netspace.searching.settling import (
+    CHOSEN,
+    FEWEST_CHOSEN,
+    MOST_CHOSEN,
+    NAME,
+    STRETCH,
+    STUDY,
+    FromPublished,
+    SearchSpec,
+    Settled,
+    settle,
+)
 from netspace.searching.summary import Candidate, published_summary, summary
 from netspace.searching.winner import note_test_error, train_winner
 from netspace.space import DesignSpace, Population
@@ -48,6 +61,7 @@ POOL = 2000
 """Networks of each space that are considered, if it has as many."""
 PATIENCE = 100
 """Networks timed in a row outside the window after which no more are tried."""
+_TELLING_BEST = 5  # networks whose times say how long the next ones and the winner's training will take
 _TELLING = 4  # networks whose times say how long the others will take
 _FRUITLESS = 200_000  # candidates drawn in a row without a new network after which a space counts as exhausted
 PACKAGE, REPORT, SUMMARY = "package", "report", "summary.txt"
@@ -126,7 +140,8 @@ def search(
         output: folder of the search.
         params, flops, activations: windows, as "LO:HI".
         latency: window in milliseconds an image on one core, as "LO:HI", or a mapping, see `Latency`.
-        hours: that the whole may take, by the speed measured at its beginning; None for no limit.
+        hours: that the whole should take: networks and epochs are fitted into them by the speed seen on the way, over
+            all calls; None for no limit.
         spaces: to search in; None for RegNet without and with squeeze-and-excitation, constrained as in the paper.
         resolution, stem, recipe, epochs, cheap_epochs: None to choose.
         pretrained: choose the best of the published networks inside the limit, by their errors on ImageNet, and train
@@ -147,6 +162,7 @@ def search(
     """
     import torch
 
+    began = time.monotonic()
     images = data if isinstance(data, DataSpec) else DataSpec(source=str(data))
     asked = parse(
         SearchSpec,
@@ -192,7 +208,8 @@ def search(
         return _fine_tuned(folder, settled, settled.published, str(images.source), place, licence, observe)
     hands = Hands(executor=executor, workers=workers, device=device, options=options)
     with Store.open(folder / f"{NAME}.db") as store:
-        return _Search(folder, settled, store, hands, place, licence, observe).run(str(images.source))
+        budget = Budget(folder, settled.hours, began)
+        return _Search(folder, settled, store, hands, place, licence, budget, tell, observe).run(str(images.source))
 
 
 def _fine_tuned(
@@ -208,7 +225,8 @@ def _fine_tuned(
     images = load_data(published.data, published.resolution)
     config = fitted_to(zoo.get(published.network), images.num_classes, images.channels)
     settled = _with_threads(settled, folder, config, images, device)
-    clock = Clock(settled=settled, networks=0, observe=observe, seconds=lambda: None)
+    budget = Budget(folder, None, time.monotonic())
+    clock = Clock(settled=settled, networks=0, budget=budget, observe=observe, seconds=lambda: None)
     clock.begin("the winner")
     train_winner(
         folder / PACKAGE,
@@ -261,6 +279,8 @@ class _Search:
         hands: Hands,
         device: str,
         licence: str | None,
+        budget: Budget,
+        tell: Callable[[Choice], None],
         observe: Callable[[Progress], None],
     ) -> None:
         self._folder = folder
@@ -269,17 +289,23 @@ class _Search:
         self._hands = hands
         self._device = device
         self._licence = licence
+        self._budget = budget
+        self._tell = tell
         self._study = Study.from_yaml(folder / STUDY).as_started(store)
         random = self._study.spec.n * len(self._study.spaces)
-        networks = random + settled.rounds * settled.chosen + settled.repeats
-        self._clock = Clock(settled=settled, networks=networks, observe=observe, seconds=self._model_seconds)
+        networks = random + settled.chosen + settled.repeats
+        self._clock = Clock(
+            settled=settled, networks=networks, budget=budget, observe=observe, seconds=self._model_seconds
+        )
         self._reasons: list[str] = []
         self._counts: dict[str, int] = {}
 
     def run(self, source: str) -> SearchResult:
         self._random()
-        for number in range(1, self._settled.rounds + 1):
-            self._chosen(number)
+        number = 1
+        while size := self._round(number):
+            self._chosen(number, size)
+            number += 1
         self._repeats()
         best = self._trained_fully(self._best())
         package = note_test_error(self._folder / PACKAGE, self._device)
@@ -287,7 +313,12 @@ class _Search:
         ensure_pools(record, self._store)
         write_report(self._store, NAME, self._folder / REPORT, ("html", "md"), root=self._folder)
         seconds = sum(self._store.training_seconds(study.id) for study in self._store.studies())
-        text = summary(source, self._settled.choices, self._counts, self._reasons, best, package, self._folder, seconds)
+        self._budget.keep()
+        hours = self._settled.hours
+        took = "" if hours is None else f" {self._budget.spent.seconds / 3600:.3g} of {hours:g} hours went by."
+        text = summary(
+            source, self._settled.choices, self._counts, self._reasons, best, package, self._folder, seconds, took
+        )
         write_whole(self._folder / SUMMARY, text)
         return SearchResult(
             folder=self._folder, best=tuple(best), choices=self._settled.choices, package=package, summary=text
@@ -297,22 +328,67 @@ class _Search:
         """Train the random networks: an ordinary study."""
         self._clock.begin("random networks")
         hands = self._hands
-        end = self._study.run(
-            self._store,
-            executor=hands.executor,
-            workers=hands.workers,
-            device=hands.device,
-            options=hands.options,
-            checkpoint_seconds=hands.checkpoint_seconds,
-            observe=self._clock.standing,
-        )
+        with self._budget.trains():
+            end = self._study.run(
+                self._store,
+                executor=hands.executor,
+                workers=hands.workers,
+                device=hands.device,
+                options=hands.options,
+                checkpoint_seconds=hands.checkpoint_seconds,
+                observe=self._clock.standing,
+            )
         self._ended("random", end, end.total)
         if not end.number("done"):
             raise StudyError(
                 f"{self._folder}: no network could be trained; `netspace status {self._folder / STUDY}` says why"
             )
 
-    def _chosen(self, number: int) -> None:
+    def _round(self, number: int) -> int:
+        """Return how many networks are chosen in a round; 0 if there is none. What the hours allow is settled now."""
+        settled = self._settled
+        if number <= len(settled.rounds):
+            return settled.rounds[number - 1]
+        if not settled.more_rounds:
+            return 0
+        each, winner = self._speed()
+        affordable = int((self._budget.left - LAST_SECONDS - winner) / each) - settled.repeats
+        # the next but one is picked by what this one shows
+        size = affordable if affordable <= 2 * CHOSEN else min(MOST_CHOSEN, affordable // 2)
+        before = self._store.find_study(f"{NAME}-chosen-{number - 1}")
+        fruitless = before is not None and not self._store.runs(before.id)
+        if size >= FEWEST_CHOSEN and not fruitless:
+            self._settle(rounds=(*settled.rounds, size))
+            self._clock.expect(affordable + settled.repeats)
+            return size
+        shortest = winner / STRETCH if settled.free_epochs else winner
+        in_time = self._budget.left - LAST_SECONDS >= shortest + settled.repeats * each
+        self._settle(more_rounds=False, repeats=settled.repeats if in_time else 0)
+        self._clock.expect(self._settled.repeats)
+        return 0
+
+    def _speed(self) -> tuple[float, float]:
+        """Return the seconds by the clock that one more network takes, and those that the winner's training may.
+
+        The first holds everything: workers that start, and others that want the machine. Both are of networks as large
+        as the best are.
+        """
+        took: dict[tuple[str, int | None], list[float]] = {}
+        for study in self._store.studies():
+            for run in self._store.runs(study.id, status="done"):
+                took.setdefault((run.space, self._place(run)), []).append(run.seconds or 0.0)
+        every = [seconds for several in took.values() for seconds in several]
+        mean = sum(every) / len(every)
+        large = [seconds for one in self._ranked()[:_TELLING_BEST] for seconds in took[one.space, one.row]]
+        best = sum(large) / len(large)
+        each = max(self._budget.spent.training, mean) / len(every) * best / mean
+        return each, best * self._settled.recipe.epochs / self._study.spec.recipe.epochs
+
+    def _settle(self, **changes: Any) -> None:
+        self._settled = self._settled.model_copy(update=changes)
+        self._settled.write(self._folder)
+
+    def _chosen(self, number: int, size: int) -> None:
         """Train the most promising of the networks that are not trained."""
         self._clock.begin(f"chosen networks, round {number}")
 
@@ -321,14 +397,14 @@ class _Search:
             if predictor is None:
                 return [], "none was chosen, since too few networks trained for a predictor"
             promise = predictor.promise(self._features)
-            picked = self._inside_latency(promise)
+            picked = self._inside_latency(promise, size)
             runs = [
                 listed_run(self._pools[space], row, space, self._study.spec.seed, launch)
                 for launch, (space, row) in enumerate(picked)
             ]
             return runs, f"before round {number} of chosen networks, {promise}"
 
-        self._listed(f"{NAME}-chosen-{number}", "chosen", pick, self._settled.chosen)
+        self._listed(f"{NAME}-chosen-{number}", "chosen", pick, size)
 
     def _repeats(self) -> None:
         """Train the best once more, from another seed: how much of an error is luck is known only so."""
@@ -351,7 +427,8 @@ class _Search:
         if not runs:
             self._clock.end(0, planned)
             return
-        end = train_listed(self._study, self._store, record, self._hands, self._clock.standing)
+        with self._budget.trains():
+            end = train_listed(self._study, self._store, record, self._hands, self._clock.standing)
         self._ended(what, end, planned)
 
     def _ended(self, what: str, end: Standing, planned: int) -> None:
@@ -364,9 +441,9 @@ class _Search:
         known = [seconds for seconds in took if seconds is not None]
         return sum(known) / len(known) if len(known) >= _TELLING else None
 
-    def _inside_latency(self, promise: Promise) -> list[tuple[str, int]]:
+    def _inside_latency(self, promise: Promise, wanted: int) -> list[tuple[str, int]]:
         """Return the most promising networks; with a limit on the latency, those that are inside it, timed here."""
-        latency, wanted = self._study.spec.latency, self._settled.chosen
+        latency = self._study.spec.latency
         if latency is None:
             return list(promise.order[:wanted])
         picked: list[tuple[str, int]] = []
@@ -446,9 +523,11 @@ class _Search:
 
     def _train_fully(self, winner: Candidate) -> None:
         self._clock.begin("the winner")
-        study, settled = self._study, self._settled
+        study = self._study
         config: AnyNetConfig = winner.config
-        settled = _with_threads(settled, self._folder, config, study.data, self._device)
+        if self._settled.threads is None:
+            self._fit_epochs()
+        self._settled = settled = _with_threads(self._settled, self._folder, config, study.data, self._device)
         train_winner(
             self._folder / PACKAGE,
             config,
@@ -461,6 +540,28 @@ class _Search:
             threads=settled.threads or 1,
             licence=self._licence,
             on_epoch=lambda epoch: self._clock.epoch(epoch, settled.recipe.epochs),
+        )
+
+    def _fit_epochs(self) -> None:
+        """Fit the epochs of the winner's training into the time that is left, if they were left open."""
+        settled = self._settled
+        if settled.hours is None or not settled.free_epochs:
+            return
+        _, seconds = self._speed()
+        planned, left = settled.recipe.epochs, self._budget.left - LAST_SECONDS
+        epochs = max(-(-planned // STRETCH), min(planned * STRETCH, int(planned * left / seconds)))
+        choice = Choice(
+            what="epochs of the winner",
+            value=str(epochs),
+            reason=f"instead of {planned}, by the {max(0.0, left) / 3600:.2g} h that are left for them",
+            option="--epochs",
+        )
+        self._tell(choice)
+        self._settled = settled.model_copy(
+            update={
+                "recipe": settled.recipe.model_copy(update={"epochs": epochs}),
+                "choices": (*settled.choices, choice),
+            }
         )
 
     @cached_property

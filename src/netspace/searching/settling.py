@@ -1,6 +1,7 @@
-"""What a search was asked for and what was settled before its first training: kept in its folder, so that it goes on.
+"""What a search was asked for and what was settled on the way: kept in its folder, so that it goes on alike.
 
-Some of it is measured (how long a training takes), so that it is settled once and never again.
+Some of it is measured (how long a training takes, what the hours that are left are enough for), so that it is settled
+once and never again.
 """
 
 import json
@@ -16,9 +17,12 @@ from netspace.arch.config import StemKind
 from netspace.documents import Document, differences, dump_yaml, parse
 from netspace.errors import ConfigError, StudyError, first_line
 from netspace.files import write_whole
+from netspace.searching.budget import LAST_SECONDS
 from netspace.searching.choices import (
+    CHEAPER,
     SPACES,
     Choice,
+    Chosen,
     choose_recipe,
     choose_regime,
     choose_resolution,
@@ -42,7 +46,13 @@ RANDOM, ROUNDS, CHOSEN, REPEATS = 16, 2, 8, 5
 """Without a limit of time: random networks of each space, rounds of chosen ones, networks of a round, and how many of
 the best are trained again (the noise of training is known from 5 on)."""
 FEWEST_RANDOM, FEWEST_CHOSEN = 8, 2
+"""With one: random networks of each space and chosen ones, fewer of which are not worth beginning."""
 MOST_RANDOM, MOST_CHOSEN = 100, 32
+"""With one: random networks of each space, and chosen ones of a round."""
+STRETCH = 2
+"""Without a limit of time a winner is trained as many epochs as the recipe has; with one, up to so many times as many,
+or as few."""
+_RANDOM_SHARE, _MOST_RANDOM_SHARE = 1 / 2, 3 / 4  # of the trainings before the winner's: as planned, and at most
 
 _Bounds = str | tuple[float | None, float | None]
 
@@ -54,7 +64,7 @@ class SearchSpec(Document):
         data: the images.
         params, flops, activations: windows, as "LO:HI".
         latency: window in milliseconds an image on one core of this machine, or the keys of a study's `latency`.
-        hours: that the whole may take, by the speed that is measured at its beginning; None for no limit.
+        hours: that the whole may take; None for no limit.
         spaces: names of the catalogue or paths of files; None for RegNet as the paper constrains it.
         resolution: of the images; None to choose.
         stem: None to choose.
@@ -102,17 +112,21 @@ class FromPublished(Document):
 
 
 class Settled(Document):
-    """What was settled before the first training.
+    """What was settled, most of it before the first training.
 
     Attributes:
         asked: what the search was asked for.
         choices: what was chosen, with the reasons.
-        recipe: of the winner's training.
-        rounds, chosen, repeats: rounds of chosen networks, networks of each, and trainings again.
+        recipe: of the winner's training; with a limit of time, its epochs are settled when that begins.
+        rounds: networks of each round of chosen ones; with a limit of time, of those that have begun.
+        more_rounds: whether others follow, for as long as the time is enough for.
+        chosen: networks that were expected to be chosen, in all rounds.
+        repeats: trainings again.
         model_seconds: that a network of the population is expected to take one worker.
         winner_seconds: that the winner is.
         workers: that were reckoned with.
         test: whether the images have a test split.
+        hours: that the search fits itself into; None for no limit (and where an earlier version only planned by them).
         threads: of the winner's training; None until it begins.
         published: what a search among published networks came to; None for any other.
     """
@@ -120,15 +134,22 @@ class Settled(Document):
     asked: dict[str, Any]
     choices: tuple[Choice, ...]
     recipe: Recipe
-    rounds: int
+    rounds: tuple[int, ...]
+    more_rounds: bool = False
     chosen: int
     repeats: int
     model_seconds: float
     winner_seconds: float
     workers: int
     test: bool
+    hours: float | None = None
     threads: int | None = None
     published: FromPublished | None = None
+
+    @property
+    def free_epochs(self) -> bool:
+        """Whether it was left open for how many epochs the winner is trained."""
+        return self.asked["epochs"] is None and self.asked["recipe"] is None
 
     def write(self, folder: Path) -> None:
         """Write it into the folder of the search, whole or not at all."""
@@ -144,6 +165,12 @@ class Settled(Document):
             return None
         except (OSError, ValueError) as error:
             raise ConfigError(f"{path}: could not be read ({first_line(error)})") from None
+        if isinstance(content, dict) and isinstance(content.get("rounds"), int):
+            # an earlier version had a number of rounds, all of one size
+            content |= {
+                "rounds": [content["chosen"]] * content["rounds"],
+                "chosen": content["chosen"] * content["rounds"],
+            }
         return parse(cls, content, str(path))
 
     def check_unchanged(self, asked: SearchSpec, folder: Path) -> None:
@@ -164,10 +191,16 @@ class Settled(Document):
 
 @dataclass(frozen=True, kw_only=True)
 class _Sizes:
-    random: int
-    rounds: int
+    """How many networks are trained, in which regime, and how long that takes."""
+
+    random: int  # of each space
+    rounds: tuple[int, ...]
     chosen: int
     repeats: int
+    seconds: float  # of one of them
+    winner_seconds: float
+    regime: Chosen
+    random_hours: float | None = None  # of training, after which no random network is begun any more
 
 
 def settle(
@@ -218,8 +251,6 @@ def settle(
     training = asked.data.train or sum(look.counts) - (validation.value or 0)
     recipe = choose_recipe(look, training, resolution.value, asked.recipe, asked.epochs, device)
     note(recipe.choice)
-    regime = choose_regime(recipe.value, asked.cheap_epochs)
-    note(regime.choice)
     limits, limit = choose_windows(asked_windows.windows, asked.latency is not None, device)
     note(limit)
     if validation.value is not None:
@@ -232,25 +263,16 @@ def settle(
         "resolution": resolution.value,
         **where,
         "network": {"stem": stem.value},
-        "recipe": regime.value.model_dump(mode="json", exclude_defaults=True),
     }
-    sizes, speed = _affordable(content, asked, recipe.value, device, workers)
-    seconds, winner = speed
-    content["n"] = sizes.random
+    sizes = _affordable(content, asked, recipe.value, device, workers)
+    note(sizes.regime.choice)
+    content |= {"n": sizes.random, "recipe": _written(sizes.regime.value)}
+    if asked.hours is not None:
+        content["hours"] = sizes.random_hours
     if asked.latency is not None:
         content["latency"] = asked.latency
     study = Study(spec=parse(StudySpec, content, "search"), root=folder)
-    networks = sizes.random * len(study.spaces) + sizes.rounds * sizes.chosen + sizes.repeats
-    total = networks * seconds / workers + winner
-    note(
-        Choice(
-            what="networks",
-            value=f"{sizes.random} random ones of each of {len(study.spaces)} spaces, then {sizes.rounds} x "
-            f"{sizes.chosen} chosen ones, {sizes.repeats} of the best again, the winner fully",
-            reason=f"about {_time(total)} in all, with {workers} at a time",
-            option="" if asked.hours is not None else "--hours",
-        )
-    )
+    note(_networks(sizes, len(study.spaces), asked.hours, workers))
     if asked.latency is None:
         study.sample()  # what is refused is refused before the folder is made
     settled = Settled(
@@ -258,12 +280,14 @@ def settle(
         choices=tuple(choices),
         recipe=recipe.value,
         rounds=sizes.rounds,
+        more_rounds=asked.hours is not None,
         chosen=sizes.chosen,
         repeats=sizes.repeats,
-        model_seconds=seconds,
-        winner_seconds=winner,
+        model_seconds=sizes.seconds,
+        winner_seconds=sizes.winner_seconds,
         workers=workers,
         test=look.test is not None,
+        hours=asked.hours,
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -276,34 +300,83 @@ def settle(
     return settled
 
 
-def _affordable(
-    content: dict[str, Any], asked: SearchSpec, recipe: Recipe, device: str, workers: int
-) -> tuple[_Sizes, tuple[float, float]]:
-    """Return how many networks are trained, and the seconds of one of them and of the winner.
+def _affordable(content: dict[str, Any], asked: SearchSpec, recipe: Recipe, device: str, workers: int) -> _Sizes:
+    """Return how many networks are trained, in which regime, as far as that is settled at the beginning.
 
     Raises:
         StudyError: the hours do not suffice for the least.
     """
-    study = Study(spec=parse(StudySpec, {**content, "n": FEWEST_RANDOM}, "search"))
-    planned = study.planned_runs()
-    seconds = float(measure_speed(study, planned, device=device).seconds.mean())
-    winner = seconds * recipe.epochs / study.spec.recipe.epochs
+    regime = choose_regime(recipe, asked.cheap_epochs)
+    study = Study(spec=parse(StudySpec, {**content, "n": FEWEST_RANDOM, "recipe": _written(regime.value)}, "search"))
+    seconds = float(measure_speed(study, study.planned_runs(), device=device).seconds.mean())
+    winner = seconds * recipe.epochs / regime.value.epochs
     if asked.hours is None:
-        return _Sizes(random=RANDOM, rounds=ROUNDS, chosen=CHOSEN, repeats=REPEATS), (seconds, winner)
-    spaces = len(study.spaces)
-    least = winner + (FEWEST_RANDOM * spaces + ROUNDS * FEWEST_CHOSEN) * seconds / workers
-    budget = 3600 * asked.hours
+        rounds = (CHOSEN,) * ROUNDS
+        return _Sizes(
+            random=RANDOM,
+            rounds=rounds,
+            chosen=sum(rounds),
+            repeats=REPEATS,
+            seconds=seconds,
+            winner_seconds=winner,
+            regime=regime,
+        )
+    spaces, budget = len(study.spaces), 3600 * asked.hours - LAST_SECONDS
+    fewest = FEWEST_RANDOM * spaces + FEWEST_CHOSEN
+    shortest = winner / STRETCH if asked.epochs is None and asked.recipe is None else winner
+    least = shortest + fewest * seconds / workers
     if budget < least:
         raise StudyError(
-            f"{asked.hours:g} hours are too few: the winner's training alone would take about {_time(winner)}, and the "
-            f"smallest search around it {_time(least)}: give --hours {math.ceil(least / 36) / 100:g} or more, fewer "
-            f"--epochs, or a smaller --resolution"
+            f"{asked.hours:g} hours are too few: at the speed measured now the winner's training alone would take "
+            f"{_time(shortest)} or more, and the smallest search around it {_time(least)}: give --hours "
+            f"{math.ceil((least + LAST_SECONDS) / 36) / 100:g} or more, fewer --epochs, or a smaller --resolution"
         )
-    models = int((budget - winner) * workers / seconds)
-    repeats = REPEATS if models >= 2 * (FEWEST_RANDOM * spaces + ROUNDS * FEWEST_CHOSEN) else 0
-    chosen = min(MOST_CHOSEN, max(FEWEST_CHOSEN, models // (3 * ROUNDS)))
-    random = min(MOST_RANDOM, max(FEWEST_RANDOM, (models - repeats - ROUNDS * chosen) // spaces))
-    return _Sizes(random=random, rounds=ROUNDS, chosen=chosen, repeats=repeats), (seconds, winner)
+    models = (budget - winner) * workers / seconds
+    most = MOST_RANDOM * spaces / _RANDOM_SHARE
+    if models > most and asked.cheap_epochs is None:  # more than it takes: each is trained for longer
+        longer = choose_regime(recipe, min(recipe.epochs, int(regime.value.epochs * models / most)))
+        seconds *= longer.value.epochs / regime.value.epochs
+        reason = f"of the winner's {recipe.epochs}: there is time for more than {CHEAPER} times fewer"
+        choice = Choice(what="regime", value=longer.choice.value, reason=reason, option="--cheap-epochs")
+        regime = Chosen(value=longer.value, choice=choice)
+        models = (budget - winner) * workers / seconds
+    random = min(MOST_RANDOM, max(FEWEST_RANDOM, int(models * _RANDOM_SHARE / spaces)))
+    repeats = REPEATS if models >= 2 * (FEWEST_RANDOM * spaces + REPEATS) else 0
+    return _Sizes(
+        random=random,
+        rounds=(),
+        chosen=max(0, int(models) - random * spaces - repeats),
+        repeats=repeats,
+        seconds=seconds,
+        winner_seconds=winner,
+        regime=regime,
+        random_hours=max(fewest * seconds, _MOST_RANDOM_SHARE * (budget - shortest) * workers) / 3600,
+    )
+
+
+def _networks(sizes: _Sizes, spaces: int, hours: float | None, workers: int) -> Choice:
+    """Return what is said of how many networks are trained."""
+    of_each = f"{sizes.random} random ones of each of {spaces} spaces"
+    if hours is not None:
+        again = f", {sizes.repeats} of the best again" if sizes.repeats else ""
+        return Choice(
+            what="networks",
+            value=f"{of_each}, then as many chosen ones as there is time for{again}, the winner fully",
+            reason=f"{_time(3600 * hours)} in all, as asked for; about {sizes.chosen} chosen ones by the speed now, "
+            f"with {workers} at a time",
+        )
+    total = (sizes.random * spaces + sizes.chosen + sizes.repeats) * sizes.seconds / workers + sizes.winner_seconds
+    return Choice(
+        what="networks",
+        value=f"{of_each}, then {len(sizes.rounds)} x {sizes.rounds[0]} chosen ones, {sizes.repeats} of the best "
+        f"again, the winner fully",
+        reason=f"about {_time(total)} in all, with {workers} at a time",
+        option="--hours",
+    )
+
+
+def _written(recipe: Recipe) -> dict[str, Any]:
+    return recipe.model_dump(mode="json", exclude_defaults=True)
 
 
 def _time(seconds: float) -> str:

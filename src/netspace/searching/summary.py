@@ -56,6 +56,7 @@ def summary(
     package: Package,
     folder: Path,
     seconds: float,
+    hours: str = "",
 ) -> str:
     """Return the summary.
 
@@ -68,12 +69,13 @@ def summary(
         package: the winner's.
         folder: of the search.
         seconds: of training, over all workers.
+        hours: what is said of the hours that it took, of those that were asked for.
     """
     winner = best[0]
     lines = [f"Network search on {source}", ""]
     lines += [f"  {choice}" for choice in choices]
     counted = ", ".join(f"{number} {what}" for what, number in trained.items())
-    lines += ["", f"Trained: {counted}; {seconds / 60:.0f} min of training, over all workers."]
+    lines += ["", f"Trained: {counted}; {seconds / 60:.0f} min of training, over all workers.{hours}"]
     lines += [f"  {reason}." for reason in reasons]
     lines += [
         "",

@@ -1,0 +1,98 @@
+"""The hours of a search: what is spent of them, and what the rest is enough for at the speed seen so far.
+
+What counts is the time that passes while the search runs, over all its calls. It is kept in the folder every few
+seconds, so that a search that was killed goes on with what was left.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from netspace.documents import Document, parse
+from netspace.errors import ConfigError, first_line
+from netspace.files import write_whole
+
+SPENT = "hours.json"
+LAST_SECONDS = 15.0
+"""Set aside for what follows the last training: the page, and the error on the test split."""
+_KEEP_SECONDS = 5.0
+
+
+class Spent(Document):
+    """What was spent.
+
+    Attributes:
+        seconds: while the search ran.
+        training: of those, while networks of the population were trained.
+    """
+
+    seconds: float = 0.0
+    training: float = 0.0
+
+
+class Budget:
+    """The hours of a search.
+
+    Args:
+        folder: of the search.
+        hours: that it may take; None for as many as it does.
+        began: when this call of the search began, by `time.monotonic`.
+
+    Raises:
+        ConfigError: what the folder says was spent could not be read.
+    """
+
+    def __init__(self, folder: Path, hours: float | None, began: float) -> None:
+        self._path = folder / SPENT
+        self._hours = hours
+        self._before = Spent() if hours is None else _read(self._path)
+        self._began = self._kept = began
+        self._training = 0.0
+        self._training_since: float | None = None
+
+    @property
+    def spent(self) -> Spent:
+        """What was spent until now, by this call and those before it."""
+        now = time.monotonic()
+        training = self._training + (0.0 if self._training_since is None else now - self._training_since)
+        return Spent(seconds=self._before.seconds + now - self._began, training=self._before.training + training)
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left; negative if more was spent, infinite without a limit."""
+        return math.inf if self._hours is None else 3600 * self._hours - self.spent.seconds
+
+    @contextmanager
+    def trains(self) -> Iterator[None]:
+        """Count the time inside the `with` block as training of the population."""
+        self._training_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._training += time.monotonic() - self._training_since
+            self._training_since = None
+            self.keep()
+
+    def keep(self) -> None:
+        """Write down what was spent."""
+        self._kept = time.monotonic()
+        if self._hours is not None:
+            write_whole(self._path, json.dumps(self.spent.model_dump()) + "\n")
+
+    def keep_now_and_then(self) -> None:
+        """Write down what was spent, if that was not done in the last seconds."""
+        if time.monotonic() - self._kept > _KEEP_SECONDS:
+            self.keep()
+
+
+def _read(path: Path) -> Spent:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Spent()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: could not be read ({first_line(error)})") from None
+    return parse(Spent, content, str(path))
