@@ -141,7 +141,7 @@ def netspace(monkeypatch, capsys, tmp_path):
         ("claims --template --store x.db", "--store has no effect with --template"),
         ("run study.yaml --address HOST:1", "--address has no effect with the executor 'local'"),
         ("run study.yaml --executor slurm --address HOST:1", "--address has no effect with the executor 'slurm'"),
-        ("run study.yaml --executor ray --address A:1 -O address=B:1", "--address and --option address=... say the"),
+        ("run study.yaml --executor ray --address A:1 -O address=B:1", "address=... are the same setting"),
         ("run study.yaml -O time=60 -O time=30", "--option gives 'time' twice"),
         ("run study.yaml -O time=60", "the executor 'local' has no options, got 'time'"),
         ("import table.csv --study x --format nds --map error=top1", "--map has no effect with --format nds"),

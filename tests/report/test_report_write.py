@@ -341,7 +341,7 @@ def test_single_figures_are_written_alone(make_study, tmp_path):
     assert {path.suffix for path in paths} == {".png", ".svg"}
     with pytest.raises(UnknownNameError, match="did you mean 'front'"):
         write_report(store, "small", tmp_path, only=("frnt",))
-    with pytest.raises(StudyError, match="too little for the figure pool-check"):
+    with pytest.raises(StudyError, match="too few results for the figure pool-check"):
         write_report(store, "small", tmp_path, only=("pool-check",))
     with pytest.raises(StudyError, match="single figures are pictures"):
         write_report(store, "small", tmp_path, ("html",), only=("edf",))
