@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -263,6 +264,12 @@ def descends_from(ancestor: int, pid: int) -> bool:
     return pid == ancestor
 
 
+def all_in_turn(things: list[str], rng: random.Random) -> Iterator[str]:
+    """Give all things in a drawn order, then all in another, and so on, so that a few kills are of several kinds."""
+    while True:
+        yield from rng.sample(things, len(things))
+
+
 def results(url: str, name: str) -> Results:
     with Store.open(url, create=False) as store:
         record = store.find_study(name)
@@ -294,6 +301,7 @@ def main() -> int:
 def rounds(given: argparse.Namespace, beneath: Servers) -> int:
     """Kill in one round of studies after the other; return the exit code."""
     rng, kills, count = random.Random(given.seed), Counter[tuple[str, str, str]](), Counter[str]()
+    targets = all_in_turn([*TARGETS, *beneath.targets], random.Random(given.seed))
     began = time.monotonic()
     everything: list[Driven] = []
     folder = Path(tempfile.mkdtemp(prefix="netspace-kills-"))
@@ -322,7 +330,7 @@ def rounds(given: argparse.Namespace, beneath: Servers) -> int:
                 for study in left:
                     if not (moment := study.is_met(rng)):
                         continue
-                    target = rng.choice([*TARGETS, *beneath.targets])
+                    target = next(targets)
                     shared_by_all = target in beneath.targets
                     if how := beneath.kill(target, rng) if shared_by_all else study.kill(target, rng):
                         kills[moment, target, how] += 1
