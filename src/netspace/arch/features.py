@@ -1,5 +1,6 @@
 """What networks are made of, as numbers: the features that assisted statistics predict errors from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,13 @@ class FeatureTable:
         return len(self.values)
 
 
-def features(networks: AnyNetBatch | BuiltBatch, complexity: Complexity) -> FeatureTable:
+_LEAST = 1e-6
+"""Added to numbers of the recipe before their logarithm, for a weight decay may be 0."""
+
+
+def features(
+    networks: AnyNetBatch | BuiltBatch, complexity: Complexity, recipe: Mapping[str, NDArray[Any]] | None = None
+) -> FeatureTable:
     """Return total depth, its log, logs of depth, width, bottleneck ratio and group width by stage, and of complexity.
 
     Parameters that others have named, of a block or of a function, may be 0 or less: of them it is
@@ -37,12 +44,15 @@ def features(networks: AnyNetBatch | BuiltBatch, complexity: Complexity) -> Feat
     Args:
         networks: n of them.
         complexity: theirs, (n,) each.
+        recipe: what was drawn of the recipe by name, (n,) each: the features are the number and its log.
     """
     if isinstance(networks, BuiltBatch):
         columns = {f"log_{name}": _any_log(values) for name, values in networks.columns().items()}
     else:
         columns = _of_anynet(networks)
     columns |= {f"log_{measure}": np.log(np.asarray(getattr(complexity, measure))) for measure in MEASURES}
+    for name, values in sorted((recipe or {}).items()):
+        columns |= {f"recipe_{name}": values.astype(np.float64), f"log_recipe_{name}": np.log(values + _LEAST)}
     return FeatureTable(names=tuple(columns), values=np.column_stack(list(columns.values())))
 
 

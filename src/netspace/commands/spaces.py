@@ -122,7 +122,7 @@ def sample(
             f"{float(f'{rate:.2g}'):,.0f} candidates/s"
         )
     else:
-        print_table(*_summary(population))
+        print_table(*_summary(population, loaded))
 
 
 def _timed(
@@ -137,7 +137,7 @@ def _timed(
         return sample_timed(space, n, latency, seed=seed, resolution=resolution, windows=windows, observe=observe)
 
 
-def _summary(population: "Population") -> tuple[list[str], list[list[Any]]]:
+def _summary(population: "Population", space: "DesignSpace") -> tuple[list[str], list[list[Any]]]:
     """Return columns and rows for the terminal: a column for each parameter, not one for each of its stages."""
     from netspace.arch import MEASURES, BuiltBatch
     from netspace.training.latency import LATENCY
@@ -153,6 +153,7 @@ def _summary(population: "Population") -> tuple[list[str], list[list[Any]]]:
             "group_widths": networks.group_widths,
             **networks.own,
         }
+    columns |= {name: known[name].reshape(len(networks), 1) for name in space.recipe}
     costs = {name: known[name] for name in (*MEASURES, LATENCY) if name in known}
     rows = [
         [

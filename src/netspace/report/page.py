@@ -345,9 +345,10 @@ def _readable(tables: StudyTables) -> frozenset[str]:
     drawn_once = {name: False for names in PARAMETERS.values() for name in names}
     described = [one for one in tables.study.spec.get("spaces") or () if isinstance(one, Mapping)]
     own = {str(name): one["parameters"][name] for one in described for name in one.get("parameters", ())}
+    recipe = {str(name) for one in described for name in one.get("recipe") or ()}
     lengths = {name: law.get("stages", stages) if isinstance(law, Mapping) else 0 for name, law in own.items()}
     lists = {f"{name}_{s + 1}" for name, length in lengths.items() for s in range(length)}
-    return column_names(drawn_once, stages) | own.keys() | lists
+    return column_names(drawn_once, stages) | own.keys() | lists | recipe
 
 
 def _study_settings(tables: StudyTables) -> dict[str, Any] | None:

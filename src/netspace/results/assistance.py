@@ -64,7 +64,8 @@ def study_assistance(study: StudyRecord, runs: Sequence[RunState], store: Store)
             refused[space] = pool.refused
         elif pool is not None and pool.values is not None:
             try:
-                sampled[space] = _columns(network_features([networks[run.id] for run in first]))
+                drawn = study.recipe_of(space)
+                sampled[space] = _columns(network_features([networks[run.id] for run in first], drawn))
             except ConfigError as error:
                 refused[space] = f"its networks cannot be read ({error})"
             pooled[space] = _columns(FeatureTable(names=tuple(pool.names), values=pool.values))
@@ -173,15 +174,20 @@ def ended_prefix(runs: Sequence[RunState]) -> list[RunState]:
     return [run for run in ordered[:stop] if run.status in JUDGED]
 
 
-def network_features(runs: Sequence[RunRecord]) -> FeatureTable:
+def network_features(runs: Sequence[RunRecord], recipe: Sequence[str] = ()) -> FeatureTable:
     """Return the features of the networks of one space's runs, see `netspace.arch.features`.
+
+    Args:
+        runs: of one space.
+        recipe: the numbers of the recipe that the space draws.
 
     Raises:
         ConfigError: a stored network is none, or they differ in template or number of stages.
     """
     networks = batch_of([network_from(run.config, "stored network") for run in runs])
     costs = ([getattr(run, measure) for run in runs] for measure in ("flops", "params", "activations"))
-    return features(networks, Complexity(*(np.array(values) for values in costs)))
+    drawn = {name: np.array([float(run.parameters[name]) for run in runs]) for name in recipe}
+    return features(networks, Complexity(*(np.array(values) for values in costs)), drawn)
 
 
 def _alike(study: StudyRecord) -> Collection[str] | None:

@@ -272,6 +272,8 @@ def settle(
     if asked.latency is not None:
         content["latency"] = asked.latency
     study = Study(spec=parse(StudySpec, content, "search"), root=folder)
+    if drawing := next((space.name for space in study.spaces if space.recipe), None):
+        raise ConfigError(f"--space {drawing}: draws numbers of the recipe, and a search chooses one recipe for all")
     note(_networks(sizes, len(study.spaces), asked.hours, workers))
     if asked.latency is None:
         study.sample()  # what is refused is refused before the folder is made

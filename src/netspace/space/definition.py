@@ -37,6 +37,15 @@ RESERVED = frozenset({*MEASURES, "digest", "error", "index", "latency_ms", "num_
 """Names that a parameter of one's own cannot have: those of other columns, and of what networks are given anyway."""
 
 
+RECIPE: dict[str, dict[str, float]] = {
+    "lr": {"above": 0},
+    "weight_decay": {"least": 0},
+    "momentum": {"least": 0, "below": 1},
+    "label_smoothing": {"least": 0, "below": 1},
+    "drop_path": {"least": 0, "below": 1},
+}
+"""The numbers of a recipe that can be drawn for each network, and their ranges."""
+
 MOST = {"depth": 10_000, "width": 65_536, "group_width": 65_536, "w_0": 65_536, "w_a": 65_536}
 """The largest values of parameters: one layer of more would take tens of GB, or building the network minutes."""
 
@@ -54,6 +63,7 @@ class SpaceDefinition:
         parameters: the distribution of each parameter.
         constraints: see `netspace.space.constraints`, in the order in which they were added.
         lengths: of a space of kind `builder`: how many values the parameters have that are lists, by name.
+        recipe: distributions of numbers of the recipe, drawn for each network after all else; see `RECIPE`.
         network: what all networks share: block, stem, classes, ...; or the function that builds them.
         strides: of the first block of each stage, 1 or 2.
         description: what the space is and where it comes from.
@@ -69,6 +79,7 @@ class SpaceDefinition:
     parameters: Mapping[str, Distribution]
     constraints: tuple[Constraint, ...] = ()
     lengths: Mapping[str, int] = field(default_factory=dict)
+    recipe: Mapping[str, Distribution] = field(default_factory=dict)
     network: Template | BuiltTemplate = field(default_factory=Template)
     strides: tuple[int, ...] = ()
     description: str = ""
@@ -84,6 +95,7 @@ class SpaceDefinition:
         if isinstance(self.network, BuiltTemplate) != (self.kind == "builder"):
             raise ConfigError(f"{self.name}: a builder belongs to spaces of kind 'builder', got kind '{self.kind}'")
         self._check_parameters()
+        self._check_recipe()
         self._check_lengths()
         self._check_constraints()
 
@@ -135,6 +147,15 @@ class SpaceDefinition:
             if not listed:
                 raise_unknown(f"parameter of {code}", name, maker.names)
 
+    def _check_recipe(self) -> None:
+        for name, distribution in self.recipe.items():
+            if name not in RECIPE:
+                raise_unknown(f"number of the recipe of {self.name}", name, RECIPE)
+            if name in self.parameters:
+                raise ConfigError(f"{self.name}: '{name}' cannot be both a parameter of its networks and of the recipe")
+            for value in (distribution.values[0], distribution.values[-1]):
+                check_number(value.item(), name, **RECIPE[name], where=f"{self.name}: recipe: ")  # type: ignore[arg-type]
+
     def _check_lengths(self) -> None:
         for name, length in self.lengths.items():
             if self.kind != "builder":
@@ -151,6 +172,9 @@ class SpaceDefinition:
                 )
             if isinstance(constraint, Shared | Ordered | Tied | Restrict):
                 self._check_name(constraint.parameter)
+                if constraint.parameter in self.recipe and not isinstance(constraint, Restrict):
+                    what = f"'{constraint.parameter}' belongs to the recipe"
+                    raise ConfigError(f"{self.name}: {constraint.spec()} does not apply: {what}")
             if isinstance(constraint, Shared | Ordered) and self.kind == "builder":
                 self._check_name(constraint.parameter)
                 if constraint.parameter not in self.lengths:
@@ -185,8 +209,8 @@ class SpaceDefinition:
         _ = self.laws  # contradictions between constraints show here
 
     def _check_name(self, parameter: str) -> None:
-        if parameter not in self.parameters:
-            raise_unknown(f"parameter of {self.name}", str(parameter), self.parameters)
+        if parameter not in self.parameters and parameter not in self.recipe:
+            raise_unknown(f"parameter of {self.name}", str(parameter), [*self.parameters, *self.recipe])
 
     @cached_property
     def ties(self) -> dict[str, str]:
@@ -196,10 +220,11 @@ class SpaceDefinition:
     @cached_property
     def laws(self) -> dict[str, Law]:
         """The joint law over the stages of every parameter that is drawn, in the order in which they are drawn."""
-        return {name: self._law(name) for name in self.parameter_names if name not in self.ties}
+        drawn = (*self.parameter_names, *(name for name in RECIPE if name in self.recipe))
+        return {name: self._law(name) for name in drawn if name not in self.ties}
 
     def _law(self, name: str) -> Law:
-        distribution = self.parameters[name]
+        distribution = self.recipe[name] if name in self.recipe else self.parameters[name]
         for c in self.constraints:
             if isinstance(c, Restrict) and c.parameter == name:
                 try:
@@ -207,7 +232,7 @@ class SpaceDefinition:
                 except ConfigError as error:
                     raise error.at(f"{self.name}: {name}") from None
         stages = self.lengths.get(name) if self.kind == "builder" else self.stages
-        if self.kind == "regnet" or stages is None:
+        if self.kind == "regnet" or stages is None or name in self.recipe:
             return Once(distribution)
         orders = {c.order for c in self.constraints if isinstance(c, Ordered) and c.parameter == name}
         if len(orders) > 1:
@@ -236,12 +261,12 @@ class SpaceDefinition:
         """The columns that conditions may read."""
         if self.kind == "builder":
             lists = {f"{name}_{s + 1}" for name, length in self.lengths.items() for s in range(length)}
-            return frozenset({*(self.parameters.keys() - self.lengths.keys()), *lists, *MEASURES})
+            return frozenset({*(self.parameters.keys() - self.lengths.keys()), *lists, *self.recipe, *MEASURES})
         per_stage = {
             name: self.kind == "anynet" and not isinstance(self.laws.get(self.ties.get(name, name)), Once)
             for name in self.parameters
         }
-        return column_names(per_stage, self.stages, self.own)
+        return column_names(per_stage, self.stages, self.own) | self.recipe.keys()
 
     @cached_property
     def digest(self) -> str:
@@ -260,6 +285,8 @@ class SpaceDefinition:
                 name: {**self.parameters[name].spec, **({"stages": self.lengths[name]} if name in self.lengths else {})}
                 for name in self.parameter_names
             },
+            # younger than most digests, which a space without it must keep
+            **({"recipe": {name: dict(law.spec) for name, law in sorted(self.recipe.items())}} if self.recipe else {}),
             "constraints": [constraint.spec() for constraint in self.constraints],
             "network": self.network.model_dump(),
         }

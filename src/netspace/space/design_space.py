@@ -109,6 +109,16 @@ class DesignSpace(SpaceDefinition, Displayed):
         """
         return replace(self, parameters={**self.parameters, **distributions}, paper_size=None)
 
+    def with_recipe(self, **distributions: Distribution) -> Self:
+        """Return the space with numbers of the recipe drawn for each network: `lr=log_uniform(0.01, 1, 0.01)`.
+
+        The networks are drawn as without them; a network may be there twice, with other numbers.
+
+        Raises:
+            ConfigError, UnknownNameError: a number is none that can be drawn, or has values that it cannot take.
+        """
+        return replace(self, recipe={**self.recipe, **distributions}, paper_size=None)
+
     def with_network(self, **changes: Any) -> Self:
         """Return the space with some of what all networks share changed: `num_classes=10, stem={"kind": "cifar"}`.
 

@@ -248,7 +248,8 @@ def from_spec(spec: Any) -> Distribution:
         return fixed(spec)
     if not isinstance(spec, Mapping) or not spec:
         raise ConfigError(f"must be a number or a mapping such as {{uniform: [1, 16]}}, got {short(spec)}")
-    kind, *options = spec
+    kind = next((key for key in spec if key in _KINDS), next(iter(spec)))
+    options = [key for key in spec if key != kind]
     if kind not in _KINDS:
         raise_unknown("distribution", str(kind), _KINDS)
     make, interval, valid = _KINDS[kind]

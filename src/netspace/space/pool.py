@@ -108,7 +108,7 @@ def pool_of(
     for candidates, drawn in stream(space, (int(seed), _POOL), resolution):
         met = accepted(candidates, space, space.windows + windows)
         chosen = []
-        for row, identity in enumerate(map(bytes, np.ascontiguousarray(met.networks.identity()))):
+        for row, identity in enumerate(map(bytes, np.ascontiguousarray(met.identity(space.recipe)))):
             if identity in seen:
                 continue
             seen.add(identity)
@@ -122,7 +122,9 @@ def pool_of(
         if len(taken):
             known = columns(taken.networks, taken.parameters, taken.complexity)
             values = np.column_stack([known[name] for name in names]).astype(np.float64)
-            parts.append(Pool(features(taken.networks, taken.complexity), FeatureTable(names=names, values=values)))
+            recipe = {name: taken.parameters[name] for name in space.recipe}
+            made_of = features(taken.networks, taken.complexity, recipe)
+            parts.append(Pool(made_of, FeatureTable(names=names, values=values)))
         if complete == samples:
             return Pool(*map(_together, zip(*parts, strict=True)))
         last = drawn if len(taken) else last

@@ -76,14 +76,16 @@ def columns(
     """Return everything known of a population by column, each (n,): what predicates see and tables show.
 
     Parameters drawn once for a network come first, as drawn (`w_0`, `w_a`, `w_m`, shared `bottleneck_ratio` and
-    `group_width`); then `depth`, the total; then by stage, counted from 1, the *final* `depth_1`, `width_1`,
-    `bottleneck_ratio_1`, `group_width_1` and the parameters of a block of one's own; then what the compatibility rule
-    may have changed, as it was drawn for each stage (`drawn_width_1`, `drawn_group_width_1`); then `flops`, `params`,
-    `activations` of the final network. Of networks that a function builds there are its parameters and complexity.
+    `group_width`, numbers of the recipe); then `depth`, the total; then by stage, counted from 1, the *final*
+    `depth_1`, `width_1`, `bottleneck_ratio_1`, `group_width_1` and the parameters of a block of one's own; then what
+    the compatibility rule may have changed, as it was drawn for each stage (`drawn_width_1`, `drawn_group_width_1`);
+    then `flops`, `params`, `activations` of the final network. Of networks that a function builds there are its
+    parameters and complexity.
     """
     costs = {measure: np.asarray(getattr(complexity, measure)) for measure in MEASURES}
     if isinstance(networks, BuiltBatch):
-        return {**networks.columns(), **costs}
+        recipe = {name: values for name, values in parameters.items() if name not in networks.arguments}
+        return {**networks.columns(), **recipe, **costs}
     once = {name: values for name, values in parameters.items() if values.ndim == 1 and name != "depth"}
     final = networks.by_stage()
     drawn = {f"drawn_{name}": parameters[name] for name in ADJUSTED if name in parameters}

@@ -77,6 +77,12 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.positions)
 
+    def identity(self, recipe: Iterable[str]) -> NDArray[np.int64]:
+        """Return rows that are equal exactly where the networks and these numbers of the recipe are."""
+        rows = self.networks.identity()
+        drawn = [self.parameters[name].astype(np.float64).view(np.int64) for name in recipe]
+        return np.ascontiguousarray(np.column_stack([rows, *drawn])) if drawn else rows
+
     def take(self, index: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Self:
         """Return those that a numpy `index` over rows selects."""
         return type(self)(
@@ -221,7 +227,8 @@ def _networks(
     """Return the networks of settings, an AnyNet's with widths and group widths that fit each other."""
     if isinstance(space.network, BuiltTemplate):
         lists = {name: for_stages(parameters[name], length) for name, length in space.lengths.items()}
-        arguments = {name: lists.get(name, values) for name, values in sorted(parameters.items())}
+        taken = {name: values for name, values in sorted(parameters.items()) if name not in space.recipe}
+        arguments = {name: lists.get(name, values) for name, values in taken.items()}
         return BuiltBatch(template=space.network, size=len(next(iter(parameters.values()))), arguments=arguments)
     ratios = np.ones(widths.shape)
     groups: NDArray[np.int64] = widths
@@ -286,7 +293,7 @@ class _Search:
     def _first_of_their_kind(self, candidates: Candidates) -> NDArray[np.int64]:
         """Return the rows whose network has not been seen before, and remember them."""
         new = []
-        for row, values in enumerate(candidates.networks.identity()):
+        for row, values in enumerate(candidates.identity(self.space.recipe)):
             key = values.tobytes()
             if key not in self.seen:
                 self.seen.add(key)

@@ -7,6 +7,8 @@ strides: [1, 2, 2, 2]
 parameters:
   width: {log_uniform: [8, 512], step: 8}
   depth: {choice: [1, 2, 4]}
+recipe:                            # numbers of the recipe that are drawn for each network
+  lr: {log_uniform: [0.01, 1.0], step: 0.01}
 constraints:
   - {non_decreasing: width}
   - {flops: "360M:400M"}
@@ -60,6 +62,7 @@ class SpaceFile(Document):
     stages: int | None = Field(default=None, ge=1)
     strides: list[int] | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
+    recipe: dict[str, Any] = Field(default_factory=dict)
     constraints: list[Any] = Field(default_factory=list)
     network: dict[str, Any] = Field(default_factory=dict)
     refines: bool = False
@@ -212,6 +215,10 @@ def _space(file: SpaceFile, base: DesignSpace | None, where: str, name: str, fol
             lengths.pop(parameter, None)
             if length is not None:
                 lengths[parameter] = length
+    recipe = dict(base.recipe) if base else {}
+    for number, spec in file.recipe.items():
+        with _at(where, f"recipe.{number}"):
+            recipe[number] = distributions.from_spec(spec)
     constraints = list(base.constraints) if base else []
     for i, spec in enumerate(file.constraints):
         with _at(where, f"constraints.{i}"):
@@ -220,6 +227,7 @@ def _space(file: SpaceFile, base: DesignSpace | None, where: str, name: str, fol
         "name": file.name or name,
         "network": network,
         "lengths": lengths,
+        "recipe": recipe,
     }
     if file.description is not None:
         shape["description"] = file.description
@@ -232,7 +240,7 @@ def _space(file: SpaceFile, base: DesignSpace | None, where: str, name: str, fol
         kept, own = fitting(base, network)
         laws = {name: law for name, law in laws.items() if name in kept or name in file.parameters}
         constraints = [*own, *constraints[len(base.constraints) :]]
-        changed = file.parameters or file.constraints
+        changed = file.parameters or file.constraints or file.recipe
         paper_size = None if changed else base.paper_size
         return replace(base, **shape, parameters=laws, constraints=tuple(constraints), paper_size=paper_size)
 

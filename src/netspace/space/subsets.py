@@ -6,7 +6,7 @@ looked for in the other: a network of stages among all settings that the rule of
 RegNet's parameters or of a builder's by these parameters themselves.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -78,7 +78,8 @@ class Relation:
         reason: why it is no subset, why none could be proved, or why nothing can be said.
         drawn: networks that were drawn from the space and looked for in the base.
         outside: of these, how many are not in it.
-        aside: what the networks of the two differ in, and is left aside: stem, classes, channels.
+        aside: what the networks of the two differ in, and is left aside: stem, classes, channels,
+            and what is drawn of the recipe.
     """
 
     subset: bool | None
@@ -156,6 +157,7 @@ def relation(space: SpaceDefinition, base: SpaceDefinition, *, resolution: int =
 def _network_differences(space: SpaceDefinition, base: SpaceDefinition) -> tuple[str, tuple[str, ...]]:
     """Return in what the networks differ so that none can be one of the other's, and in what that does not count."""
     builder = "builder" in (space.kind, base.kind)
+    recipe = () if _recipe(space) == _recipe(base) else ("recipe",)
     if builder and space.kind != base.kind:
         return f"its kind is {space.kind}, that of {base.name} {base.kind}", ()
     if not builder and space.stages != base.stages:
@@ -163,13 +165,17 @@ def _network_differences(space: SpaceDefinition, base: SpaceDefinition) -> tuple
     if not builder and space.strides != base.strides:
         return f"its strides are {list(space.strides)}, those of {base.name} {list(base.strides)}", ()
     mine, theirs = space.network.model_dump(), base.network.model_dump()
-    aside = tuple(key for key in _FITTED if mine.get(key) != theirs.get(key))
+    aside = (*(key for key in _FITTED if mine.get(key) != theirs.get(key)), *recipe)
     for key in mine.keys() | theirs.keys():
         if key not in _FITTED and mine.get(key) != theirs.get(key):
             before, now = (str(getattr(one.network, key, None)) for one in (base, space))
             text = f"{key} is {now}, that of {base.name} {before}"
             return text if now != before else next(differences(theirs, mine)), aside
     return "", aside
+
+
+def _recipe(space: SpaceDefinition) -> dict[str, list[float]]:
+    return {name: space.laws[name].distribution.values.tolist() for name in space.recipe}
 
 
 def _law(space: SpaceDefinition, name: str) -> Law:
@@ -285,7 +291,7 @@ def _inside(members: Candidates, space: SpaceDefinition, base: SpaceDefinition) 
     """Return which networks are in the base."""
     inside = np.zeros(len(members), dtype=bool)
     if space.kind == base.kind:
-        settings, fits = _as_settings(members, base)
+        settings, fits = _as_settings(members, base, recipe=space.recipe)
         rows = np.flatnonzero(fits)
         if len(rows):
             of_rows = {name: values[rows] for name, values in settings.items()}
@@ -306,7 +312,9 @@ def _meets(members: Candidates, settings: Mapping[str, Values], base: SpaceDefin
     return met
 
 
-def _as_settings(members: Candidates, base: SpaceDefinition) -> tuple[dict[str, Values], NDArray[np.bool_]]:
+def _as_settings(
+    members: Candidates, base: SpaceDefinition, *, recipe: Container[str]
+) -> tuple[dict[str, Values], NDArray[np.bool_]]:
     """Return what was drawn as settings of the base, and which of them it has."""
     n = len(members)
     has = np.ones(n, dtype=bool)
@@ -321,7 +329,7 @@ def _as_settings(members: Candidates, base: SpaceDefinition) -> tuple[dict[str, 
         settings[name], fits = _as_drawn(values, base, name)
         has &= fits
     for name, values in members.parameters.items():
-        if name not in settings:
+        if name not in settings and name not in recipe:
             has &= (values == 1).reshape(n, -1).all(axis=1) if name == "bottleneck_ratio" else False
     for name, source in base.ties.items():
         has &= _same(settings[name], settings[source])

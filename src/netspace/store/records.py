@@ -169,6 +169,13 @@ class StudyRecord:
         named = self.spec.get("networks") or ()
         return tuple(str(one["name"]) for one in named if isinstance(one, Mapping) and "name" in one)
 
+    def recipe_of(self, space: str) -> tuple[str, ...]:
+        """Return the names of the numbers of the recipe that a space of the study draws for each network."""
+        for one in self.spec.get("spaces") or ():
+            if isinstance(one, Mapping) and one.get("name") == space:
+                return tuple(sorted(one.get("recipe") or ()))
+        return ()
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:

@@ -12,11 +12,11 @@ import pandas as pd
 
 from netspace.arch import MEASURES
 from netspace.arch.code import known_file
-from netspace.documents import dump_yaml, parse, read_yaml, whole_if_whole
+from netspace.documents import dump_yaml, is_document, parse, read_yaml, whole_if_whole
 from netspace.errors import StatisticsError, StudyError, raise_unknown
 from netspace.results.assistance import sampled_space
 from netspace.results.runs import number_columns, properties_of, runs_table
-from netspace.space import DesignSpace, fix, ordered, restrict, shared, where
+from netspace.space import DesignSpace, fix, get, ordered, restrict, shared, where
 from netspace.space.constraints import Constraint
 from netspace.space.pool import parameter_columns
 from netspace.space.spec import space_from_dict
@@ -223,13 +223,13 @@ def next_study(study: Path, advice: SpaceAdvice, target: Path) -> str:
             f"{study}: no restriction of {advice.space.name} is advised, so there is no next study to write"
         )
     document: dict[str, Any] = dict(read_yaml(study))
-    names = [space.name for space in Study.from_yaml(study).declared_spaces]
     entry: Any = None
     if apart(advice.space.name)[1]:
         document.pop("flops")  # the window of a regime is a part of its space
     else:
-        entry = document["spaces"][names.index(advice.space.name)]
-    named = isinstance(entry, str) and not (study.parent / entry).is_file()
+        given = document["spaces"] if isinstance(document["spaces"], list) else [document["spaces"]]
+        entry = next((one for one in given if _names_in_catalogue(one, advice.space.name, study.parent)), None)
+    named = isinstance(entry, str)
     named_like = re.sub(r"[^\w.+-]+", "-", advice.space.name)  # as the name of a study may be
     document |= {
         "name": f"{document['name']}-refine-{named_like}",
@@ -246,6 +246,13 @@ def next_study(study: Path, advice: SpaceAdvice, target: Path) -> str:
         document["data"] = {**data, "source": os.path.relpath(source, target.parent.resolve())}
     parse(StudySpec, document, str(target))
     return f"# Restrictions of {advice.space.name}, proposed by `netspace refine`.\n{dump_yaml(document)}"
+
+
+def _names_in_catalogue(entry: Any, name: str, folder: Path) -> bool:
+    """Return whether an entry of a study's `spaces` is the name of this space of the catalogue."""
+    if not isinstance(entry, str) or is_document(entry.rpartition("#")[0] or entry) or (folder / entry).is_file():
+        return False
+    return bool(get(entry).name == name)
 
 
 def _in_place(space: DesignSpace, folder: Path) -> dict[str, Any]:

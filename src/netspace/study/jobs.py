@@ -1,8 +1,9 @@
 """One run of a study, as sent to a worker and as it comes back, and where its checkpoint is meanwhile."""
 
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,11 +24,19 @@ def identity(data: ImageData) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One run: which network, from which seed."""
+    """One run: which network, from which seed, with which numbers of the recipe other than the study's.
+
+    Attributes:
+        run_id: of the run in the store.
+        config: the network.
+        seed: of the training.
+        recipe: numbers that were drawn for this network, by their names in `Recipe`.
+    """
 
     run_id: int
     config: dict[str, Any]
     seed: int
+    recipe: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +64,8 @@ class Checkpoints:
         """Return the file of a run, or None if there is no folder."""
         if not self.folder.is_dir():
             return None
-        return self.folder / f"{job.run_id}-{digest([job.config, job.seed])[:16]}.pt"
+        about = [job.config, job.seed, *([dict(job.recipe)] if job.recipe else [])]
+        return self.folder / f"{job.run_id}-{digest(about)[:16]}.pt"
 
     def make(self) -> None:
         """Make the folder; if that is impossible, runs are trained without checkpoints."""

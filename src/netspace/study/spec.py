@@ -128,6 +128,8 @@ class StudySpec(Document):
         network: what all networks share, see `Network`.
         networks: single networks beside the spaces, see `Networks`, or their names alone.
         recipe: a recipe's name, or settings that may start from one with `base`, see `Recipe`.
+        recipe_laws: distributions of numbers of the recipe that are drawn for each network of every space, as `recipe`
+            gives them: `recipe: {lr: {log_uniform: [0.01, 1.0], step: 0.01}}`; a space may have its own.
         hours: of training, over all models, after which none is begun any more, as `netspace plan` counts core-hours;
             None for no limit. Raised, the study goes on.
         run_limit: minutes that a worker may spend on one run before it is ended and the run counts as failed, or, if
@@ -153,6 +155,7 @@ class StudySpec(Document):
     network: Network = Network()
     networks: Annotated[Networks | None, BeforeValidator(_networks)] = None
     recipe: Annotated[Recipe, BeforeValidator(_recipe)] = Recipe()
+    recipe_laws: dict[str, Any] = Field(default_factory=dict)
     hours: Annotated[float, Field(gt=0)] | None = None
     run_limit: Annotated[float | None, Field(gt=0)] = None
     attempts: Annotated[int, Field(ge=1)] = 3
@@ -170,6 +173,18 @@ class StudySpec(Document):
         if len(given) == 1:
             return {**data, "flops": given[0]}
         return {**data, "flops": None, "regimes": given}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drawn_recipe(cls, data: Any) -> Any:
+        """Read distributions among the numbers of the recipe."""
+        if not isinstance(data, Mapping) or not isinstance(recipe := data.get("recipe"), Mapping):
+            return data
+        laws = {key: value for key, value in recipe.items() if isinstance(value, Mapping) and key != "augment"}
+        if not laws:
+            return data
+        kept = {key: value for key, value in recipe.items() if key not in laws}
+        return {**data, "recipe": kept, "recipe_laws": {**data.get("recipe_laws", {}), **laws}}
 
     @model_validator(mode="before")
     @classmethod

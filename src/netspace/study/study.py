@@ -13,12 +13,13 @@ from netspace.arch.naming import find_network
 from netspace.checks import check_number
 from netspace.code import complexity_of
 from netspace.displayed import Displayed
-from netspace.documents import Document, differences, digest, is_document, plain
+from netspace.documents import Document, differences, digest, is_document, parse, plain
 from netspace.errors import ConfigError, NetspaceError, StudyError, TrainingError, UnknownNameError
 from netspace.models import build
 from netspace.results.standing import Standing
 from netspace.results.stopping import DEFAULT_METHOD, stop_of
 from netspace.space import DesignSpace, Population, load_all, space_from_dict, window
+from netspace.space.distributions import from_spec
 from netspace.stats import Claim, parse_claim, resolve_claim
 from netspace.stats.claims import FITTED
 from netspace.stats.regimes import of_regime
@@ -146,6 +147,8 @@ class Study(Displayed):
             ConfigError, UnknownNameError: a space is unknown or breaks a rule, or two have one name.
         """
         spaces = tuple(space for entry in self.spec.spaces for space in self._spaces_of(entry))
+        for space in spaces:
+            self._check_recipe_of(space)
         if self.spec.stop is not None and len(spaces) < 2:
             raise StudyError(f"study '{self.spec.name}': {STOP_COMPARES}")
         if self.spec.regimes:
@@ -170,9 +173,32 @@ class Study(Displayed):
         return tuple(resolve_claim(parse_claim(text), list(columns), columns.__getitem__) for text in self.spec.claims)
 
     def _spaces_of(self, entry: str | dict[str, Any]) -> list[DesignSpace]:
+        where, drawn = f"study '{self.spec.name}'", self.spec.recipe_laws
         if isinstance(entry, dict):
-            return [space_from_dict(entry, f"study '{self.spec.name}', spaces", folder=self.root)]
-        return [loaded.space for loaded in load_all(entry, self.root)]
+            if drawn and isinstance(entry.get("recipe", {}), dict):
+                entry = {**entry, "recipe": {**drawn, **entry.get("recipe", {})}}
+            return [space_from_dict(entry, f"{where}, spaces", folder=self.root)]
+        spaces = [loaded.space for loaded in load_all(entry, self.root)]
+        if not drawn:
+            return spaces
+        laws = {}
+        for name, law in drawn.items():
+            try:
+                laws[name] = from_spec(law)
+            except NetspaceError as error:
+                raise ConfigError(f"{where}: recipe.{name}: {error}") from None
+        try:
+            return [space.with_recipe(**{**laws, **space.recipe}) for space in spaces]
+        except NetspaceError as error:
+            raise ConfigError(f"{where}: recipe: {error}") from None
+
+    def _check_recipe_of(self, space: DesignSpace) -> None:
+        """Raise unless the ends of what a space draws of the recipe go with the rest of it."""
+        for name in space.recipe:
+            values = space.laws[name].distribution.values
+            for value in (values[0].item(), values[-1].item()):
+                where = f"study '{self.spec.name}': recipe of {space.name}"
+                parse(Recipe, {**self.spec.recipe.model_dump(), name: value}, where)
 
     def sample(self, observe: Callable[[Timings], None] = lambda _: None) -> dict[str, Population]:
         """Return the population of each space, by name; with `latency_ms` if the study times its networks.
@@ -278,7 +304,14 @@ class Study(Displayed):
         """Return all that decides the results, as plain values: the store keeps it; a resumed study is held to it."""
         spec = self.spec.model_dump(
             mode="json",
-            exclude={"hours": True, "run_limit": True, "attempts": True, "claims": True, "data": _UNDECISIVE},
+            exclude={
+                "hours": True,
+                "run_limit": True,
+                "attempts": True,
+                "claims": True,
+                "recipe_laws": True,  # each space has its own
+                "data": _UNDECISIVE,
+            },
         )
         for key in ("stop", "latency", "regimes", "networks"):
             if not spec[key]:

@@ -69,7 +69,8 @@ class Workplace:
 def _trained(job: Job, context: JobContext, device: str, data: ImageData, clock: Clock) -> Event:
     try:
         config = network_from(job.config, "the run's network")
-        model = build(config, seed=job.seed, **context.recipe.build_options())
+        recipe = context.recipe.model_copy(update=dict(job.recipe))
+        model = build(config, seed=job.seed, **recipe.build_options())
         checkpoints = context.checkpoints
         trained_here: list[Epoch] = []
         show = None if checkpoints is None else curve_writer(checkpoints.folder, job.run_id)
@@ -82,7 +83,7 @@ def _trained(job: Job, context: JobContext, device: str, data: ImageData, clock:
         result = train(
             model,
             data,
-            context.recipe,
+            recipe,
             seed=job.seed,
             device=device,
             on_epoch=keep,
