@@ -1,10 +1,15 @@
 """Numbers of the recipe that are drawn for each network: the draw, the study's identity, the training, assistance."""
 
+import shlex
+
 import numpy as np
 import pytest
 
+from netspace.documents import read_yaml
 from netspace.errors import ConfigError, StudyError, UnknownNameError
+from netspace.report import write_report
 from netspace.results.assistance import study_assistance
+from netspace.results.study_tables import study_tables
 from netspace.space import (
     AnyNetXA,
     RegNetX,
@@ -21,10 +26,12 @@ from netspace.space import (
     where,
 )
 from netspace.space.pool import parameter_columns, pool_of
+from netspace.stats.together import put_together
 from netspace.store import Store
 from netspace.study import Study
 from netspace.study.jobs import Checkpoints, Finished, Job
 from netspace.study.workplace import Workplace
+from netspace.training.recipe import parse_recipe
 
 LR = log_uniform(0.01, 1.0, 0.01)
 DRAWN = {"base": "quick", "epochs": 1, "augment": {"flip": False}, "lr": {"log_uniform": [0.01, 1.0], "step": 0.01}}
@@ -169,4 +176,17 @@ def test_a_study_of_drawn_recipes_is_trained_with_them_and_assisted(study_file, 
         rates = [run.parameters["lr"] for run in runs]
         assert np.corrcoef(np.log(rates), np.log([highest[run.id] for run in runs]))[0, 1] > 0.999
         assistance = study_assistance(record, store.states(record.id), store)
-        assert "log_recipe_lr" in assistance.features["AnyNetXA"].names
+        assert assistance.spaces == ("AnyNetXA", "Own")
+        # the learning rate is the same thing for both, what their networks are made of is not
+        together = put_together(assistance.features, assistance.alike)
+        column = together["Own"].names.index("log_recipe_lr")
+        assert all(np.isfinite(together[space].sample[:, column]).all() for space in assistance.spaces)
+
+        written = write_report(store, "small", tmp_path / "report", formats=["md"])
+        best = study_tables(store, "small").best.iloc[0]
+        run = next(run for run in runs if run.id == best["run_id"])
+        command = shlex.split(best["command"])
+        file = tmp_path / "report" / command[command.index("--recipe") + 1]
+        assert file in written
+        known = {key: value for key, value in record.spec["recipe"].items() if key != "peak_lr"}
+        assert parse_recipe(read_yaml(file), "") == parse_recipe({**known, "lr": run.parameters["lr"]}, "")

@@ -52,8 +52,13 @@ def features(
         columns = _of_anynet(networks)
     columns |= {f"log_{measure}": np.log(np.asarray(getattr(complexity, measure))) for measure in MEASURES}
     for name, values in sorted((recipe or {}).items()):
-        columns |= {f"recipe_{name}": values.astype(np.float64), f"log_recipe_{name}": np.log(values + _LEAST)}
+        columns |= dict(zip(recipe_features(name), (values.astype(np.float64), np.log(values + _LEAST)), strict=True))
     return FeatureTable(names=tuple(columns), values=np.column_stack(list(columns.values())))
+
+
+def recipe_features(name: str) -> tuple[str, str]:
+    """Return what the features are called that come of a number of the recipe: the number and its log."""
+    return f"recipe_{name}", f"log_recipe_{name}"
 
 
 def _of_anynet(networks: AnyNetBatch) -> dict[str, NDArray[np.float64]]:

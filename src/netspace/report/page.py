@@ -58,6 +58,8 @@ STUDY_KEYS = ("name", "n", "seed", "flops", "params", "activations", "resolution
 """What the study file of a restriction takes from the study that it is found in."""
 ROWS = 40
 """Rows of the table behind a figure."""
+_SMALL = 0.001
+"""Below it, six decimals would leave too little of a number, such as a weight decay of 0.00005."""
 POINTS = 10_000
 """Runs up to which each is a point of the plots: with more the page is slow to open and to brush."""
 DRAWN = 8
@@ -384,7 +386,9 @@ def _number(value: Any) -> Any:
     """Return a number as JSON can hold it: whole ones as ints, infinite and missing ones as null."""
     if not math.isfinite(value):
         return None
-    return int(value) if float(value).is_integer() else round(float(value), 6)
+    if float(value).is_integer():
+        return int(value)
+    return round(float(value), 6) if abs(value) >= _SMALL else float(f"{value:.6g}")
 
 
 def _embedded(data: Mapping[str, Any]) -> str:

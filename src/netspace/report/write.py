@@ -46,7 +46,15 @@ from netspace.results.figure_tables import (
 from netspace.results.properties import column
 from netspace.results.runs import structure
 from netspace.results.stopping import e_process_table, sequence_table, thresholds
-from netspace.results.study_tables import DATA_FILE, RECIPE_FILE, StudyTables, network_file, study_tables
+from netspace.results.study_tables import (
+    DATA_FILE,
+    RECIPE_FILE,
+    StudyTables,
+    network_file,
+    recipe_file,
+    recipe_yaml,
+    study_tables,
+)
 from netspace.stats.regimes import apart
 from netspace.stats.sequential import METHODS, StoppingRule
 from netspace.store import Store
@@ -201,7 +209,7 @@ def _write(tables: StudyTables, folder: Path, formats: Sequence[str], root: Path
     images = [format_ for format_ in IMAGE_FORMATS if format_ in formats]
     pictures: list[Path] = []
     shown: list[Picture] = []
-    for name, caption, draw, table in _drawings(tables):
+    for name, caption, draw, table in _drawings(tables) if images or "html" in formats else ():
         figure = draw()
         pictures += save(figure, folder / name, images)
         if "html" in formats and _kind(name) != PROPERTIES:
@@ -218,9 +226,9 @@ def _write(tables: StudyTables, folder: Path, formats: Sequence[str], root: Path
         settings = {**completed(data), "source": _from_here(located(str(data["source"]), root), folder)}
         texts.append(_text(folder / DATA_FILE, dump_yaml(settings)))
     if isinstance(recipe, dict):
-        settings = {key: value for key, value in recipe.items() if key != "peak_lr"}
-        texts.append(_text(folder / RECIPE_FILE, dump_yaml(settings)))
+        texts.append(_text(folder / RECIPE_FILE, recipe_yaml(recipe)))
     best = tables.best.to_dict("records")
+    texts += [_text(folder / recipe_file(row["run_id"]), row["recipe"]) for row in best if row["recipe"]]
     networks = [_text(folder / network_file(row["digest"]), row["yaml"]) for row in best if row["yaml"]]
     return texts + pictures + networks
 

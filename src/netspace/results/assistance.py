@@ -8,7 +8,7 @@ import numpy as np
 
 from netspace.arch import MEASURES, Complexity
 from netspace.arch.built import batch_of, network_from
-from netspace.arch.features import FeatureTable, features
+from netspace.arch.features import FeatureTable, features, recipe_features
 from netspace.errors import ConfigError, StatisticsError, raise_unknown
 from netspace.stats.assistance import Assistance
 from netspace.stats.pool_check import LEAST_MODELS, RefusedError, too_few
@@ -193,11 +193,15 @@ def network_features(runs: Sequence[RunRecord], recipe: Sequence[str] = ()) -> F
 def _alike(study: StudyRecord) -> Collection[str] | None:
     """Return the features that mean the same in all spaces of a study; None if all do, as among AnyNets.
 
-    What a builder calls its depth may be a number of blocks or a factor; what its networks cost is what it is.
+    What a builder calls its depth may be a number of blocks or a factor; what its networks cost, and how they are
+    trained, is what it is.
     """
     entries = study.spec.get("spaces", ())
-    builders = any(isinstance(entry, Mapping) and entry.get("kind") == "builder" for entry in entries)
-    return [f"log_{measure}" for measure in MEASURES] if builders else None
+    spaces = [entry for entry in entries if isinstance(entry, Mapping)]
+    if not any(space.get("kind") == "builder" for space in spaces):
+        return None
+    drawn = {name for space in spaces for name in study.recipe_of(str(space.get("name")))}
+    return [*(f"log_{measure}" for measure in MEASURES), *(name for one in drawn for name in recipe_features(one))]
 
 
 def _columns(table: FeatureTable) -> dict[str, np.ndarray]:

@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netspace.documents import digest
 from netspace.results.assistance import ended_prefix, study_assistance
 from netspace.stats.assistance import Assistance
 from netspace.stats.pool_check import RefusedError
 from netspace.stats.shrinkage import repeat_noise
-from netspace.store import RunState, Store, StudyRecord
+from netspace.store import RunRecord, RunState, Store, StudyRecord
 
 
 class Likely(NamedTuple):
@@ -20,8 +21,13 @@ class Likely(NamedTuple):
     high: float
 
 
+def training_of(study: StudyRecord, run: RunRecord) -> str:
+    """Return what is equal for the runs of a study that train one network by one recipe."""
+    return digest([run.digest, study.drawn_recipe(run)])
+
+
 def likely_errors(
-    runs: Sequence[RunState], digests: Mapping[int, str], assistance: Assistance
+    runs: Sequence[RunState], trainings: Mapping[int, str], assistance: Assistance
 ) -> tuple[dict[int, Likely], str]:
     """Return each run's error freed of the luck of its training, and how that was done, in sentences.
 
@@ -29,7 +35,7 @@ def likely_errors(
 
     Args:
         runs: of one study, in launch order.
-        digests: of the runs' networks, by run id.
+        trainings: what each run trained, by run id, see `training_of`.
         assistance: of the same runs.
 
     Returns:
@@ -37,8 +43,8 @@ def likely_errors(
     """
     repeats: dict[str, list[float]] = {}
     for run in runs:
-        if run.error is not None and run.id in digests:
-            repeats.setdefault(digests[run.id], []).append(run.error)
+        if run.error is not None and run.id in trainings:
+            repeats.setdefault(trainings[run.id], []).append(run.error)
     noise = repeat_noise(list(repeats.values()))
     likely: dict[int, Likely] = {}
     share = None
@@ -76,5 +82,5 @@ def likely_error(record: StudyRecord, store: Store, run: RunState) -> Likely | N
     if run.space not in store.pooled(record.id):
         return None
     states = store.states(record.id)
-    digests = {one.id: one.digest for one in store.runs(record.id)}
-    return likely_errors(states, digests, study_assistance(record, states, store))[0].get(run.id)
+    trainings = {one.id: training_of(record, one) for one in store.runs(record.id)}
+    return likely_errors(states, trainings, study_assistance(record, states, store))[0].get(run.id)

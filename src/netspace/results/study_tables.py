@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from netspace.arch import MEASURES
 from netspace.arch.built import network_from
 from netspace.displayed import Displayed
+from netspace.documents import dump_yaml
 from netspace.errors import StatisticsError
 from netspace.results.assistance import study_assistance
 from netspace.results.claims import JudgedClaim
 from netspace.results.figure_tables import chosen_curves, chosen_runs
 from netspace.results.imported_model import GIVEN
-from netspace.results.likely_errors import Likely, likely_errors
+from netspace.results.likely_errors import Likely, likely_errors, training_of
 from netspace.results.marks import study_marks
 from netspace.results.runs import (
     number_columns,
@@ -63,8 +64,9 @@ class StudyTables(Displayed):
         ranges: the paper's best range: `space`, `property`, `low`, `median`, `high`, `width_p_value`, `n`; only where
             8 models ended whose errors are not all equal.
         best: the best networks: `space`, `run_id`, `error`, `flops`, `params`, `activations`, `structure`, `digest`,
-            `yaml`, `command`; the last three are empty if the network is not known. `likely`, `low`, `high`: the error
-            shrunk against the winner's curse with its 95 % interval, see `likely_errors`; NaN if refused.
+            `yaml`, `command`; the last three are empty if the network is not known. `recipe`: as YAML, where numbers
+            of it were drawn for the network; else empty. `likely`, `low`, `high`: the error shrunk against the winner's
+            curse with its 95 % interval, see `likely_errors`; NaN if refused.
         likely_note: how these were made, in a sentence; empty if there is none.
         verdicts: each space compared with the one before it; see `compare_spaces`.
         assistance: what assists the verdicts, and why it is refused.
@@ -118,6 +120,7 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
     study, records = study_with_runs(store, study_name)
     runs = runs_table(records)
     configs = {run.id: run.config for run in records if run.config}
+    recipes = {run.id: drawn for run in records if (drawn := study.drawn_recipe(run))}
     spaces = tuple(runs["space"].unique())
     ended = runs[runs["status"].isin(JUDGED)]
     models = models_of(records)
@@ -127,7 +130,7 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
     properties = {space: properties_of(ended[ended["space"] == space], numbers) for space in populations}
     now = standing(study, store)
     assistance = study_assistance(study, records, store)
-    likely, likely_note = likely_errors(records, {run.id: run.digest for run in records}, assistance)
+    likely, likely_note = likely_errors(records, {run.id: training_of(study, run) for run in records}, assistance)
     return StudyTables(
         study=study,
         store=store.where,
@@ -140,7 +143,7 @@ def study_tables(store: Store, study_name: str) -> StudyTables:
         summary=_summary(populations, chance),
         edf=edf_table(populations),
         ranges=_ranges(ended, properties),
-        best=_best(ended, configs, study.spec).join(_likely_columns(likely), on="run_id"),
+        best=_best(ended, configs, study, recipes).join(_likely_columns(likely), on="run_id"),
         likely_note=likely_note,
         verdicts=compare_spaces(models, chance=chance, complete=now.complete, chain=now.chain, assistance=assistance),
         assistance=assistance,
@@ -204,16 +207,28 @@ def _ranges(ended: pd.DataFrame, properties: Mapping[str, Sequence[str]]) -> pd.
     return pd.DataFrame(rows, columns=["space", "property", "low", "median", "high", "width_p_value", "n"])
 
 
-def _best(ended: pd.DataFrame, configs: Mapping[int, Mapping[str, Any]], spec: Mapping[str, Any]) -> pd.DataFrame:
+def _best(
+    ended: pd.DataFrame,
+    configs: Mapping[int, Mapping[str, Any]],
+    study: StudyRecord,
+    recipes: Mapping[int, Mapping[str, float]],
+) -> pd.DataFrame:
+    """Return the best networks; `recipes` are the numbers of the recipe drawn for each run, where there are any."""
     done = ended[ended["status"] == "done"].sort_values(["error", "launch"]).head(BEST)
     columns = ["space", "error", "flops", "params", "activations", "digest"]
     table = done[columns].reset_index()
     known = [configs.get(run) for run in table["run_id"]]
-    table["structure"] = ["" if config is None else structure(config) for config in known]
+    drawn = [recipes.get(run, {}) for run in table["run_id"]]
+    numbers = [", ".join(f"{name} {value:g}" for name, value in one.items()) for one in drawn]
+    table["structure"] = [
+        "" if config is None else "; ".join(filter(None, (structure(config), own)))
+        for config, own in zip(known, numbers, strict=True)
+    ]
     table["yaml"] = ["" if config is None else network_yaml(config) for config in known]
+    table["recipe"] = [recipe_yaml({**study.spec.get("recipe", {}), **one}) if one else "" for one in drawn]
     table["command"] = [
-        "" if config is None else train_command(digest, spec)
-        for config, digest in zip(known, table["digest"], strict=True)
+        "" if config is None else train_command(digest, study.spec, run=run if one else None)
+        for config, digest, run, one in zip(known, table["digest"], table["run_id"], drawn, strict=True)
     ]
     return table
 
@@ -260,24 +275,41 @@ def network_yaml(config: Mapping[str, Any]) -> str:
     return network_from(config, "stored network").to_yaml()
 
 
+def recipe_yaml(recipe: Mapping[str, Any]) -> str:
+    """Return a stored recipe as the YAML that `netspace train` reads."""
+    return dump_yaml({key: value for key, value in recipe.items() if key != "peak_lr"})
+
+
 def network_file(digest: str) -> str:
     """Return where, in a report's folder, the YAML of one of the best networks is."""
     return f"networks/{''.join(c if c.isalnum() or c in '-_' else '_' for c in digest)}.yaml"
 
 
-def train_command(digest: str, spec: Mapping[str, Any]) -> str:
+def recipe_file(run: int) -> str:
+    """Return where, in a report's folder, the recipe is of a run that has its own."""
+    return f"networks/recipe-{run}.yaml"
+
+
+def train_command(digest: str, spec: Mapping[str, Any], *, run: int | None = None) -> str:
     """Return the command that, in the report's folder, trains a network of it on the study's images, by its recipe.
 
     Of imported results the images are not known: the command has the word DATA in their place.
+
+    Args:
+        digest: of the network.
+        spec: the study's.
+        run: its id, if it has a recipe of its own.
     """
     network = network_file(digest)
     data, recipe, resolution = spec.get("data", "DATA"), spec.get("recipe"), spec.get("resolution")
     words = ["netspace", "train", network, "--data", data if isinstance(data, str) else DATA_FILE]
     if recipe:
-        words += ["--recipe", recipe if isinstance(recipe, str) else RECIPE_FILE]
+        named = RECIPE_FILE if run is None else recipe_file(run)
+        words += ["--recipe", recipe if isinstance(recipe, str) else named]
     if resolution:
         words += ["--resolution", str(resolution)]
-    return shlex.join([*words, "-o", f"trained/{PurePosixPath(network).stem}"])
+    folder = f"trained/{PurePosixPath(network).stem}"
+    return shlex.join([*words, "-o", folder if run is None else f"{folder}-{run}"])
 
 
 def _environments(records: Sequence[RunRecord]) -> pd.DataFrame:

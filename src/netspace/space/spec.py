@@ -29,6 +29,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
@@ -167,7 +168,14 @@ def _file(text: str, folders: Sequence[Path]) -> Path | None:
     return folders[-1] / text if found is None and is_document(text) else found
 
 
-def space_from_dict(data: Any, where: str, *, name: str = "unnamed", folder: Path | str = ".") -> DesignSpace:
+def space_from_dict(
+    data: Any,
+    where: str,
+    *,
+    name: str = "unnamed",
+    folder: Path | str = ".",
+    recipe: Mapping[str, Distribution] = MappingProxyType({}),
+) -> DesignSpace:
     """Return the space that plain `data` describes, as a file would.
 
     Args:
@@ -175,11 +183,12 @@ def space_from_dict(data: Any, where: str, *, name: str = "unnamed", folder: Pat
         where: what begins the message of an error: the file, and the key inside it if there is one.
         name: for a space without one.
         folder: what paths in it are relative to: of its code, and of the space that it is based on.
+        recipe: laws of numbers of the recipe for which neither the space nor its base has one.
 
     Raises:
         ConfigError: `data` breaks a rule; the message names the key and what is valid.
     """
-    return _made(data, where, name, _Place(folder=Path(folder))).space
+    return _made(data, where, name, _Place(folder=Path(folder)), recipe).space
 
 
 def _read(place: _Place) -> Loaded:
@@ -187,7 +196,9 @@ def _read(place: _Place) -> Loaded:
     return _made(place.spaces[place.name], str(place), place.name or place.path.stem, place)
 
 
-def _made(data: Any, where: str, name: str, place: _Place) -> Loaded:
+def _made(
+    data: Any, where: str, name: str, place: _Place, recipe: Mapping[str, Distribution] = MappingProxyType({})
+) -> Loaded:
     file = parse(SpaceFile, data, where)
     if [file.base, file.kind, file.builder].count(None) != 2:
         raise ConfigError(f"{where}: exactly one of the keys 'base', 'kind' and 'builder' must be given")
@@ -195,13 +206,20 @@ def _made(data: Any, where: str, name: str, place: _Place) -> Loaded:
         raise ConfigError(f"{where}: refines: a space refines its 'base', and this one has none")
     with _at(where, "base"):
         base = _based_on(file, place)
-    space = _space(file, base, where, name, place.folder)
+    space = _space(file, base, where, name, place.folder, recipe)
     if file.refines and base is not None and not (found := relation(space, base)).subset:
         raise ConfigError(f"{where}: refines: {found}")
     return Loaded(space, base)
 
 
-def _space(file: SpaceFile, base: DesignSpace | None, where: str, name: str, folder: Path) -> DesignSpace:
+def _space(
+    file: SpaceFile,
+    base: DesignSpace | None,
+    where: str,
+    name: str,
+    folder: Path,
+    given: Mapping[str, Distribution],
+) -> DesignSpace:
     kind = base.kind if base else "builder" if file.builder is not None else file.kind
     if kind == "builder" and (file.stages is not None or file.strides is not None):
         raise ConfigError(f"{where}: a builder's networks have no stages or strides; parameters may have 'stages' each")
@@ -215,7 +233,7 @@ def _space(file: SpaceFile, base: DesignSpace | None, where: str, name: str, fol
             lengths.pop(parameter, None)
             if length is not None:
                 lengths[parameter] = length
-    recipe = dict(base.recipe) if base else {}
+    recipe = {**given, **(base.recipe if base else {})}
     for number, spec in file.recipe.items():
         with _at(where, f"recipe.{number}"):
             recipe[number] = distributions.from_spec(spec)
@@ -240,7 +258,7 @@ def _space(file: SpaceFile, base: DesignSpace | None, where: str, name: str, fol
         kept, own = fitting(base, network)
         laws = {name: law for name, law in laws.items() if name in kept or name in file.parameters}
         constraints = [*own, *constraints[len(base.constraints) :]]
-        changed = file.parameters or file.constraints or file.recipe
+        changed = file.parameters or file.constraints or recipe != base.recipe
         paper_size = None if changed else base.paper_size
         return replace(base, **shape, parameters=laws, constraints=tuple(constraints), paper_size=paper_size)
 

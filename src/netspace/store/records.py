@@ -176,6 +176,10 @@ class StudyRecord:
                 return tuple(sorted(one.get("recipe") or ()))
         return ()
 
+    def drawn_recipe(self, run: "RunRecord") -> dict[str, float]:
+        """Return the numbers of the recipe that were drawn for a run of the study, by name; empty if none were."""
+        return {name: float(run.parameters[name]) for name in self.recipe_of(run.space)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:

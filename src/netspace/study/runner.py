@@ -204,7 +204,7 @@ class _Driver:
                 continue  # planned again while it was being trained here: from now on it is held again
             self._in_hand[run.id] = run
             _log.info("leased %s %d (run %d, attempt %d)", run.space, run.index, run.id, run.attempts)
-            drawn = {name: float(run.parameters[name]) for name in self._record.recipe_of(run.space)}
+            drawn = self._record.drawn_recipe(run)
             self._executor.submit(Job(run_id=run.id, config=run.config, seed=run.seed, recipe=drawn))
         return bool(self._in_hand)
 

@@ -19,7 +19,7 @@ from netspace.models import build
 from netspace.results.standing import Standing
 from netspace.results.stopping import DEFAULT_METHOD, stop_of
 from netspace.space import DesignSpace, Population, load_all, space_from_dict, window
-from netspace.space.distributions import from_spec
+from netspace.space.distributions import Distribution, from_spec
 from netspace.stats import Claim, parse_claim, resolve_claim
 from netspace.stats.claims import FITTED
 from netspace.stats.regimes import of_regime
@@ -173,24 +173,27 @@ class Study(Displayed):
         return tuple(resolve_claim(parse_claim(text), list(columns), columns.__getitem__) for text in self.spec.claims)
 
     def _spaces_of(self, entry: str | dict[str, Any]) -> list[DesignSpace]:
-        where, drawn = f"study '{self.spec.name}'", self.spec.recipe_laws
+        where = f"study '{self.spec.name}'"
         if isinstance(entry, dict):
-            if drawn and isinstance(entry.get("recipe", {}), dict):
-                entry = {**entry, "recipe": {**drawn, **entry.get("recipe", {})}}
-            return [space_from_dict(entry, f"{where}, spaces", folder=self.root)]
+            return [space_from_dict(entry, f"{where}, spaces", folder=self.root, recipe=self._drawn_recipe)]
         spaces = [loaded.space for loaded in load_all(entry, self.root)]
-        if not drawn:
+        if not self._drawn_recipe:
             return spaces
+        try:
+            return [space.with_recipe(**{**self._drawn_recipe, **space.recipe}) for space in spaces]
+        except NetspaceError as error:
+            raise ConfigError(f"{where}: recipe: {error}") from None
+
+    @cached_property
+    def _drawn_recipe(self) -> dict[str, Distribution]:
+        """The laws of the recipe's numbers that spaces draw which have none of their own."""
         laws = {}
-        for name, law in drawn.items():
+        for name, law in self.spec.recipe_laws.items():
             try:
                 laws[name] = from_spec(law)
             except NetspaceError as error:
-                raise ConfigError(f"{where}: recipe.{name}: {error}") from None
-        try:
-            return [space.with_recipe(**{**laws, **space.recipe}) for space in spaces]
-        except NetspaceError as error:
-            raise ConfigError(f"{where}: recipe: {error}") from None
+                raise ConfigError(f"study '{self.spec.name}': recipe.{name}: {error}") from None
+        return laws
 
     def _check_recipe_of(self, space: DesignSpace) -> None:
         """Raise unless the ends of what a space draws of the recipe go with the rest of it."""
