@@ -455,11 +455,11 @@ def print_marks(store: "Store", study: "StudyRecord") -> None:
     """Print where the single networks of a study stand in its spaces; nothing if it has none."""
     if not study.networks:
         return
-    from netspace.results.marks import study_marks
+    from netspace.results.marks import marks_sentences, study_marks
 
     if len(marks := study_marks(store, study)):
         print("Single networks, outside of every comparison of spaces:")
-        print("\n".join(f"  {sentence}" for sentence in marks["sentence"]))
+        print("\n".join(f"  {sentence}" for sentence in marks_sentences(marks)))
 
 
 def _print_verdicts(verdicts: "Sequence[Verdict]", as_json: bool) -> None:

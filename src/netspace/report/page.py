@@ -41,6 +41,7 @@ from netspace.report.text import (
     percent,
     range_figures,
 )
+from netspace.results.marks import marks_sentences
 from netspace.results.properties import is_logarithmic, label, unit
 from netspace.results.public import place_of, public_settings, without_folders
 from netspace.results.runs import structure
@@ -471,7 +472,7 @@ def _verdicts(tables: StudyTables) -> str:
 def _single_networks(tables: StudyTables) -> str:
     if tables.marks.empty:
         return ""
-    sentences = "".join(f'<p class="note">{_text(sentence)}</p>' for sentence in tables.marks["sentence"])
+    sentences = "".join(f'<p class="note">{_text(sentence)}</p>' for sentence in marks_sentences(tables.marks))
     return f"<h3>Single networks</h3>{sentences}{_table(MARKS_HEAD, marks_rows(tables))}"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from netspace.arch import MEASURES
 from netspace.documents import dump_yaml
 from netspace.results.assisted_tables import assisted_summary, importance_table
+from netspace.results.marks import marks_sentences
 from netspace.results.properties import label, unit
 from netspace.results.public import public_settings, without_folders
 from netspace.results.study_tables import StudyTables
@@ -135,7 +136,7 @@ def markdown(tables: StudyTables, pictures: Sequence[Path] = ()) -> str:
         parts.append(f"- {sentence}" + (f" ({'; '.join(notes)})" if notes else ""))
     if len(tables.marks):
         parts.append("## Single networks")
-        parts += [f"- {_escaped(sentence)}" for sentence in tables.marks["sentence"]]
+        parts += [f"- {_escaped(sentence)}" for sentence in marks_sentences(tables.marks)]
         parts.append(markdown_table(MARKS_HEAD, marks_rows(tables)))
     if tables.claims:
         parts.append("## Claims")

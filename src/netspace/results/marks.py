@@ -6,6 +6,7 @@ better than has an interval that covers both the luck of the seeds and that of t
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,17 +68,35 @@ def marks_table(
         failures = int(np.isinf(scores).sum())
         for space, models in populations.items():
             share, share_low, share_high = better_than(errors, at_chance(models, chance), alpha)
-            seeds = f"{len(ended)} {'seed' if len(ended) == 1 else 'seeds'}"
-            spread = "" if math.isnan(low) else f", {low:.2f} to {high:.2f} %"
-            failed = f", {failures} of them failed" if failures else ""
-            sentence = (
-                f"{name} ({error:.2f} %{spread}; {seeds}{failed}) is better than {100 * share:.0f} % of {space} "
-                f"({100 * (1 - alpha):g} % interval {100 * share_low:.0f} to {100 * share_high:.0f} %, "
-                f"{len(models)} models)"
-            )
             figures = (len(ended), failures, error, low, high, share, share_low, share_high, len(models))
-            rows.append((name, space, *figures, *costs, sentence))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+            rows.append((name, space, *figures, *costs))
+    marks = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "sentence"])
+    level = f"{100 * (1 - alpha):g} % interval "
+    marks["sentence"] = [f"{_who(row)} is better than {_share(row, level)}" for row in marks.itertuples()]
+    return marks
+
+
+def marks_sentences(marks: pd.DataFrame) -> list[str]:
+    """Return a sentence for each network about all spaces; `marks` as `marks_table` returns them."""
+    found = []
+    for _, rows in marks.groupby("network", sort=False):
+        first, *others = rows.itertuples()
+        found.append("; ".join([str(first.sentence), *(_share(row) for row in others)]))
+    return found
+
+
+def _who(row: Any) -> str:
+    """Return a network with its mean error and the seeds that it is the mean of."""
+    seeds = f"{row.seeds} {'seed' if row.seeds == 1 else 'seeds'}"
+    spread = "" if math.isnan(row.low) else f", {row.low:.2f} to {row.high:.2f} %"
+    failed = f", {row.failures} of them failed" if row.failures else ""
+    return f"{row.network} ({row.error:.2f} %{spread}; {seeds}{failed})"
+
+
+def _share(row: Any, of: str = "") -> str:
+    """Return the share of a space's models that a network is better than, and `of` what level its interval is."""
+    interval = f"{of}{100 * row.share_low:.0f} to {100 * row.share_high:.0f} %"
+    return f"{100 * row.share:.0f} % of {row.space} ({interval}, {row.models} models)"
 
 
 def better_than(errors: Floats, models: Floats, alpha: float = 0.05) -> tuple[float, float, float]:
