@@ -19,7 +19,7 @@ from netspace.arch import AnyNetConfig, complexity, zoo
 from netspace.arch.scaling import scale
 from netspace.searching import search
 from netspace.searching.progress import Progress
-from netspace.searching.settling import STUDY, Settled
+from netspace.searching.settled import STUDY, Settled
 from netspace.searching.winner import train_winner
 from netspace.space import parse_window
 from netspace.study import Study

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netspace.searching import settling
+from netspace.searching import sizes
 
 OPTIONS = ["--space", "RegNetX", "--resolution", 20, "--stem", "simple", "--epochs", 2, "--cheap-epochs", 1]
 
@@ -30,7 +30,7 @@ def photos(tmp_path):
 @pytest.mark.slow
 def test_a_search_prints_choices_and_a_summary_and_goes_on(netspace, photos, tmp_path, monkeypatch):
     for name, number in {"RANDOM": 4, "ROUNDS": 1, "CHOSEN": 1, "REPEATS": 1, "FEWEST_RANDOM": 2}.items():
-        monkeypatch.setattr(settling, name, number)
+        monkeypatch.setattr(sizes, name, number)
     arguments = ["search", photos, "-o", tmp_path / "found", "--flops", "20K:300K", *OPTIONS]
     done = netspace(*arguments)
     assert done.code == 0, done.err

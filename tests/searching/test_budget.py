@@ -16,7 +16,8 @@ from netspace.arch.built import network_from
 from netspace.models.package import Package, Preparation
 from netspace.searching import SearchResult, search
 from netspace.searching.choices import Choice
-from netspace.searching.settling import MOST_RANDOM, Settled
+from netspace.searching.settled import Settled
+from netspace.searching.sizes import MOST_RANDOM
 from netspace.store import Outcome, Store
 from netspace.study import Study
 from netspace.study.executors import Executor
@@ -106,14 +107,14 @@ def search_on(monkeypatch, photos) -> Callable[..., tuple[SearchResult, float]]:
     clock = SimpleNamespace(monotonic=lambda: Simulated.machine.now)
     for name, value in {
         "study.executors.local.LocalExecutor": Simulated,
-        "searching.settling.measure_speed": measured,
+        "searching.sizes.measure_speed": measured,
         "searching.budget.time": clock,
         "searching.search.time": clock,
-        "searching.search.POOL": 400,
-        "searching.search.train_winner": train_winner,
-        "searching.search.fastest_threads": lambda *_: 1,
-        "searching.search.note_test_error": lambda *_: package,
-        "searching.search.write_report": lambda *_, **__: None,
+        "searching.candidates.POOL": 400,
+        "searching.stages.train_winner": train_winner,
+        "searching.winner.fastest_threads": lambda *_: 1,
+        "searching.stages.note_test_error": lambda *_: package,
+        "searching.stages.write_report": lambda *_, **__: None,
     }.items():
         module, _, attribute = f"netspace.{name}".rpartition(".")
         monkeypatch.setattr(import_module(module), attribute, value)
@@ -232,5 +233,5 @@ def test_an_unreadable_account_is_one_line(search_on, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         search_on(machine, tmp_path, hours=0.5)
     (tmp_path / "hours.json").write_text("{")
-    with pytest.raises(errors.ConfigError, match=r"hours\.json: could not be read"):
+    with pytest.raises(errors.ConfigError, match=r"hours\.json: cannot be read as JSON"):
         search_on(machine, tmp_path, hours=0.5)

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 import netspace as ns
-from netspace.searching import settling
+from netspace.searching import sizes
 from netspace.training import loop as training_loop
 
 
 @pytest.fixture(autouse=True)
 def few_networks(monkeypatch):
     for name, number in {"RANDOM": 8, "ROUNDS": 2, "CHOSEN": 2, "REPEATS": 2, "FEWEST_RANDOM": 4}.items():
-        monkeypatch.setattr(settling, name, number)
+        monkeypatch.setattr(sizes, name, number)
 
 
 @pytest.mark.slow
@@ -96,8 +96,8 @@ def test_the_test_split_judges_the_winner(photos, tmp_path):
 @pytest.mark.slow
 def test_the_next_best_takes_the_place_of_a_winner_that_diverges(digits, small, tmp_path, monkeypatch):
     for name in ("ROUNDS", "CHOSEN"):
-        monkeypatch.setattr(settling, name, 1)
-    monkeypatch.setattr(settling, "RANDOM", 4)
+        monkeypatch.setattr(sizes, name, 1)
+    monkeypatch.setattr(sizes, "RANDOM", 4)
     tried = []
 
     def train(model, *args, **kwargs):

@@ -8,7 +8,8 @@ import pytest
 from netspace import errors
 from netspace.searching import SearchSpec, search
 from netspace.searching.choices import Choice
-from netspace.searching.settling import Settled, settle
+from netspace.searching.settled import Settled
+from netspace.searching.settling import settle
 from netspace.study import Study
 from netspace.study.planning import Speed
 from netspace.training import DataSpec, Recipe
@@ -21,7 +22,7 @@ def quick_measure(monkeypatch):
     def measured(_study: object, planned: Sequence[object], **_: object) -> Speed:
         return Speed(source="given", seconds=np.full(len(planned), 36.0))
 
-    monkeypatch.setattr("netspace.searching.settling.measure_speed", measured)
+    monkeypatch.setattr("netspace.searching.sizes.measure_speed", measured)
 
 
 def settled(folder, **asked) -> Settled:

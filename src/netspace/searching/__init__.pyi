@@ -1,4 +1,4 @@
 from .progress import Progress as Progress
-from .search import SearchResult as SearchResult
+from .result import SearchResult as SearchResult
 from .search import search as search
-from .settling import SearchSpec as SearchSpec
+from .settled import SearchSpec as SearchSpec

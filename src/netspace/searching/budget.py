@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from netspace.documents import Document, parse
-from netspace.errors import ConfigError, first_line
-from netspace.files import write_whole
+from netspace.documents import Document, parse, read_json
+from netspace.files import is_file, write_whole
 
 SPENT = "hours.json"
 LAST_SECONDS = 15.0
@@ -42,13 +41,15 @@ class Budget:
         began: when this call of the search began, by `time.monotonic`.
 
     Raises:
-        ConfigError: what the folder says was spent could not be read.
+        ConfigError: what the folder says was spent cannot be read.
     """
 
     def __init__(self, folder: Path, hours: float | None, began: float) -> None:
         self._path = folder / SPENT
         self._hours = hours
-        self._before = Spent() if hours is None else _read(self._path)
+        self._before = Spent()
+        if hours is not None and is_file(self._path):
+            self._before = parse(Spent, read_json(self._path), str(self._path))
         self._began = self._kept = began
         self._training = 0.0
         self._training_since: float | None = None
@@ -86,13 +87,3 @@ class Budget:
         """Write down what was spent, if that was not done in the last seconds."""
         if time.monotonic() - self._kept > _KEEP_SECONDS:
             self.keep()
-
-
-def _read(path: Path) -> Spent:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Spent()
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: could not be read ({first_line(error)})") from None
-    return parse(Spent, content, str(path))

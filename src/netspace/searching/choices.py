@@ -66,6 +66,15 @@ class Chosen:
     choice: Choice
 
 
+def images_seen(look: Look) -> Choice:
+    """Return what is said of the images, of which nothing is chosen."""
+    return Choice(
+        what="images",
+        value=f"{sum(look.counts):,} to learn from, {len(look.class_names)} classes",
+        reason=f"{min(look.counts):,} to {max(look.counts):,} images a class",
+    )
+
+
 def choose_resolution(look: Look, asked: int | None, device: str) -> Chosen:
     """Choose height and width of the images, in pixels."""
     if asked is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from netspace.results.standing import Standing
 from netspace.searching.budget import Budget
-from netspace.searching.settling import Settled
+from netspace.searching.settled import Settled
 from netspace.training.result import Epoch
 
 

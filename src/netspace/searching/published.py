@@ -9,15 +9,24 @@ from pathlib import Path
 
 import numpy as np
 
-from netspace.arch import MEASURES, AnyNetConfig, complexity, zoo
+from netspace.arch import AnyNetConfig, complexity, zoo
 from netspace.arch.published import Published
-from netspace.documents import parse
 from netspace.errors import ConfigError, WindowError, first_line
+from netspace.searching.budget import Budget
+from netspace.searching.call import Call
+from netspace.searching.candidates import Candidate
 from netspace.searching.choices import Choice, choose_resolution, choose_validation
 from netspace.searching.looking import Look, look_at
-from netspace.searching.settling import NAME, FromPublished, SearchSpec, Settled
+from netspace.searching.progress import Clock
+from netspace.searching.result import PACKAGE, SearchResult
+from netspace.searching.settled import FromPublished, SearchSpec, Settled
+from netspace.searching.settling import limits_asked
+from netspace.searching.summary import published_summary
+from netspace.searching.winner import note_test_error, train_winner, with_threads
 from netspace.space.constraints import format_count
+from netspace.study.seeds import seed_of
 from netspace.study.spec import StudySpec
+from netspace.training.images.data import load_data
 from netspace.training.images.sources import located
 from netspace.training.recipe import RECIPES, Augment, Recipe, parse_recipe
 
@@ -48,8 +57,7 @@ def settle_published(
         choices.append(choice)
         tell(choice)
 
-    content = {name: getattr(asked, name) for name in (*MEASURES, "latency")}
-    limits = parse(StudySpec, {"name": NAME, "spaces": ["RegNetX"], "n": 1, **content}, "search")
+    limits = limits_asked(asked)
     look = look_at(asked.data)
     resolution = choose_resolution(look, asked.resolution, device)
     note(resolution.choice)
@@ -85,6 +93,48 @@ def settle_published(
     except OSError as error:
         raise ConfigError(f"{folder}: cannot write the search ({first_line(error)})") from None
     return settled
+
+
+def train_published(call: Call, settled: Settled, published: FromPublished) -> SearchResult:
+    """Train a published network on; goes on from where it was interrupted.
+
+    Raises: as for `train_winner`.
+    """
+    images = load_data(published.data, published.resolution)
+    config = fitted_to(zoo.get(published.network), images.num_classes, images.channels)
+    settled = with_threads(settled, call.folder, config, images, call.device)
+    budget = Budget(call.folder, None, call.began)
+    clock = Clock(settled=settled, networks=0, budget=budget, observe=call.observe, seconds=lambda: None)
+    clock.begin("the winner")
+    train_winner(
+        call.folder / PACKAGE,
+        config,
+        images,
+        name=published.network,
+        data=published.data,
+        recipe=settled.recipe,
+        seed=seed_of(int(settled.asked["seed"]), "the winner"),
+        device=call.device,
+        threads=settled.threads or 1,
+        licence=call.licence,
+        published=published.network,
+        on_epoch=lambda epoch: clock.epoch(epoch, settled.recipe.epochs),
+    )
+    package = note_test_error(call.folder / PACKAGE, call.device)
+    cost = complexity(config, published.resolution)
+    winner = Candidate(
+        space="published",
+        row=0,
+        config=config,
+        flops=int(cost.flops),
+        params=int(cost.params),
+        errors=(),
+        likely=None,
+    )
+    text = published_summary(call.source, settled.choices, config, package, call.folder)
+    found = SearchResult(folder=call.folder, best=(winner,), choices=settled.choices, package=package, summary=text)
+    found.write_summary()
+    return found
 
 
 def _recipe(look: Look, training: int, resolution: int, asked: SearchSpec) -> tuple[Recipe, Choice]:

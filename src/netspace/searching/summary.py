@@ -2,49 +2,13 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from netspace.arch import AnyNetConfig
 from netspace.models.package import Package
+from netspace.searching.candidates import Candidate
 from netspace.searching.choices import Choice
-from netspace.searching.promising import Likely
 from netspace.space.constraints import format_count
-
-_PLAIN = ("name", "space", "row", "flops", "params", "errors")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """One of the best networks.
-
-    Attributes:
-        space: its space.
-        row: its place there.
-        config: the network.
-        flops, params: at the search's resolution.
-        errors: of its trainings in the cheap regime, %.
-        likely: freed of luck; None if there was no predictor.
-    """
-
-    space: str
-    row: int
-    config: AnyNetConfig
-    flops: int
-    params: int
-    errors: tuple[float, ...]
-    likely: Likely | None
-
-    @property
-    def name(self) -> str:
-        """Space and place."""
-        return f"{self.space} {self.row}"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        likely = None if self.likely is None else asdict(self.likely)
-        return {**{key: getattr(self, key) for key in _PLAIN}, "likely": likely, "network": self.config.to_dict()}
 
 
 def summary(

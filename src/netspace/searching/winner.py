@@ -11,6 +11,7 @@ from netspace.errors import DivergedError
 from netspace.models import build
 from netspace.models.hub import describe, from_pretrained
 from netspace.models.package import MeasuredError, Package
+from netspace.searching.settled import Settled
 from netspace.training.assessment import assess, images_to_assess
 from netspace.training.calibration import calibrate
 from netspace.training.device import usable_device
@@ -19,7 +20,7 @@ from netspace.training.images.data import DataSpec, ImageData
 from netspace.training.loop import train
 from netspace.training.recipe import Recipe
 from netspace.training.result import Epoch
-from netspace.training.threads import cpu_threads
+from netspace.training.threads import cpu_threads, fastest_threads
 from netspace.training.training_folder import TrainingFolder
 
 _DONE = "result.json"  # which a training's folder gets last
@@ -116,3 +117,15 @@ def note_test_error(folder: Path, device: str) -> Package:
     head: dict[str, Any] = {"num_classes": model.num_classes, "global_pool": model.global_pool}
     describe(folder, model.config, package, head)
     return package
+
+
+def with_threads(settled: Settled, folder: Path, config: AnyNetConfig, images: ImageData, device: str) -> Settled:
+    """Return what was settled with the threads of the winner's training, measured once and written down."""
+    if settled.threads is not None:
+        return settled
+    threads = 1
+    if device == "cpu":
+        threads = fastest_threads(config, settled.recipe, images.resolution, len(images.train_labels))
+    settled = settled.model_copy(update={"threads": threads})
+    settled.write(folder)
+    return settled
