@@ -1,11 +1,13 @@
 """What all tests share: one thread for each test process, and a cache of prepared images of the session's own."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
+import servers
 from servers import postgresql, postgresql_binaries
 
 pytest_plugins = ["synthetic_studies"]
@@ -114,3 +116,40 @@ def postgresql_url(postgresql_server: Path) -> str:
         connection.execute(f"CREATE SCHEMA {schema}")
     options = f"-csearch_path%3D{schema}%20-clock_timeout%3D20s"  # a driver that waits for another fails, not hangs
     return f"postgresql://postgres@/postgres?host={postgresql_server}&options={options}"
+
+
+@pytest.fixture(scope="module")
+def ray_cluster() -> Iterator[object]:
+    """A Ray cluster of two nodes of one core each; gives what adds and removes nodes."""
+    pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+    with servers.ray_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def slurm_cluster() -> Iterator[None]:
+    """A SLURM of one node and two cores."""
+    pytest.importorskip("submitit", reason="the extra 'slurm' is not installed")
+    if shutil.which("slurmctld") is None or shutil.which("munged") is None:
+        pytest.skip("no SLURM on this machine (Debian: slurm-wlm, munge)")
+    if os.geteuid() != 0:
+        pytest.skip("SLURM's daemons need root")
+    with servers.slurm() as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture
+def cluster_options(request):
+    """Return a function that gives the options of an executor of some kind, its cluster started."""
+
+    def options(kind: str) -> dict[str, object]:
+        if kind == "ray":
+            return {"address": request.getfixturevalue("ray_cluster").address}
+        if kind == "slurm":
+            request.getfixturevalue("slurm_cluster")
+            return {"poll_seconds": 0.5}
+        return {}
+
+    return options

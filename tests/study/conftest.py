@@ -1,13 +1,11 @@
 """A study small enough to train in a test, and the clusters to train it on: real ones, started here."""
 
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import servers
 import small_study
 import yaml
 from PIL import Image
@@ -75,40 +73,3 @@ def worker_pids() -> Callable[[str], list[int]]:
         return [pid for pid, line in lines.items() if line != [""] and _is_worker(kind, pid, line)]
 
     return living
-
-
-@pytest.fixture(scope="module")
-def ray_cluster() -> Iterator[object]:
-    """A Ray cluster of two nodes of one core each; gives what adds and removes nodes."""
-    pytest.importorskip("ray", reason="the extra 'ray' is not installed")
-    with servers.ray_cluster() as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def slurm_cluster() -> Iterator[None]:
-    """A SLURM of one node and two cores."""
-    pytest.importorskip("submitit", reason="the extra 'slurm' is not installed")
-    if shutil.which("slurmctld") is None or shutil.which("munged") is None:
-        pytest.skip("no SLURM on this machine (Debian: slurm-wlm, munge)")
-    if os.geteuid() != 0:
-        pytest.skip("SLURM's daemons need root")
-    with servers.slurm() as environment, pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        yield
-
-
-@pytest.fixture
-def cluster_options(request):
-    """Return a function that gives the options of an executor of some kind, its cluster started."""
-
-    def options(kind: str) -> dict[str, object]:
-        if kind == "ray":
-            return {"address": request.getfixturevalue("ray_cluster").address}
-        if kind == "slurm":
-            request.getfixturevalue("slurm_cluster")
-            return {"poll_seconds": 0.5}
-        return {}
-
-    return options
