@@ -166,7 +166,8 @@ def test_a_checkpoint_belongs_to_the_numbers_too(tmp_path):
 def test_a_study_of_drawn_recipes_is_trained_with_them_and_assisted(study_file, tmp_path):
     (tmp_path / "models.py").write_text(MODELS)
     own = {"name": "Own", "builder": "models.py:build", "parameters": {"width": {"uniform": [4, 16]}}}
-    path = study_file(spaces=["AnyNetXA", own], recipe=DRAWN, n=16, network={}, flops=":1M")
+    any_net = {"name": "AnyNetXA", "base": "AnyNetXA", "stages": {"uniform": [2, 4]}}
+    path = study_file(spaces=[any_net, own], recipe=DRAWN, n=16, network={}, flops=":1M")
     with Store.open(tmp_path / "s.db") as store:
         assert Study.from_yaml(path).run(store, workers=2, device="cpu").complete
         record = store.find_study("small")
@@ -177,6 +178,7 @@ def test_a_study_of_drawn_recipes_is_trained_with_them_and_assisted(study_file, 
         assert np.corrcoef(np.log(rates), np.log([highest[run.id] for run in runs]))[0, 1] > 0.999
         assistance = study_assistance(record, store.states(record.id), store)
         assert assistance.spaces == ("AnyNetXA", "Own")
+        assert {"stages", "log_width_4"} <= set(assistance.features["AnyNetXA"].names)
         # the learning rate is the same thing for both, what their networks are made of is not
         together = put_together(assistance.features, assistance.alike)
         column = together["Own"].names.index("log_recipe_lr")

@@ -27,7 +27,10 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AnyNetBatch:
-    """n networks with S stages each.
+    """n networks with up to S stages each.
+
+    A network with fewer has none of the last columns: there depth, width, stride and group width are 0, the bottleneck
+    ratio is 1.
 
     Attributes:
         template: what they share.
@@ -46,42 +49,47 @@ class AnyNetBatch:
 
     @classmethod
     def from_configs(cls, configs: Sequence[AnyNetConfig]) -> Self:
-        """Stack configurations of one template and one number of stages.
+        """Stack configurations of one template.
 
         Raises:
-            ConfigError: there are none, or they differ in template or number of stages.
+            ConfigError: there are none, or they differ in template.
         """
         if not configs:
             raise ConfigError("a batch needs at least one network, got none")
         first = configs[0]
         template = template_of(first)
         for i, config in enumerate(configs):
-            if len(config.stages) != len(first.stages) or template_of(config) != template:
+            if template_of(config) != template:
                 raise ConfigError(
-                    f"networks of one batch must share template and number of stages: network {i} "
-                    f"({len(config.stages)} stages of '{config.block}') differs from network 0 "
-                    f"({len(first.stages)} stages of '{first.block}')"
+                    f"networks of one batch must share their template: network {i} (of '{config.block}') differs from "
+                    f"network 0 (of '{first.block}')"
                 )
+        most = max(len(config.stages) for config in configs)
 
-        def column(attribute: str) -> NDArray[np.float64]:
-            return np.array([[getattr(stage, attribute) for stage in config.stages] for config in configs], np.float64)
+        def stacked(rows: Sequence[Sequence[float]], absent: float) -> NDArray[np.float64]:
+            return np.array([[*row, *[absent] * (most - len(row))] for row in rows], np.float64)
+
+        def column(attribute: str, absent: float = 0) -> NDArray[np.float64]:
+            return stacked([[getattr(stage, attribute) for stage in config.stages] for config in configs], absent)
+
+        def own(name: str) -> NDArray[Any]:
+            values = [[stage.own[name] for stage in config.stages] for config in configs]
+            whole = all(isinstance(value, int) for row in values for value in row)
+            return stacked(values, 0).astype(np.int64 if whole else np.float64)
 
         return cls(
             template=template,
             depths=column("depth").astype(np.int64),
             widths=column("width").astype(np.int64),
             strides=column("stride").astype(np.int64),
-            bottleneck_ratios=column("bottleneck_ratio"),
+            bottleneck_ratios=column("bottleneck_ratio", absent=1),
             group_widths=column("group_width").astype(np.int64),
-            own={
-                name: np.array([[stage.own[name] for stage in config.stages] for config in configs])
-                for name in first.stages[0].own
-            },
+            own={name: own(name) for name in first.stages[0].own},
         )
 
     @classmethod
     def stack(cls, batches: Sequence[Self]) -> Self:
-        """Return the networks of one batch or more, in order; template and number of stages must be equal."""
+        """Return the networks of one batch or more, in order; template and number of columns must be equal."""
         stacked = {column: np.concatenate([getattr(batch, column) for batch in batches]) for column in COLUMNS}
         own = {name: np.concatenate([batch.own[name] for batch in batches]) for name in batches[0].own}
         return cls(template=batches[0].template, own=own, **stacked)
@@ -91,7 +99,7 @@ class AnyNetBatch:
 
     @property
     def num_stages(self) -> int:
-        """S, the number of stages of every network."""
+        """S, the most stages that a network may have here."""
         return int(self.depths.shape[1])
 
     @property
@@ -118,6 +126,14 @@ class AnyNetBatch:
         """Return what tells the stages of the networks apart, by the name of the property: each (n, S)."""
         return {**{name: getattr(self, column) for column, name in STAGE_PROPERTIES.items()}, **self.own}
 
+    def with_stages(self, counts: IntArray) -> Self:
+        """Return the networks with their first stages alone, of each as many as `counts` (n,) says."""
+        kept = np.arange(self.num_stages) < counts[:, None]
+        columns: dict[str, Any] = {
+            column: np.where(kept, getattr(self, column), column == "bottleneck_ratios") for column in COLUMNS
+        }
+        return replace(self, own={name: values * kept for name, values in self.own.items()}, **columns)
+
     def config(self, i: int) -> AnyNetConfig:
         """Return network `i` as a configuration."""
         grouped = self.template.block in BOTTLENECK_BLOCKS or isinstance(self.template.block, Code)
@@ -130,7 +146,7 @@ class AnyNetBatch:
                 group_width=int(self.group_widths[i, s] if grouped else self.widths[i, s]),
                 own={name: values[i, s].item() for name, values in self.own.items()},
             )
-            for s in range(self.num_stages)
+            for s in np.flatnonzero(self.depths[i]).tolist()
         )
         return AnyNetConfig(**_template_values(self.template), stages=stages)
 

@@ -132,18 +132,32 @@ def _parts(batch: AnyNetBatch, resolution: int, own_block: Callable[..., Complex
     size: Counts = np.full(len(batch), stem_size, dtype=np.int64)
     inner = batch.bottleneck_widths
     for s in range(batch.num_stages):
-        w, v, g, stride = batch.widths[:, s], inner[:, s], batch.group_widths[:, s], batch.strides[:, s]
-        own = {name: values[:, s] for name, values in batch.own.items()}
-        first = block(w_in, w, v, g, template.se_ratio, size, stride, **own)
-        size = _reduced(size, stride)
-        rest = block(w, w, v, g, template.se_ratio, size, 1, **own).times(batch.depths[:, s] - 1)
-        yield Part(f"stage {s + 1}", size, first + rest)
-        w_in = w
+        have = batch.depths[:, s] > 0
+        rows: Any = slice(None) if have.all() else have
+        w, v, g, stride = batch.widths[rows, s], inner[rows, s], batch.group_widths[rows, s], batch.strides[rows, s]
+        own = {name: values[rows, s] for name, values in batch.own.items()}
+        first = block(w_in[rows], w, v, g, template.se_ratio, size[rows], stride, **own)
+        out = _reduced(size[rows], stride)
+        rest = block(w, w, v, g, template.se_ratio, out, 1, **own).times(batch.depths[rows, s] - 1)
+        cost = first + rest
+        if have.all():
+            w_in, size = w, out
+        else:  # the others go without this stage: it costs them nothing, and changes neither width nor size
+            w_in, size = _where(have, w, w_in), _where(have, out, size)
+            cost = Complexity(*(_where(have, one, 0 * w_in) for one in (cost.flops, cost.params, cost.activations)))
+        yield Part(f"stage {s + 1}", size, cost)
     head = Complexity(0, 0, 0)
     if template.head_width:
         head = conv(w_in, template.head_width, 1, size) + norm(template.head_width)
         w_in = np.full_like(w_in, template.head_width)
     yield Part("head", size, head + linear(w_in, template.num_classes))
+
+
+def _where(rows: Counts, values: Counts, others: Counts) -> Counts:
+    """Return `others` (n,) with `values`, one for each row that is selected, in their places."""
+    result = np.array(others)
+    result[rows] = values
+    return result
 
 
 def conv(w_in: Counts, w_out: Counts, k: int, size: Counts, *, groups: Counts = 1, bias: bool = False) -> Complexity:

@@ -17,8 +17,9 @@ class FeatureTable:
     """Features of n networks.
 
     Attributes:
-        names: of the p features; `features` gives 4 S + 5 of an AnyNet with S stages, and S for each parameter of a
-            block of one's own; of a network that a function builds one for each number that it takes, and 3.
+        names: of the p features; `features` gives 4 S + 5 of an AnyNet with S stages, S more for each parameter of a
+            block of one's own, and one more where the number of stages varies; of a network that a function builds one
+            for each number that it takes, and 3.
         values: float64 (n, p).
     """
 
@@ -34,22 +35,28 @@ _LEAST = 1e-6
 
 
 def features(
-    networks: AnyNetBatch | BuiltBatch, complexity: Complexity, recipe: Mapping[str, NDArray[Any]] | None = None
+    networks: AnyNetBatch | BuiltBatch,
+    complexity: Complexity,
+    recipe: Mapping[str, NDArray[Any]] | None = None,
+    *,
+    stages: int | None = None,
 ) -> FeatureTable:
     """Return total depth, its log, logs of depth, width, bottleneck ratio and group width by stage, and of complexity.
 
     Parameters that others have named, of a block or of a function, may be 0 or less: of them it is
-    sign(x) log(1 + |x|).
+    sign(x) log(1 + |x|). Of a stage that a network does not have, all features are 0.
 
     Args:
         networks: n of them.
         complexity: theirs, (n,) each.
         recipe: what was drawn of the recipe by name, (n,) each: the features are the number and its log.
+        stages: the most that a network of the space may have, if they differ in it: the features are those of so many,
+            and their number; None if all have the same number.
     """
     if isinstance(networks, BuiltBatch):
         columns = {f"log_{name}": _any_log(values) for name, values in networks.columns().items()}
     else:
-        columns = _of_anynet(networks)
+        columns = _of_anynet(networks, stages)
     columns |= {f"log_{measure}": np.log(np.asarray(getattr(complexity, measure))) for measure in MEASURES}
     for name, values in sorted((recipe or {}).items()):
         columns |= dict(zip(recipe_features(name), (values.astype(np.float64), np.log(values + _LEAST)), strict=True))
@@ -61,7 +68,7 @@ def recipe_features(name: str) -> tuple[str, str]:
     return f"recipe_{name}", f"log_recipe_{name}"
 
 
-def _of_anynet(networks: AnyNetBatch) -> dict[str, NDArray[np.float64]]:
+def _of_anynet(networks: AnyNetBatch, most: int | None) -> dict[str, NDArray[np.float64]]:
     depth = networks.depths.sum(axis=1)
     by_stage = {
         "depth": networks.depths,
@@ -70,10 +77,13 @@ def _of_anynet(networks: AnyNetBatch) -> dict[str, NDArray[np.float64]]:
         "group_width": networks.group_widths,
     }
     columns: dict[str, NDArray[np.float64]] = {"depth": depth.astype(np.float64), "log_depth": np.log(depth)}
-    for name, values in by_stage.items():
-        columns |= {f"log_{name}_{s + 1}": np.log(values[:, s]) for s in range(networks.num_stages)}
-    for name, values in networks.own.items():
-        columns |= {f"log_{name}_{s + 1}": _any_log(values[:, s]) for s in range(networks.num_stages)}
+    if most is not None:
+        columns["stages"] = np.count_nonzero(networks.depths, axis=1).astype(np.float64)
+    logs = {name: np.log(np.where(networks.depths > 0, values, 1)) for name, values in by_stage.items()}
+    logs |= {name: _any_log(values) for name, values in networks.own.items()}
+    for name, values in logs.items():
+        columns |= {f"log_{name}_{s + 1}": values[:, s] for s in range(networks.num_stages)}
+        columns |= {f"log_{name}_{s + 1}": np.zeros(len(depth)) for s in range(networks.num_stages, most or 0)}
     return columns
 
 

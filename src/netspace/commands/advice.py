@@ -338,6 +338,8 @@ def _show_scores(space: str, advice: "Advice", as_json: bool) -> None:
 
 def _print_advice(found: "SpaceAdvice") -> None:
     advice = found.advice
+    if found.space.varies:
+        print("Restrictions of single stages are not sought: the networks differ in how many stages they have.")
     print(f"{found.space.name}: {advice.n} models, {advice.failures} failed; {len(found.scored)} restrictions scored.")
     rest = [one for one in found.scored if one not in found.advised]
     shown = [*found.advised, *rest[:SHOWN]]

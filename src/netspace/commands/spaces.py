@@ -139,6 +139,8 @@ def _timed(
 
 def _summary(population: "Population", space: "DesignSpace") -> tuple[list[str], list[list[Any]]]:
     """Return columns and rows for the terminal: a column for each parameter, not one for each of its stages."""
+    import numpy as np
+
     from netspace.arch import MEASURES, BuiltBatch
     from netspace.training.latency import LATENCY
 
@@ -153,11 +155,12 @@ def _summary(population: "Population", space: "DesignSpace") -> tuple[list[str],
             "group_widths": networks.group_widths,
             **networks.own,
         }
+        columns = {name: np.where(networks.depths > 0, values, np.nan) for name, values in columns.items()}
     columns |= {name: known[name].reshape(len(networks), 1) for name in space.recipe}
     costs = {name: known[name] for name in (*MEASURES, LATENCY) if name in known}
     rows = [
         [
-            *(" ".join(f"{value:g}" for value in array[i]) for array in columns.values()),
+            *(" ".join(f"{value:g}" for value in array[i] if not np.isnan(value)) for array in columns.values()),
             *(values[i].item() for values in costs.values()),
         ]
         for i in range(len(population))

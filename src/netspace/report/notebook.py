@@ -77,7 +77,8 @@ def table_html(frame: pd.DataFrame, rows: int = ROWS) -> str:
 def space_html(space: DesignSpace) -> str:
     """Return a design space: its size, its dimensions and its description as YAML."""
     size = space.size()
-    described: dict[str, Any] = {"settings": f"{size.exact:,}", "dimensions": size.dimensions, "stages": space.stages}
+    described: dict[str, Any] = {"settings": f"{size.exact:,}", "dimensions": size.dimensions}
+    described["stages"] = ", ".join(map(str, space.stage_counts))
     if size.paper is not None:
         described["as the paper counts"] = f"{size.paper:,}"
     if size.note:

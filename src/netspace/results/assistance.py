@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netspace.arch import MEASURES, Complexity
+from netspace.arch.batch import AnyNetBatch
 from netspace.arch.built import batch_of, network_from
 from netspace.arch.features import FeatureTable, features, recipe_features
 from netspace.errors import ConfigError, StatisticsError, raise_unknown
@@ -64,8 +65,10 @@ def study_assistance(study: StudyRecord, runs: Sequence[RunState], store: Store)
             refused[space] = pool.refused
         elif pool is not None and pool.values is not None:
             try:
-                drawn = study.recipe_of(space)
-                sampled[space] = _columns(network_features([networks[run.id] for run in first], drawn))
+                known = network_features(
+                    [networks[run.id] for run in first], study.recipe_of(space), study.stages_of(space)
+                )
+                sampled[space] = _columns(known)
             except ConfigError as error:
                 refused[space] = f"its networks cannot be read ({error})"
             pooled[space] = _columns(FeatureTable(names=tuple(pool.names), values=pool.values))
@@ -174,20 +177,23 @@ def ended_prefix(runs: Sequence[RunState]) -> list[RunState]:
     return [run for run in ordered[:stop] if run.status in JUDGED]
 
 
-def network_features(runs: Sequence[RunRecord], recipe: Sequence[str] = ()) -> FeatureTable:
+def network_features(runs: Sequence[RunRecord], recipe: Sequence[str] = (), stages: int | None = None) -> FeatureTable:
     """Return the features of the networks of one space's runs, see `netspace.arch.features`.
 
     Args:
         runs: of one space.
         recipe: the numbers of the recipe that the space draws.
+        stages: the most that a network may have; None if all have the same number.
 
     Raises:
-        ConfigError: a stored network is none, or they differ in template or number of stages.
+        ConfigError: a stored network is none, or they differ in template or, where they may not, in number of stages.
     """
     networks = batch_of([network_from(run.config, "stored network") for run in runs])
     costs = ([getattr(run, measure) for run in runs] for measure in ("flops", "params", "activations"))
     drawn = {name: np.array([float(run.parameters[name]) for run in runs]) for name in recipe}
-    return features(networks, Complexity(*(np.array(values) for values in costs)), drawn)
+    if stages is None and isinstance(networks, AnyNetBatch) and not networks.depths.all():
+        raise ConfigError("they differ in how many stages they have, which their space does not say")
+    return features(networks, Complexity(*(np.array(values) for values in costs)), drawn, stages=stages)
 
 
 def _alike(study: StudyRecord) -> Collection[str] | None:

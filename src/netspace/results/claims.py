@@ -143,8 +143,16 @@ def property_values(models: pd.DataFrame, name: str) -> Floats:
         StatisticsError: a value is missing or not finite.
     """
     if name == FITTED and FITTED not in models.columns:
-        depths, widths = (models[_stages(models, kind)].to_numpy(dtype=np.int64) for kind in ("depth", "width"))
-        return np.array([e_fit(np.repeat(width, depth)) for width, depth in zip(widths, depths, strict=True)])
+        depths, widths = (models[_stages(models, kind)].to_numpy(dtype=np.float64) for kind in ("depth", "width"))
+        known = np.isfinite(depths)  # networks may have fewer stages than others
+        if (known != np.isfinite(widths)).any() or not known.any(axis=1).all():
+            raise StatisticsError(f"{FITTED}: depths or widths of some models are missing")
+        return np.array(
+            [
+                e_fit(np.repeat(width[there], depth[there].astype(np.int64)))
+                for width, depth, there in zip(widths, depths, known, strict=True)
+            ]
+        )
     return as_finite(models[name].to_numpy(dtype=np.float64), name, like=len(models))
 
 

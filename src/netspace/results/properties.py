@@ -29,6 +29,7 @@ PROPERTIES = {
     one.key: one
     for one in (
         Property(key="depth", label="depth", logarithmic=False),
+        Property(key="stages", label="stages", logarithmic=False),
         Property(key="w_m", label="w_m", logarithmic=False),
         Property(key="width", label="width"),
         Property(key="bottleneck_ratio", label="bottleneck ratio"),

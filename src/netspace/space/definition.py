@@ -1,7 +1,9 @@
 """What a design space is: parameters with their laws, constraints and what the networks share, as a frozen value."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -18,13 +20,16 @@ from netspace.errors import ConfigError, raise_unknown
 from netspace.space.constraints import Constraint, Ordered, Restrict, Shared, Tied, Where, Window
 from netspace.space.distributions import Distribution
 from netspace.space.expressions import Expression
-from netspace.space.laws import InOrder, Law, Once, PerStage
+from netspace.space.laws import InOrder, Law, Once, PerStage, Varying
 from netspace.space.population import column_names
 
 Kind = Literal["anynet", "regnet", "builder"]
 
+STAGES = "stages"
+"""The parameter of an AnyNet space whose networks differ in how many stages they have."""
+
 PARAMETERS: dict[str, tuple[str, ...]] = {
-    "anynet": ("depth", "width", "bottleneck_ratio", "group_width"),
+    "anynet": (STAGES, "depth", "width", "bottleneck_ratio", "group_width"),
     "regnet": ("depth", "w_0", "w_a", "w_m", "group_width", "bottleneck_ratio"),
     "builder": (),
 }
@@ -46,7 +51,7 @@ RECIPE: dict[str, dict[str, float]] = {
 }
 """The numbers of a recipe that can be drawn for each network, and their ranges."""
 
-MOST = {"depth": 10_000, "width": 65_536, "group_width": 65_536, "w_0": 65_536, "w_a": 65_536}
+MOST = {"stages": 16, "depth": 10_000, "width": 65_536, "group_width": 65_536, "w_0": 65_536, "w_a": 65_536}
 """The largest values of parameters: one layer of more would take tens of GB, or building the network minutes."""
 
 
@@ -59,13 +64,14 @@ class SpaceDefinition:
         kind: `anynet`, whose parameters (depth, width, bottleneck_ratio, group_width) are drawn for each stage, or
             `regnet`, whose parameters (depth, w_0, w_a, w_m, group_width, bottleneck_ratio) are drawn once and become
             stages by the quantized linear rule; or `builder`, whose networks a function builds that names its own.
-        stages: how many stages every network has; RegNet settings that give another number are rejected.
+        stages: how many stages every network has; RegNet settings that give another number are rejected. Where
+            `stages` is a parameter too, of an AnyNet space, it is the most that a network may have.
         parameters: the distribution of each parameter.
         constraints: see `netspace.space.constraints`, in the order in which they were added.
         lengths: of a space of kind `builder`: how many values the parameters have that are lists, by name.
         recipe: distributions of numbers of the recipe, drawn for each network after all else; see `RECIPE`.
         network: what all networks share: block, stem, classes, ...; or the function that builds them.
-        strides: of the first block of each stage, 1 or 2.
+        strides: of the first block of each stage, 1 or 2; a network with fewer stages has the first ones.
         description: what the space is and where it comes from.
         paper_size: how many networks the RegNet paper counts where its arithmetic does not follow from the parameters.
 
@@ -105,6 +111,11 @@ class SpaceDefinition:
         made_by = self.network.builder if isinstance(self.network, BuiltTemplate) else self.network.block
         return made_by if isinstance(made_by, Code) else None
 
+    @property
+    def varies(self) -> bool:
+        """Whether the networks differ in how many stages they have."""
+        return self.kind == "anynet" and STAGES in self.parameters
+
     @cached_property
     def own(self) -> tuple[str, ...]:
         """The parameters that code names, in the order in which they are drawn."""
@@ -118,7 +129,9 @@ class SpaceDefinition:
     def _check_parameters(self) -> None:
         for name, distribution in self.parameters.items():
             if name not in self.own:
-                _check_values(name, distribution)
+                check_values(name, distribution)
+        if self.varies and (most := int(self.parameters[STAGES].values[-1])) != self.stages:
+            raise ConfigError(f"{self.name}: stages: the law goes up to {most}, but the space has {self.stages} stages")
         if isinstance(self.network, BuiltTemplate):
             valid: list[str] = []
         else:
@@ -133,7 +146,7 @@ class SpaceDefinition:
                     raise_unknown(f"parameter of the {self.kind} space {self.name} (block {block})", name, valid)
         if self.code is not None:
             self._check_reaches(self.code)
-        missing = [name for name in valid if name not in self.parameters and name not in OPTIONAL]
+        missing = [name for name in valid if name not in self.parameters and name not in (*OPTIONAL, STAGES)]
         if missing:
             raise ConfigError(f"{self.name}: the parameter '{missing[0]}' has no distribution")
 
@@ -174,6 +187,10 @@ class SpaceDefinition:
                 self._check_name(constraint.parameter)
                 if constraint.parameter in self.recipe and not isinstance(constraint, Restrict):
                     what = f"'{constraint.parameter}' belongs to the recipe"
+                    raise ConfigError(f"{self.name}: {constraint.spec()} does not apply: {what}")
+                named = (constraint.parameter, constraint.source if isinstance(constraint, Tied) else "")
+                if self.varies and STAGES in named and not isinstance(constraint, Restrict):
+                    what = f"'{STAGES}' says how many values the others have"
                     raise ConfigError(f"{self.name}: {constraint.spec()} does not apply: {what}")
             if isinstance(constraint, Shared | Ordered) and self.kind == "builder":
                 self._check_name(constraint.parameter)
@@ -232,7 +249,7 @@ class SpaceDefinition:
                 except ConfigError as error:
                     raise error.at(f"{self.name}: {name}") from None
         stages = self.lengths.get(name) if self.kind == "builder" else self.stages
-        if self.kind == "regnet" or stages is None or name in self.recipe:
+        if self.kind == "regnet" or stages is None or name in self.recipe or (self.varies and name == STAGES):
             return Once(distribution)
         orders = {c.order for c in self.constraints if isinstance(c, Ordered) and c.parameter == name}
         if len(orders) > 1:
@@ -242,9 +259,27 @@ class SpaceDefinition:
             if order in {"increasing", "decreasing"}:
                 raise ConfigError(f"{self.name}: '{name}' cannot be both shared and {order}")
             return Once(distribution)
-        if order is None:
-            return PerStage(distribution, stages)
-        return InOrder(distribution, stages, order)
+        if self.varies:
+            return Varying({number: _over(distribution, number, order) for number in self.stage_counts}, stages)
+        return _over(distribution, stages, order)
+
+    @cached_property
+    def stage_counts(self) -> tuple[int, ...]:
+        """The numbers of stages that networks may have, ascending; of a space of kind `builder` it says nothing."""
+        if not self.varies:
+            return (self.stages,)
+        return tuple(self._law(STAGES).distribution.values.tolist())
+
+    def total(self, count: Callable[[Law], Fraction]) -> Fraction:
+        """Return how many settings there are, over all numbers of stages, if each law has as many as `count` says."""
+        if not self.varies:
+            return math.prod(map(count, self.laws.values()), start=Fraction(1))
+        total = Fraction(0)
+        for number in self.stage_counts:
+            laws = (law for name, law in self.laws.items() if name != STAGES)
+            of_number = (law.by_stages[number] if isinstance(law, Varying) else law for law in laws)
+            total += math.prod(map(count, of_number), start=Fraction(1))
+        return total
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -275,7 +310,8 @@ class SpaceDefinition:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the space as plain values, as its YAML file has them. A Python predicate is there by name only."""
-        shape = {} if self.kind == "builder" else {"stages": self.stages, "strides": list(self.strides)}
+        stages = dict(self.parameters[STAGES].spec) if self.varies else self.stages
+        shape = {} if self.kind == "builder" else {STAGES: stages, "strides": list(self.strides)}
         return {
             "name": self.name,
             "description": self.description,
@@ -284,6 +320,7 @@ class SpaceDefinition:
             "parameters": {
                 name: {**self.parameters[name].spec, **({"stages": self.lengths[name]} if name in self.lengths else {})}
                 for name in self.parameter_names
+                if not (self.varies and name == STAGES)
             },
             # younger than most digests, which a space without it must keep
             **({"recipe": {name: dict(law.spec) for name, law in sorted(self.recipe.items())}} if self.recipe else {}),
@@ -307,6 +344,10 @@ class SpaceDefinition:
         if path is not None:
             Path(path).write_text(text, encoding="utf-8")
         return text
+
+
+def _over(distribution: Distribution, stages: int, order: Any) -> PerStage | InOrder:
+    return PerStage(distribution, stages) if order is None else InOrder(distribution, stages, order)
 
 
 def changed_network(network: Template | BuiltTemplate, changes: Mapping[str, Any]) -> Template | BuiltTemplate:
@@ -338,7 +379,12 @@ def fitting(
     return parameters, tuple(c for c in space.constraints if getattr(c, "parameter", None) not in absent)
 
 
-def _check_values(name: str, distribution: Distribution) -> None:
+def check_values(name: str, distribution: Distribution) -> None:
+    """Raise unless a parameter, of those that AnyNet and RegNet spaces have, can take all values of a law.
+
+    Raises:
+        ConfigError: which it cannot.
+    """
     values = distribution.values
     if name == "bottleneck_ratio":
         good, rule = is_whole_ratio(values), "whole, or 1 / whole"

@@ -3,7 +3,6 @@
 A space is refined, never changed: `refine`, `with_parameters` and `with_network` return new spaces.
 """
 
-import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Self
@@ -138,10 +137,10 @@ class DesignSpace(SpaceDefinition, Displayed):
 def _size(space: SpaceDefinition) -> Size:
     """Return the size of `space`: before windows, conditions and RegNet's number of stages, which the note names."""
     laws = space.laws.values()
-    exact = math.prod(law.count for law in laws)
+    exact = int(space.total(lambda law: Fraction(law.count)))
     paper = space.paper_size
     if space.kind == "anynet":
-        paper = round(math.prod((law.paper_count for law in laws), start=Fraction(1)))
+        paper = round(space.total(lambda law: law.paper_count))
     return Size(exact=exact, paper=paper, dimensions=sum(law.dimensions for law in laws), note=_note(space))
 
 

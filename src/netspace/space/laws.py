@@ -7,6 +7,7 @@ programming over the support gives the conditioned law itself, at the price of o
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -170,3 +171,62 @@ class InOrder:
             tails.insert(0, tail)
             weight = self.distribution.probabilities * (tail[1:] if self._strict else tail[:-1])
         return tails
+
+
+@dataclass(frozen=True, eq=False)
+class Varying:
+    """Values for the stages of networks that differ in how many they have.
+
+    Attributes:
+        by_stages: the law of the values by the number of stages.
+        stages: how many values there are for each network, its own first.
+    """
+
+    by_stages: Mapping[int, PerStage | InOrder]
+    stages: int
+
+    @property
+    def _longest(self) -> PerStage | InOrder:
+        return self.by_stages[max(self.by_stages)]
+
+    @property
+    def distribution(self) -> Distribution:
+        """The law of one value, before any order."""
+        return self._longest.distribution
+
+    @property
+    def order(self) -> Order | None:
+        """The order over the stages, if there is one."""
+        return self._longest.order if isinstance(self._longest, InOrder) else None
+
+    @property
+    def count(self) -> int:
+        """How many settings there are, whatever the number of stages."""
+        return sum(law.count for law in self.by_stages.values())
+
+    @property
+    def paper_count(self) -> Fraction:
+        """The same as the paper counts."""
+        return sum((law.paper_count for law in self.by_stages.values()), start=Fraction(0))
+
+    @property
+    def dimensions(self) -> int:
+        """How many numbers are free in the network with the most stages."""
+        return self._longest.dimensions
+
+    def draw(self, generator: np.random.Generator, n: int) -> Values:
+        """Return n draws for networks with the most stages, (n, stages)."""
+        return self.draw_for(generator, np.full(n, max(self.by_stages)))
+
+    def draw_for(self, generator: np.random.Generator, stages: Values) -> Values:
+        """Return a draw for each network, (n, stages); beyond a network's own stages it says nothing.
+
+        Args:
+            generator: of the draws.
+            stages: how many each network has, (n,).
+        """
+        drawn = np.full((len(stages), self.stages), self.distribution.values[0])
+        for number, law in sorted(self.by_stages.items()):
+            rows = np.flatnonzero(stages == number)
+            drawn[rows, :number] = law.draw(generator, len(rows))
+        return drawn

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netspace.arch.batch import AnyNetBatch
 from netspace.arch.complexity import MEASURES
 from netspace.arch.config import STAGE_PROPERTIES
 from netspace.arch.features import FeatureTable, features
@@ -16,6 +17,7 @@ from netspace.checks import check_number
 from netspace.code import is_counted
 from netspace.errors import WindowError
 from netspace.space.constraints import Window
+from netspace.space.definition import STAGES
 from netspace.space.design_space import DesignSpace
 from netspace.space.laws import Once
 from netspace.space.population import Population, columns
@@ -45,6 +47,7 @@ def parameter_columns(space: DesignSpace) -> tuple[str, ...]:
     """Return the columns of `Population.frame()` with what a space draws, once for a network or for each stage.
 
     The total depth is among them; values of stages are the final ones, which the compatibility rule may have changed.
+    Where networks differ in how many stages they have, that number is there and no values of single stages.
     """
     if space.kind == "regnet":
         return tuple(space.laws)
@@ -54,7 +57,7 @@ def parameter_columns(space: DesignSpace) -> tuple[str, ...]:
     stages = [
         f"{name}_{stage}"
         for name in (*STAGE_PROPERTIES.values(), *space.own)
-        if name in space.laws and name not in once
+        if name in space.laws and name not in once and not space.varies
         for stage in range(1, space.stages + 1)
     ]
     return ("depth", *once, *stages)
@@ -62,7 +65,9 @@ def parameter_columns(space: DesignSpace) -> tuple[str, ...]:
 
 def features_of(population: Population) -> FeatureTable:
     """Return the features of a sample, in the order of its networks."""
-    return features(population.networks, population.complexity)
+    networks = population.networks
+    most = networks.num_stages if isinstance(networks, AnyNetBatch) and STAGES in population.parameters else None
+    return features(networks, population.complexity, stages=most)
 
 
 def pool_of(
@@ -123,7 +128,7 @@ def pool_of(
             known = columns(taken.networks, taken.parameters, taken.complexity)
             values = np.column_stack([known[name] for name in names]).astype(np.float64)
             recipe = {name: taken.parameters[name] for name in space.recipe}
-            made_of = features(taken.networks, taken.complexity, recipe)
+            made_of = features(taken.networks, taken.complexity, recipe, stages=space.stages if space.varies else None)
             parts.append(Pool(made_of, FeatureTable(names=names, values=values)))
         if complete == samples:
             return Pool(*map(_together, zip(*parts, strict=True)))

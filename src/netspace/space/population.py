@@ -27,7 +27,7 @@ class Population(Displayed):
     Attributes:
         networks: the final networks, their widths and group widths adjusted to be compatible.
         parameters: what was drawn, before that adjustment: (n,) for a parameter drawn once for a network, (n, S) for
-            one drawn for each stage.
+            one drawn for each stage; beyond a network's own stages it says nothing.
         complexity: of the final networks, int64 (n,) each.
         resolution: of the image that the complexity is for, pixels.
         candidates: how many settings of the parameters were drawn to find these n.
@@ -79,8 +79,8 @@ def columns(
     `group_width`, numbers of the recipe); then `depth`, the total; then by stage, counted from 1, the *final*
     `depth_1`, `width_1`, `bottleneck_ratio_1`, `group_width_1` and the parameters of a block of one's own; then what
     the compatibility rule may have changed, as it was drawn for each stage (`drawn_width_1`, `drawn_group_width_1`);
-    then `flops`, `params`, `activations` of the final network. Of networks that a function builds there are its
-    parameters and complexity.
+    then `flops`, `params`, `activations` of the final network. Of a stage that a network does not have there is NaN.
+    Of networks that a function builds there are their parameters and complexity.
     """
     costs = {measure: np.asarray(getattr(complexity, measure)) for measure in MEASURES}
     if isinstance(networks, BuiltBatch):
@@ -90,6 +90,8 @@ def columns(
     final = networks.by_stage()
     drawn = {f"drawn_{name}": parameters[name] for name in ADJUSTED if name in parameters}
     per_stage = {name: values for name, values in {**final, **drawn}.items() if values.ndim == 2}
+    if (absent := networks.depths == 0).any():
+        per_stage = {name: np.where(absent, np.nan, values) for name, values in per_stage.items()}
     return {
         **once,
         "depth": networks.depths.sum(axis=1),

@@ -7,9 +7,9 @@ and widths to be compatible, count complexity, keep what the windows and conditi
 """
 
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import reduce
 from typing import Any, Self
 
@@ -25,9 +25,10 @@ from netspace.code import complexity_of, is_counted
 from netspace.code.complexity import check_counts
 from netspace.errors import WindowError
 from netspace.space.constraints import Where, Window, format_count
-from netspace.space.definition import OPTIONAL, SpaceDefinition
+from netspace.space.definition import OPTIONAL, STAGES, SpaceDefinition
 from netspace.space.distributions import Values
 from netspace.space.expressions import Expression
+from netspace.space.laws import Varying
 from netspace.space.population import Population, columns
 
 PATIENCE = 2_000_000
@@ -99,7 +100,7 @@ def sample(
     """Draw n different networks. See `DesignSpace.sample`."""
     for what, value, least in (("n", n, 1), ("seed", seed, 0), ("patience", patience, 1)):
         check_number(value, what, least=least, whole=True)
-    settings = math.prod(law.count for law in space.laws.values())
+    settings = int(space.total(lambda law: Fraction(law.count)))
     if n > settings:
         raise WindowError(f"{space.name} has at most {settings} networks, but {n} were requested")
 
@@ -164,7 +165,12 @@ def drawn_networks(space: SpaceDefinition, generator: np.random.Generator, n: in
 
     What they cost is not counted yet: 0.
     """
-    parameters = {name: law.draw(generator, n) for name, law in space.laws.items()}
+    parameters: dict[str, Values] = {}
+    for name, law in space.laws.items():
+        if isinstance(law, Varying):
+            parameters[name] = law.draw_for(generator, parameters[STAGES])
+        else:
+            parameters[name] = law.draw(generator, n)
     for name, source in space.ties.items():
         parameters[name] = parameters[source]
     if space.kind == "regnet":
@@ -241,7 +247,7 @@ def _networks(
         if "group_width" in parameters:
             groups = for_stages(parameters["group_width"], space.stages)
         widths, groups = adjust_compatibility(widths, ratios, groups)
-    return AnyNetBatch(
+    batch = AnyNetBatch(
         template=space.network,
         depths=depths,
         widths=widths,
@@ -250,6 +256,7 @@ def _networks(
         group_widths=groups,
         own={name: for_stages(parameters[name], space.stages) for name in space.own},
     )
+    return batch.with_stages(parameters[STAGES].astype(np.int64)) if space.varies else batch
 
 
 def for_stages(values: NDArray[Any], stages: int) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 name: MySpace
 base: AnyNetXC                     # a catalogue space, or instead kind: anynet | regnet
-stages: 4
+stages: 4                          # or a law of their number, {uniform: [2, 5]}
 strides: [1, 2, 2, 2]
 parameters:
   width: {log_uniform: [8, 512], step: 8}
@@ -25,14 +25,14 @@ spaces:
   B: {base: A, refines: true, constraints: [{shared: bottleneck_ratio}]}
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, WrapValidator
 
 from netspace.arch import MEASURES, BuiltTemplate, Template
 from netspace.arch.built import with_code_from
@@ -42,11 +42,16 @@ from netspace.errors import ConfigError, NetspaceError, UnknownNameError, raise_
 from netspace.files import is_file
 from netspace.space import catalog, distributions
 from netspace.space.constraints import Constraint, ordered, restrict, shared, tied, where, window
-from netspace.space.definition import changed_network, fitting
+from netspace.space.definition import STAGES, changed_network, check_values, fitting
 from netspace.space.design_space import DesignSpace
 from netspace.space.distributions import Distribution
 from netspace.space.laws import ORDERS
 from netspace.space.subsets import relation
+
+
+def _law_or(value: Any, number: Callable[[Any], int]) -> Any:
+    """Leave the law of a number to be read by the rules of laws."""
+    return value if isinstance(value, Mapping) else number(value)
 
 
 class SpaceFile(Document):
@@ -60,7 +65,7 @@ class SpaceFile(Document):
     base: str | None = None
     kind: str | None = None
     builder: str | None = None
-    stages: int | None = Field(default=None, ge=1)
+    stages: Annotated[int, Field(ge=1), WrapValidator(_law_or)] | None = None
     strides: list[int] | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
     recipe: dict[str, Any] = Field(default_factory=dict)
@@ -204,8 +209,9 @@ def _made(
         raise ConfigError(f"{where}: exactly one of the keys 'base', 'kind' and 'builder' must be given")
     if file.refines and file.base is None:
         raise ConfigError(f"{where}: refines: a space refines its 'base', and this one has none")
+    most, _ = _stages(file, where)
     with _at(where, "base"):
-        base = _based_on(file, place)
+        base = _based_on(file, place, most)
     space = _space(file, base, where, name, place.folder, recipe)
     if file.refines and base is not None and not (found := relation(space, base)).subset:
         raise ConfigError(f"{where}: refines: {found}")
@@ -233,6 +239,13 @@ def _space(
             lengths.pop(parameter, None)
             if length is not None:
                 lengths[parameter] = length
+    if kind == "anynet" and STAGES in file.parameters:
+        raise ConfigError(f"{where}: parameters.stages: the number of stages is given by 'stages', beside 'parameters'")
+    stages, counts = _stages(file, where)
+    if counts is not None:
+        if kind != "anynet":
+            raise ConfigError(f"{where}: stages: {_ONE_NUMBER}")
+        laws[STAGES] = counts
     recipe = {**given, **(base.recipe if base else {})}
     for number, spec in file.recipe.items():
         with _at(where, f"recipe.{number}"):
@@ -253,17 +266,35 @@ def _space(
         shape["strides"] = tuple(file.strides)
     with _at(where):
         if base is None:
-            stages = {} if file.stages is None else {"stages": file.stages}
-            return DesignSpace(kind=kind, **stages, **shape, parameters=laws, constraints=tuple(constraints))  # type: ignore[arg-type]
+            most = {} if stages is None else {"stages": stages}
+            return DesignSpace(kind=kind, **most, **shape, parameters=laws, constraints=tuple(constraints))  # type: ignore[arg-type]
         kept, own = fitting(base, network)
-        laws = {name: law for name, law in laws.items() if name in kept or name in file.parameters}
+        laws = {name: law for name, law in laws.items() if name in {*kept, *file.parameters, STAGES}}
         constraints = [*own, *constraints[len(base.constraints) :]]
-        changed = file.parameters or file.constraints or recipe != base.recipe
+        changed = counts or file.parameters or file.constraints or recipe != base.recipe
         paper_size = None if changed else base.paper_size
         return replace(base, **shape, parameters=laws, constraints=tuple(constraints), paper_size=paper_size)
 
 
-def _based_on(file: SpaceFile, place: _Place) -> DesignSpace | None:
+_ONE_NUMBER = (
+    "a law of their number belongs to AnyNet spaces; RegNet's follows from its parameters: give one number, and "
+    "settings that give another are left out"
+)
+
+
+def _stages(file: SpaceFile, where: str) -> tuple[int | None, Distribution | None]:
+    """Return the most stages that a file gives, and the law of their number if that varies."""
+    given: Any = file.stages
+    if not isinstance(given, Mapping):
+        return given, None
+    with _at(where, STAGES):
+        law = distributions.from_spec(given)
+    with _at(where):
+        check_values(STAGES, law)
+    return int(law.values[-1]), law
+
+
+def _based_on(file: SpaceFile, place: _Place, stages: int | None) -> DesignSpace | None:
     if file.base is None:
         return None
     above = (*place.above, (place.path and place.path.resolve(), place.name))
@@ -273,7 +304,7 @@ def _based_on(file: SpaceFile, place: _Place) -> DesignSpace | None:
         found = _place_of(file.base, place.folder)
     if found is None:
         try:
-            return catalog.get(file.base) if file.stages is None else catalog.get(file.base, stages=file.stages)
+            return catalog.get(file.base) if stages is None else catalog.get(file.base, stages=stages)
         except UnknownNameError:
             raise_unknown("design space", file.base, [*filter(None, place.spaces), *catalog.CATALOG])
     if not found.name and "" not in found.spaces:

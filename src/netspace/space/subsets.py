@@ -22,9 +22,9 @@ from netspace.code import is_counted
 from netspace.documents import differences
 from netspace.errors import ConfigError
 from netspace.space.constraints import Restrict, Window
-from netspace.space.definition import SpaceDefinition
+from netspace.space.definition import STAGES, SpaceDefinition
 from netspace.space.distributions import Values
-from netspace.space.laws import InOrder, Law, Once
+from netspace.space.laws import InOrder, Law, Once, Varying
 from netspace.space.sampling import (
     CHUNK,
     ONE_GROUP,
@@ -138,6 +138,9 @@ def relation(space: SpaceDefinition, base: SpaceDefinition, *, resolution: int =
     doubts = list(_doubts(space, base))
     if not doubts:
         return Relation(subset=True, proved=True, base=base.name, aside=aside)
+    if space.varies or base.varies:
+        reason = f"where the number of stages varies, only declarations are compared, and {doubts[0].text}"
+        return Relation(subset=None, proved=False, base=base.name, reason=reason, aside=aside)
     costs = bool(space.windows or base.windows) or any(map(reads_complexity, (*space.conditions, *base.conditions)))
     members = _members(space, resolution, costs=costs)
     if members is None:
@@ -160,9 +163,9 @@ def _network_differences(space: SpaceDefinition, base: SpaceDefinition) -> tuple
     recipe = () if _recipe(space) == _recipe(base) else ("recipe",)
     if builder and space.kind != base.kind:
         return f"its kind is {space.kind}, that of {base.name} {base.kind}", ()
-    if not builder and space.stages != base.stages:
-        return f"its networks have {space.stages} stages, those of {base.name} {base.stages}", ()
-    if not builder and space.strides != base.strides:
+    if not builder and not {*space.stage_counts} <= {*base.stage_counts}:
+        return f"its networks have {_counts(space)} stages, those of {base.name} {_counts(base)}", ()
+    if not builder and space.strides != base.strides[: space.stages]:
         return f"its strides are {list(space.strides)}, those of {base.name} {list(base.strides)}", ()
     mine, theirs = space.network.model_dump(), base.network.model_dump()
     aside = (*(key for key in _FITTED if mine.get(key) != theirs.get(key)), *recipe)
@@ -172,6 +175,10 @@ def _network_differences(space: SpaceDefinition, base: SpaceDefinition) -> tuple
             text = f"{key} is {now}, that of {base.name} {before}"
             return text if now != before else next(differences(theirs, mine)), aside
     return "", aside
+
+
+def _counts(space: SpaceDefinition) -> str:
+    return " or ".join(map(str, space.stage_counts))
 
 
 def _recipe(space: SpaceDefinition) -> dict[str, list[float]]:
@@ -185,7 +192,7 @@ def _law(space: SpaceDefinition, name: str) -> Law:
 def _order(law: Law) -> str | None:
     if isinstance(law, Once) or len(law.distribution) == 1:
         return "constant"
-    return law.order if isinstance(law, InOrder) else None
+    return law.order if isinstance(law, InOrder | Varying) else None
 
 
 def _doubts(space: SpaceDefinition, base: SpaceDefinition) -> Iterator[_Doubt]:
@@ -193,7 +200,10 @@ def _doubts(space: SpaceDefinition, base: SpaceDefinition) -> Iterator[_Doubt]:
     if space.kind != base.kind:
         yield _Doubt(text=f"a {space.kind} space has other parameters than the {base.kind} space {base.name}")
         return
-    names, others = dict.fromkeys(space.parameter_names), dict.fromkeys(base.parameter_names)
+    names, others = (
+        dict.fromkeys(name for name in one.parameter_names if not (one.varies and name == STAGES))
+        for one in (space, base)
+    )
     for name in (*(one for one in names if one not in others), *(one for one in others if one not in names)):
         fixed = name in names and name == "bottleneck_ratio" and list(_law(space, name).distribution.values) == [1]
         one_is_in = name in others and name == "bottleneck_ratio" and 1 in _law(base, name).distribution.values

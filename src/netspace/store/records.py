@@ -176,6 +176,13 @@ class StudyRecord:
                 return tuple(sorted(one.get("recipe") or ()))
         return ()
 
+    def stages_of(self, space: str) -> int | None:
+        """Return the most stages of a space whose networks differ in how many they have; None of any other space."""
+        for one in self.spec.get("spaces") or ():
+            if isinstance(one, Mapping) and one.get("name") == space and isinstance(one.get("stages"), Mapping):
+                return len(one["strides"])
+        return None
+
     def drawn_recipe(self, run: "RunRecord") -> dict[str, float]:
         """Return the numbers of the recipe that were drawn for a run of the study, by name; empty if none were."""
         return {name: float(run.parameters[name]) for name in self.recipe_of(run.space)}

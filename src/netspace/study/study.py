@@ -1,5 +1,6 @@
 """Study: what a study file describes: its spaces, its data, the runs it plans, and where they are stored."""
 
+import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -461,9 +462,13 @@ class Study(Displayed):
 
 
 def _parameters(row: dict[Hashable, Any]) -> dict[str, Any]:
-    """Return a row of a population's frame without the columns for which a run has fields."""
+    """Return a row of a population's frame without the columns for which a run has fields, or that have no value."""
     own = {"digest", "flops", "params", "activations"}
-    return {str(name): value for name, value in row.items() if name not in own}
+
+    def is_nan(value: Any) -> bool:
+        return isinstance(value, float) and math.isnan(value)
+
+    return {str(name): value for name, value in row.items() if name not in own and not is_nan(value)}
 
 
 def _with_defaults(stored: dict[str, Any]) -> dict[str, Any]:
