@@ -29,7 +29,7 @@ from netspace.report import (
     trends_figure,
 )
 from netspace.report.axes import log_ticks, plain_number, visible_errors
-from netspace.report.style import colours, shown
+from netspace.report.style import colours, dashes, markers, shown
 from netspace.report.text import percent
 from netspace.results.figure_tables import ComplexityFit
 
@@ -72,6 +72,13 @@ def test_a_space_has_one_colour_in_every_figure(tables):
         if name in {"edf", "efficiency", "front", "curves"}:
             drawn = [to_hex(line.get_color()).upper() for line in figure.axes[0].get_lines()]
             assert drawn[: len(expected)] == list(expected.values()), name
+
+
+def test_no_two_of_many_spaces_look_alike():
+    names = [f"space {i}" for i in range(30)]
+    for second in (dashes(names), markers(names)):
+        looks = {(colours(names)[name], str(second[name])) for name in names}
+        assert len(looks) == len(names)
 
 
 def test_figures_leave_matplotlibs_settings_as_they_were(tables, tmp_path):

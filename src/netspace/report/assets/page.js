@@ -177,10 +177,10 @@
       if (inside) pen.lineTo(drawn, py(inside / n));
       pen.lineTo(right, py(inside / n)); pen.stroke(); pen.setLineDash([]);
     };
-    const dashes = [[], [8, 3], [8, 3, 2, 3], [2, 3], [10, 2, 2, 2, 2, 2], [4, 2], [14, 4], [6, 6]];
+    const dashes = [[], [8, 3], [8, 3, 2, 3], [2, 3], [10, 2, 2, 2, 2, 2], [4, 2], [14, 4], [6, 6], [1, 5]];
     pen.globalAlpha = brushes.size ? 0.35 : 1;
     data.spaces.forEach((_, s) => {
-      if (visible[s]) curve(whole[s], colours.space[s], 1.8, dashes[s % 8]);
+      if (visible[s]) curve(whole[s], colours.space[s], 1.8, dashes[s % dashes.length]);
     });
     pen.globalAlpha = 1;
     if (!brushes.size) return;
