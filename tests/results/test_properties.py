@@ -16,7 +16,9 @@ from netspace.results.properties import PROPERTIES, column, is_logarithmic, labe
         ("depth_12", "depth, stage 12", 1, False),
         ("w_0", "w_0", 1, True),
         ("w_m", "w_m", 1, False),
-        ("weight_decay", "weight_decay", 1, True),
+        ("weight_decay", "weight decay", 1, True),
+        ("dropout", "dropout", 1, True),
+        ("norm=batch", "norm=batch", 1, False),
     ],
 )
 def test_a_columns_name_says_how_it_is_shown(name, text, scale, logarithmic):

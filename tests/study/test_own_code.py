@@ -10,6 +10,7 @@ from netspace.errors import ConfigError, StudyError, WeightsError
 from netspace.models import build
 from netspace.models.hub import from_pretrained, save_pretrained
 from netspace.report import write_report
+from netspace.results.assistance import study_assistance
 from netspace.space import load
 from netspace.store import Store
 from netspace.study import Study
@@ -21,13 +22,15 @@ SPACES = Path(__file__).parents[2] / "examples" / "spaces"
 MODELS = """
 from torch import nn
 
-def build(num_classes, in_channels, width, kernel):
-    layers = [nn.Conv2d(in_channels, width[0], kernel, stride=2), nn.BatchNorm2d(width[0]), nn.ReLU()]
+def build(num_classes, in_channels, width, kernel, act):
+    after = {"relu": nn.ReLU, "silu": nn.SiLU}[act]
+    layers = [nn.Conv2d(in_channels, width[0], kernel, stride=2), nn.BatchNorm2d(width[0]), after()]
     layers += [nn.Conv2d(width[0], width[1], 3, stride=2), nn.BatchNorm2d(width[1]), nn.ReLU()]
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width[1], num_classes))
 """
 OWN = {"name": "Own", "builder": "models.py:build"}
 OWN["parameters"] = {"width": {"uniform": [4, 16], "stages": 2}, "kernel": {"choice": [1, 3]}}
+OWN["parameters"]["act"] = {"choice": ["relu", "silu"]}
 GHOST = {"name": "Ghost", "base": "AnyNetXA", "network": {"block": "ghost.py:GhostBottleneck", "stem": {"width": 8}}}
 GHOST["parameters"] = {"expansion": {"choice": [1, 2]}, "depth": {"choice": [1, 2]}}
 TWO = {"spaces": [OWN, GHOST], "flops": "5K:1M", "network": {}}
@@ -56,6 +59,9 @@ def test_a_study_of_both_is_trained_resumed_reported_and_refused_after_a_change(
         written = write_report(store, "small", tmp_path / "report")
         page = next(one for one in written if one.suffix == ".html").read_text()
         assert "kernel" in page
+        assert "act=silu" in page
+        assistance = study_assistance(store.find_study("small"), store.states(1), store)
+        assert {"act=relu", "act=silu", "log_kernel"} <= set(assistance.features["Own"].names)
         (tmp_path / "models.py").write_text(MODELS + "\n# changed\n")
         with pytest.raises(StudyError, match=r"was started with spaces\.0\.network\.builder\.digest = "):
             Study.from_yaml(path).run(store, workers=1, device="cpu")
@@ -84,7 +90,7 @@ def test_a_run_whose_code_raises_is_failed_with_the_call(file, tmp_path):
     run = study.planned_runs()[0]
     event = Workplace(study.context, "cpu").execute(Job(run_id=1, config=dict(run.config), seed=run.seed))
     assert isinstance(event, Failed)
-    assert "models.py:build(num_classes=10, kernel=" in event.message
+    assert "models.py:build(num_classes=10, act=" in event.message
     assert "raised AssertionError" in event.message
 
 

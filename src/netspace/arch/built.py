@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -22,7 +23,7 @@ from netspace.arch.regnet import RegNetConfig
 from netspace.documents import Document, parse, read_yaml, whole_if_whole
 from netspace.errors import ConfigError
 
-Value = int | float | list[int | float]
+Value = int | float | str | list[int | float] | list[str]
 
 
 class BuiltTemplate(Document):
@@ -44,7 +45,7 @@ class BuiltConfig(BuiltTemplate, NetworkDescription):
     """One network: a function and its arguments. Frozen; equal configurations have equal digests.
 
     Attributes:
-        arguments: numbers, or lists of numbers, by the name of the parameter.
+        arguments: numbers or words, or lists of either, by the name of the parameter.
         total_stride: 1, for nothing says by how much the network reduces the resolution: that it takes images of a
             resolution is seen when it is counted.
     """
@@ -77,7 +78,7 @@ class BuiltBatch:
     Attributes:
         template: what they share.
         size: n.
-        arguments: by the name of the parameter: (n,) for a number, (n, S) for a list of S numbers.
+        arguments: by the name of the parameter: (n,) for a number or a word, (n, S) for a list of S of them.
     """
 
     template: BuiltTemplate
@@ -118,10 +119,13 @@ class BuiltBatch:
         return replace(self, size=len(np.arange(self.size)[index]), arguments=arguments)
 
     def identity(self) -> NDArray[np.int64]:
-        """Return rows that are equal exactly where the networks are: the bits of their parameters' float64."""
+        """Return rows that are equal exactly where the networks are.
+
+        That is the bits of their parameters' float64; of a word, those of a number that stands for it.
+        """
         columns = [
             np.zeros((self.size, 1)),
-            *(values.reshape(self.size, math.prod(values.shape[1:])) for values in self.arguments.values()),
+            *(_coded(values).reshape(self.size, math.prod(values.shape[1:])) for values in self.arguments.values()),
         ]
         return np.ascontiguousarray(np.concatenate(columns, axis=1), dtype=np.float64).view(np.int64)
 
@@ -147,6 +151,16 @@ class BuiltBatch:
             else:
                 found |= {f"{name}_{s + 1}": values[:, s] for s in range(values.shape[1])}
         return found
+
+
+def _coded(values: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers as they are, and for words numbers that are equal exactly where they are."""
+    if values.dtype.kind != "U":
+        return values
+    words, places = np.unique(values, return_inverse=True)
+    # 52 bits of a digest: a float64 holds them, and two words of a space that share them are not to be met
+    numbers = [int.from_bytes(sha256(word.encode()).digest()[:7]) >> 4 for word in words.tolist()]
+    return np.array(numbers, dtype=np.float64)[places].reshape(values.shape)
 
 
 NetworkConfig = AnyNetConfig | BuiltConfig

@@ -1,7 +1,8 @@
 """What networks are made of, as numbers: the features that assisted statistics predict errors from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ def features(
     recipe: Mapping[str, NDArray[Any]] | None = None,
     *,
     stages: int | None = None,
+    words: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> FeatureTable:
     """Return total depth, its log, logs of depth, width, bottleneck ratio and group width by stage, and of complexity.
 
@@ -52,15 +54,29 @@ def features(
         recipe: what was drawn of the recipe by name, (n,) each: the features are the number and its log.
         stages: the most that a network of the space may have, if they differ in it: the features are those of so many,
             and their number; None if all have the same number.
+        words: of each parameter of a function that has words for values, all that the space has; those that are not
+            named here have the words that are met. The features are 1 for the word of a network, 0 for the others.
     """
     if isinstance(networks, BuiltBatch):
-        columns = {f"log_{name}": _any_log(values) for name, values in networks.columns().items()}
+        columns = {}
+        for name, values in networks.columns().items():
+            if values.dtype.kind != "U":
+                columns[f"log_{name}"] = _any_log(values)
+                continue
+            parameter = name if name in networks.arguments else name.rpartition("_")[0]
+            for word in words.get(parameter, np.unique(values).tolist()):
+                columns[indicator(name, word)] = (values == word).astype(np.float64)
     else:
         columns = _of_anynet(networks, stages)
     columns |= {f"log_{measure}": np.log(np.asarray(getattr(complexity, measure))) for measure in MEASURES}
     for name, values in sorted((recipe or {}).items()):
         columns |= dict(zip(recipe_features(name), (values.astype(np.float64), np.log(values + _LEAST)), strict=True))
     return FeatureTable(names=tuple(columns), values=np.column_stack(list(columns.values())))
+
+
+def indicator(name: str, word: str) -> str:
+    """Return what the column is called that is 1 where a parameter has this word, and 0 elsewhere."""
+    return f"{name}={word}"
 
 
 def recipe_features(name: str) -> tuple[str, str]:

@@ -340,6 +340,8 @@ def _print_advice(found: "SpaceAdvice") -> None:
     advice = found.advice
     if found.space.varies:
         print("Restrictions of single stages are not sought: the networks differ in how many stages they have.")
+    if words := sorted(found.space.words):
+        print(f"Restrictions of parameters that have words for values are not sought: {', '.join(words)}.")
     print(f"{found.space.name}: {advice.n} models, {advice.failures} failed; {len(found.scored)} restrictions scored.")
     rest = [one for one in found.scored if one not in found.advised]
     shown = [*found.advised, *rest[:SHOWN]]

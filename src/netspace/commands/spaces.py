@@ -1,6 +1,7 @@
 """Commands about design spaces: list them, sample them, count them."""
 
 import json
+import math
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,8 @@ from netspace.commands.options import AsJson, Resolution, SpaceName, check_optio
 from netspace.commands.output import check_table_name, print_json, print_records, print_table, write_table
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from netspace.space import DesignSpace, Population
 
 
@@ -160,12 +163,18 @@ def _summary(population: "Population", space: "DesignSpace") -> tuple[list[str],
     costs = {name: known[name] for name in (*MEASURES, LATENCY) if name in known}
     rows = [
         [
-            *(" ".join(f"{value:g}" for value in array[i] if not np.isnan(value)) for array in columns.values()),
+            *(" ".join(_written(array[i])) for array in columns.values()),
             *(values[i].item() for values in costs.values()),
         ]
         for i in range(len(population))
     ]
     return [*columns, *costs], rows
+
+
+def _written(values: "NDArray[Any]") -> list[str]:
+    if values.dtype.kind == "U":
+        return [str(word) for word in values]
+    return [f"{value:g}" for value in values if not math.isnan(value)]
 
 
 def size(

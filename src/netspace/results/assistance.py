@@ -66,7 +66,10 @@ def study_assistance(study: StudyRecord, runs: Sequence[RunState], store: Store)
         elif pool is not None and pool.values is not None:
             try:
                 known = network_features(
-                    [networks[run.id] for run in first], study.recipe_of(space), study.stages_of(space)
+                    [networks[run.id] for run in first],
+                    study.recipe_of(space),
+                    stages=study.stages_of(space),
+                    words=study.words_of(space),
                 )
                 sampled[space] = _columns(known)
             except ConfigError as error:
@@ -177,13 +180,20 @@ def ended_prefix(runs: Sequence[RunState]) -> list[RunState]:
     return [run for run in ordered[:stop] if run.status in JUDGED]
 
 
-def network_features(runs: Sequence[RunRecord], recipe: Sequence[str] = (), stages: int | None = None) -> FeatureTable:
+def network_features(
+    runs: Sequence[RunRecord],
+    recipe: Sequence[str] = (),
+    *,
+    stages: int | None = None,
+    words: Mapping[str, Sequence[str]] | None = None,
+) -> FeatureTable:
     """Return the features of the networks of one space's runs, see `netspace.arch.features`.
 
     Args:
         runs: of one space.
         recipe: the numbers of the recipe that the space draws.
         stages: the most that a network may have; None if all have the same number.
+        words: all words of each parameter that has words for values.
 
     Raises:
         ConfigError: a stored network is none, or they differ in template or, where they may not, in number of stages.
@@ -193,7 +203,9 @@ def network_features(runs: Sequence[RunRecord], recipe: Sequence[str] = (), stag
     drawn = {name: np.array([float(run.parameters[name]) for run in runs]) for name in recipe}
     if stages is None and isinstance(networks, AnyNetBatch) and not networks.depths.all():
         raise ConfigError("they differ in how many stages they have, which their space does not say")
-    return features(networks, Complexity(*(np.array(values) for values in costs)), drawn, stages=stages)
+    return features(
+        networks, Complexity(*(np.array(values) for values in costs)), drawn, stages=stages, words=words or {}
+    )
 
 
 def _alike(study: StudyRecord) -> Collection[str] | None:

@@ -61,7 +61,8 @@ def column(name: str) -> Column:
     key, _, number = name.rpartition("_")
     if number.isdecimal() and key in _OF_A_STAGE:
         return Column(PROPERTIES[key], int(number))
-    return Column(PROPERTIES.get(name) or Property(key=name, label=name), 0)
+    is_word = "=" in name  # 1 for the networks that have the word
+    return Column(PROPERTIES.get(name) or Property(key=name, label=name, logarithmic=not is_word), 0)
 
 
 def label(name: str) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from netspace.arch import MEASURES
 from netspace.arch.config import OWN, STAGE_PROPERTIES
+from netspace.arch.features import indicator
 from netspace.checks import is_number
 from netspace.errors import StoreError, short
 from netspace.results.properties import column, place
@@ -26,7 +27,8 @@ def runs_table(runs: Sequence[RunRecord]) -> pd.DataFrame:
     +inf if the run failed, NaN until it ended or if it was lost), `seconds`, `attempts`, `message` (without
     folders); the numbers drawn once for a network (`w_0`, a shared `bottleneck_ratio`, ...); `depth`, the total; by
     stage from 1 `depth_1`, `width_1`, `bottleneck_ratio_1`, `group_width_1` as built; `flops`, `params`, `activations`.
-    NaN if a network has no such number.
+    NaN if a network has no such number. A parameter with words for values is a column for each word that its space has
+    used, `norm=batch`, 1 or 0.
     """
     labels = pd.Index([run.id for run in runs], name="run_id", dtype="int64")
     frame = pd.DataFrame([[getattr(run, name) for name in _RUN_COLUMNS] for run in runs], labels, list(_RUN_COLUMNS))
@@ -35,8 +37,17 @@ def runs_table(runs: Sequence[RunRecord]) -> pd.DataFrame:
     frame["seconds"] = frame["seconds"].astype("float64")
     frame["score"] = frame["error"].mask(frame["status"].isin(JUDGED[1:]), math.inf)
     numbers: dict[str, NDArray[np.float64]] = {}
+    words: dict[tuple[str, str], set[str]] = {}
+    for run in runs:
+        for name, word in _words(run).items():
+            words.setdefault((run.space, name), set()).add(word)
     for row, run in enumerate(runs):
-        for name, value in _numbers(run).items():
+        is_word = {
+            indicator(name, word): float(word == own)
+            for name, own in _words(run).items()
+            for word in sorted(words[run.space, name])
+        }
+        for name, value in (_numbers(run) | is_word).items():
             if name not in numbers:
                 numbers[name] = np.full(len(runs), math.nan)
             numbers[name][row] = value
@@ -57,7 +68,7 @@ def structure(config: Mapping[str, Any]) -> str:
     """Return a network's body in one short line, as the paper's tables write it: "d 1,2,7 w 32,64,160 g 16 b 1"."""
     if "builder" in config:
         arguments = config["arguments"].items()
-        return " ".join(f"{name} {','.join(f'{one:g}' for one in np.atleast_1d(value))}" for name, value in arguments)
+        return " ".join(f"{name} {_listed(value)}" for name, value in arguments)
     stages = config["stages"]
     parts = []
     for key, letter in (("depths", "d"), ("widths", "w"), ("group_widths", "g"), ("bottleneck_ratios", "b")):
@@ -67,6 +78,18 @@ def structure(config: Mapping[str, Any]) -> str:
             parts.append(f"{letter} " + ",".join(f"{value:g}" for value in shown))
     own = stages.get("own") or {}
     return " ".join([*parts, *(f"{name} {','.join(f'{one:g}' for one in values)}" for name, values in own.items())])
+
+
+def _listed(value: Any) -> str:
+    each = value if isinstance(value, list) else [value]
+    return ",".join(one if isinstance(one, str) else f"{one:g}" for one in each)
+
+
+def _words(run: RunRecord) -> dict[str, str]:
+    """Return the words among the parameters of a network that a function builds."""
+    if "builder" not in run.config:
+        return {}
+    return {name: value for name, value in run.parameters.items() if isinstance(value, str)}
 
 
 def _numbers(run: RunRecord) -> dict[str, float]:

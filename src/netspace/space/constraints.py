@@ -82,14 +82,15 @@ class Restrict:
     parameter: str
     low: Number | None = None
     high: Number | None = None
-    values: tuple[Number, ...] | None = None
+    values: tuple[Number | str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.low is None and self.high is None and self.values is None:
             raise ConfigError(f"restrict '{self.parameter}': give low, high or values")
         where = f"restrict '{self.parameter}': "
         for value in self.values or ():
-            check_number(value, "each of values", where=where)
+            if not isinstance(value, str):
+                check_number(value, "each of values", where=where)
         for name, end in (("low", self.low), ("high", self.high)):
             if end is not None:
                 check_number(end, name, where=where)
@@ -191,7 +192,11 @@ def tied(parameter: str, *, to: str) -> Tied:
 
 
 def restrict(
-    parameter: str, *, low: Number | None = None, high: Number | None = None, values: Sequence[Number] | None = None
+    parameter: str,
+    *,
+    low: Number | None = None,
+    high: Number | None = None,
+    values: Sequence[Number | str] | None = None,
 ) -> Restrict:
     """Return the constraint that `parameter` lies in [low, high] and, if `values` are given, is one of them.
 
@@ -201,7 +206,7 @@ def restrict(
     return Restrict(parameter, low, high, None if values is None else tuple(values))
 
 
-def fix(parameter: str, value: Number) -> Restrict:
+def fix(parameter: str, value: Number | str) -> Restrict:
     """Return the constraint that `parameter` is `value`, which must be one of its values."""
     return restrict(parameter, values=(value,))
 

@@ -128,6 +128,8 @@ class SpaceDefinition:
 
     def _check_parameters(self) -> None:
         for name, distribution in self.parameters.items():
+            if distribution.words and self.kind != "builder":
+                raise ConfigError(f"{self.name}: {name}: words are values of a builder's parameters alone")
             if name not in self.own:
                 check_values(name, distribution)
         if self.varies and (most := int(self.parameters[STAGES].values[-1])) != self.stages:
@@ -216,6 +218,12 @@ class SpaceDefinition:
                         f"{self.name}: '{constraint.parameter}' and '{constraint.source}' cannot be tied: "
                         "they differ in how many values they have"
                     )
+                one, other = (self.parameters[name].words for name in (constraint.parameter, constraint.source))
+                if one != other:
+                    raise ConfigError(
+                        f"{self.name}: '{constraint.parameter}' and '{constraint.source}' cannot be tied: "
+                        "they differ in their words"
+                    )
                 if self.ties[constraint.parameter] != constraint.source:
                     raise ConfigError(f"{self.name}: '{constraint.parameter}' is tied to more than one parameter")
             if isinstance(constraint, Where) and isinstance(constraint.condition, Expression):
@@ -223,7 +231,25 @@ class SpaceDefinition:
                 unknown = sorted(constraint.condition.names - known)
                 if unknown:
                     raise_unknown(f"column in '{constraint.condition.text}'", unknown[0], known)
+                for column in constraint.condition.names:
+                    parameter = column if column in self.parameters else column.rpartition("_")[0]
+                    words = self.parameters[parameter].words if parameter in self.parameters else ()
+                    self._check_words(constraint.condition, column, words)
         _ = self.laws  # contradictions between constraints show here
+
+    def _check_words(self, condition: Expression, column: str, words: tuple[str, ...]) -> None:
+        """Raise unless a condition takes a column for what it has: numbers, or these words."""
+        compared = condition.words.get(column, frozenset())
+        if words and column in condition.numbers:
+            raise ConfigError(f"{self.name}: '{condition.text}': compare '{column}' by == or != with one of its words")
+        if unknown := sorted(compared - set(words)):
+            what = f"it has {', '.join(words)}" if words else "it has numbers"
+            raise ConfigError(f"{self.name}: '{condition.text}': '{column}' is never '{unknown[0]}': {what}")
+
+    @property
+    def words(self) -> dict[str, tuple[str, ...]]:
+        """The words of each parameter that has words for values."""
+        return {name: law.words for name, law in self.parameters.items() if law.words}
 
     def _check_name(self, parameter: str) -> None:
         if parameter not in self.parameters and parameter not in self.recipe:
@@ -252,6 +278,8 @@ class SpaceDefinition:
         if self.kind == "regnet" or stages is None or name in self.recipe or (self.varies and name == STAGES):
             return Once(distribution)
         orders = {c.order for c in self.constraints if isinstance(c, Ordered) and c.parameter == name}
+        if distribution.words and orders - {"constant"}:
+            raise ConfigError(f"{self.name}: '{name}' cannot be {min(orders).replace('_', '-')}: words have no order")
         if len(orders) > 1:
             raise ConfigError(f"{self.name}: '{name}' has more than one order: {', '.join(sorted(orders))}")
         order = next(iter(orders), None)

@@ -23,10 +23,11 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Distribution:
-    """A law over finitely many numbers. Make one with `log_uniform`, `uniform`, `power_of_two`, `choice`, ...
+    """A law over finitely many numbers, or words. Make one with `log_uniform`, `uniform`, `power_of_two`, `choice`, ...
 
     Attributes:
-        values: the support, sorted, without repeats: int64 (K,) if all are whole and meant to be, else float64 (K,).
+        values: the support, sorted, without repeats: int64 (K,) if all are whole and meant to be, else float64 (K,); of
+            words an array of strings.
         probabilities: float64 (K,), positive, summing to 1.
         spec: how a space's YAML file writes the law, such as `{"log_uniform": [8, 1024], "step": 8}`.
     """
@@ -47,31 +48,38 @@ class Distribution:
         """The cumulative probabilities without the last, which is 1 but for rounding."""
         return Edges(np.cumsum(self.probabilities)[:-1], side="right")
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that it is over; empty if it is over numbers."""
+        return tuple(map(str, self.values.tolist())) if self.values.dtype.kind == "U" else ()
+
     def restricted(
-        self, *, low: Number | None = None, high: Number | None = None, values: Sequence[Number] | None = None
+        self, *, low: Number | None = None, high: Number | None = None, values: Sequence[Number | str] | None = None
     ) -> "Distribution":
         """Return this law conditioned on low <= value <= high and, where `values` are given, on being one of them.
 
         Raises:
-            ConfigError: nothing is left, or one of `values` is not in the support.
+            ConfigError: nothing is left, one of `values` is not in the support, or words have no low or high.
         """
+        if self.words and (low is not None or high is not None):
+            raise ConfigError(f"words have no low or high: give values, of {self.support()}")
         keep = np.ones(len(self), dtype=bool)
         if low is not None:
             keep &= self.values >= low
         if high is not None:
             keep &= self.values <= high
         if values is not None:
-            foreign = [value for value in values if value not in self.values]
+            foreign = [value for value in values if value not in self.values.tolist()]
             if foreign:
                 raise ConfigError(f"{short(foreign[0])} is not one of the values to restrict: {self.support()}")
-            keep &= np.isin(self.values, np.asarray(values))
+            keep &= np.array([value in values for value in self.values.tolist()])
         if not keep.any():
             raise ConfigError(f"the restriction excludes every value of {self.support()}")
         return choice(self.values[keep].tolist(), weights=self.probabilities[keep].tolist())
 
     def support(self) -> str:
         """Return the support for a message: all values if few, else the ends."""
-        shown = [f"{value:g}" for value in self.values]
+        shown = list(self.words) or [f"{value:g}" for value in self.values]
         return ", ".join(shown) if len(shown) <= 8 else f"{shown[0]}, {shown[1]}, ..., {shown[-1]}"
 
 
@@ -204,14 +212,19 @@ def group_widths(low: int, high: int) -> Distribution:
     return _law(np.concatenate([powers.values[small], large.values]), weights, spec)
 
 
-def choice(values: Sequence[Number], weights: Sequence[float] | None = None) -> Distribution:
+def choice(values: Sequence[Number] | Sequence[str], weights: Sequence[float] | None = None) -> Distribution:
     """Return the law over the given `values`, uniform or proportional to `weights` (those of weight 0 drop out).
+
+    Args:
+        values: numbers, or words, which spaces over functions may have.
+        weights: of each.
 
     Raises:
         ConfigError: no values, a repeated value, or weights that are negative, all zero or of another length.
     """
-    if not values or not all(is_number(value) for value in values):
-        raise ConfigError(f"choice: values must be a list of numbers, got {short(values)}")
+    words = bool(values) and all(_is_word(value) for value in values)
+    if not values or not (words or all(is_number(value) for value in values)):
+        raise ConfigError(f"choice: values must be a list of numbers, or of words, got {short(values)}")
     if len(set(values)) < len(values):
         raise ConfigError(f"choice: values must differ from one another, got {list(values)}")
     spec: dict[str, Any] = {"choice": list(values)}
@@ -223,28 +236,36 @@ def choice(values: Sequence[Number], weights: Sequence[float] | None = None) -> 
             raise ConfigError(f"choice: at least one weight must be > 0, got {list(weights)}")
         spec["weights"] = list(weights)
     given = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
-    order = np.argsort(np.asarray(values, dtype=np.float64))
+    order = np.argsort(np.asarray(values, dtype=np.str_ if words else np.float64))
     order = order[given[order] > 0]
-    return _law(_whole_if_whole([values[i] for i in order]), given[order], spec)
+    kept: Any = [values[i] for i in order]
+    return _law(_words(kept) if words else _whole_if_whole(kept), given[order], spec)
 
 
-def fixed(value: Number) -> Distribution:
+def fixed(value: Number | str) -> Distribution:
     """Return the law that always gives `value`.
 
     Raises:
-        ConfigError: `value` is not a number.
+        ConfigError: `value` is not a number, nor a word.
     """
-    check_number(value, "value", where="fixed: ")
-    return _law(_whole_if_whole([value]), np.ones(1), {"fixed": value})
+    if isinstance(value, str) and _is_word(value):
+        return _law(_words([value]), np.ones(1), {"fixed": value})
+    number: Any = value
+    check_number(number, "value", where="fixed: ")
+    return _law(_whole_if_whole([number]), np.ones(1), {"fixed": value})
 
 
-def from_spec(spec: Any) -> Distribution:
-    """Return the law that a file writes as `spec`, such as `{"uniform": [1, 63]}`; a bare number is a fixed value.
+def from_spec(spec: Any, *, words: bool = False) -> Distribution:
+    """Return the law that a file writes as `spec`, such as `{"uniform": [1, 63]}`; a bare number or word is fixed.
+
+    Args:
+        spec: plain values.
+        words: whether it may be a law over words.
 
     Raises:
         ConfigError, UnknownNameError: the kind is unknown, or its arguments break a rule; the message says which.
     """
-    if is_number(spec):
+    if is_number(spec) or (words and _is_word(spec)):
         return fixed(spec)
     if not isinstance(spec, Mapping) or not spec:
         raise ConfigError(f"must be a number or a mapping such as {{uniform: [1, 16]}}, got {short(spec)}")
@@ -262,8 +283,11 @@ def from_spec(spec: Any) -> Distribution:
             raise ConfigError(f"{kind}: must be two numbers [low, high], got {short(argument)}")
         return make(*argument, **keywords)
     if kind == "choice" and not isinstance(argument, list | tuple):
-        raise ConfigError(f"choice: values must be a list of numbers, got {short(argument)}")
-    return make(argument, **keywords)
+        raise ConfigError(f"choice: values must be a list of numbers, or of words, got {short(argument)}")
+    law = make(argument, **keywords)
+    if law.words and not words:
+        raise ConfigError(f"{kind}: words are values of a builder's parameters alone, got {short(argument)}")
+    return law
 
 
 _GROUP_STEP = 8
@@ -313,12 +337,28 @@ def _grid(kind: str, low: Number, high: Number, step: Number) -> Values:
     return np.round(multiples * float(step), 10)
 
 
+_LONGEST_WORD = 60
 _LARGEST_SUPPORT = 1_000_000
 
 
 def _whole_if_whole(values: Sequence[Number]) -> Values:
     array = np.asarray(values, dtype=np.float64)
     return array.astype(np.int64) if np.all(array == np.rint(array)) else array
+
+
+def _is_word(value: Any) -> bool:
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_WORD or value != value.strip():
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return value.isprintable()
+    return False  # a number in quotes is rather a mistake
+
+
+def _words(words: Sequence[str]) -> Values:
+    array: Any = np.array(words, dtype=np.str_)
+    return array  # type: ignore[no-any-return]
 
 
 def _step(step: Number) -> dict[str, Number]:

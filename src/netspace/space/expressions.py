@@ -54,6 +54,8 @@ class Expression:
     Attributes:
         text: as written.
         names: the columns it reads.
+        words: by column, the words that it is compared with.
+        numbers: the columns that are taken for numbers.
 
     Raises:
         ConfigError: the text is no condition of this little language; the message shows the part that is not.
@@ -74,6 +76,17 @@ class Expression:
         self.names: frozenset[str] = frozenset(
             node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id not in _FUNCTIONS
         )
+        self.words: dict[str, frozenset[str]] = {}
+        compared: set[ast.Name] = set()
+        for node in ast.walk(tree):
+            if (pair := _with_word(node)) is not None:
+                self.words[pair[0].id] = self.words.get(pair[0].id, frozenset()) | {pair[1]}
+                compared.add(pair[0])
+        self.numbers: frozenset[str] = frozenset(
+            node.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Name) and node.id in self.names and node not in compared
+        )
         self._tree = tree
 
     def __call__(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
@@ -90,6 +103,16 @@ class Expression:
         return hash(self.text)
 
 
+def _with_word(node: ast.AST) -> tuple[ast.Name, str] | None:
+    """Return the column and the word that a comparison such as `norm == 'batch'` is between; None if it is none."""
+    match node:
+        case ast.Compare(
+            left=ast.Name() as name, ops=[ast.Eq() | ast.NotEq()], comparators=[ast.Constant(value=str() as word)]
+        ):
+            return name, word
+    return None
+
+
 def _is_condition(node: ast.expr) -> bool:
     """Return whether `node` is true or false, rather than a number; raise where it is neither, or mixes them up."""
     match node:
@@ -97,6 +120,8 @@ def _is_condition(node: ast.expr) -> bool:
             return _check_conditions(parts)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return _check_conditions([operand])
+        case ast.Compare() if _with_word(node) is not None:
+            return True
         case ast.Compare(left=left, ops=operators, comparators=rights):
             if not all(type(operator) in _COMPARISONS for operator in operators):
                 raise _not_valid(node)
@@ -137,6 +162,8 @@ def _check_numbers(nodes: list[ast.expr]) -> None:
 
 
 def _not_valid(node: ast.AST) -> ConfigError:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return ConfigError(f"{ast.unparse(node)}: a word stands behind a column and == or !=, as in norm == 'batch'")
     return ConfigError(f"'{ast.unparse(node)}' is not allowed in a condition; {_VALID}")
 
 
@@ -150,6 +177,9 @@ def _value(node: ast.expr, columns: Mapping[str, NDArray[Any]]) -> Any:
         case ast.UnaryOp(op=operation, operand=operand):
             value = _value(operand, columns)
             return -value if isinstance(operation, ast.USub) else value
+        case ast.Compare(ops=[operator]) if (pair := _with_word(node)) is not None:
+            equal = np.asarray(columns[pair[0].id]) == pair[1]
+            return equal if isinstance(operator, ast.Eq) else ~equal
         case ast.Compare(left=left, ops=operators, comparators=rights):
             values = [_value(part, columns) for part in [left, *rights]]
             links = [

@@ -47,12 +47,14 @@ def parameter_columns(space: DesignSpace) -> tuple[str, ...]:
     """Return the columns of `Population.frame()` with what a space draws, once for a network or for each stage.
 
     The total depth is among them; values of stages are the final ones, which the compatibility rule may have changed.
-    Where networks differ in how many stages they have, that number is there and no values of single stages.
+    Words are left out. Where networks differ in how many stages they have, that number is there and no values of single
+    stages.
     """
     if space.kind == "regnet":
         return tuple(space.laws)
     if space.kind == "builder":
-        return tuple(sorted(space.column_names - set(MEASURES)))
+        lists = {f"{name}_{s + 1}" for name in space.words for s in range(space.lengths.get(name, 0))}
+        return tuple(sorted(space.column_names - set(MEASURES) - lists - space.words.keys()))
     once = [name for name, law in space.laws.items() if isinstance(law, Once) and name != "depth"]
     stages = [
         f"{name}_{stage}"
@@ -128,7 +130,13 @@ def pool_of(
             known = columns(taken.networks, taken.parameters, taken.complexity)
             values = np.column_stack([known[name] for name in names]).astype(np.float64)
             recipe = {name: taken.parameters[name] for name in space.recipe}
-            made_of = features(taken.networks, taken.complexity, recipe, stages=space.stages if space.varies else None)
+            made_of = features(
+                taken.networks,
+                taken.complexity,
+                recipe,
+                stages=space.stages if space.varies else None,
+                words=space.words,
+            )
             parts.append(Pool(made_of, FeatureTable(names=names, values=values)))
         if complete == samples:
             return Pool(*map(_together, zip(*parts, strict=True)))

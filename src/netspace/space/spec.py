@@ -338,11 +338,12 @@ def _network(
 def _law(spec: Any, *, builder: bool) -> tuple[Distribution, int | None]:
     """Return a parameter's distribution, and how many values it has if it is a list of a builder's."""
     if not builder or not isinstance(spec, Mapping) or "stages" not in spec:
-        return distributions.from_spec(spec), None
+        return distributions.from_spec(spec, words=builder), None
     length = spec["stages"]
     if not isinstance(length, int) or isinstance(length, bool) or length < 1:
         raise ConfigError(f"stages must be a whole number >= 1, got {short(length)}")
-    return distributions.from_spec({key: value for key, value in spec.items() if key != "stages"}), length
+    law = {key: value for key, value in spec.items() if key != "stages"}
+    return distributions.from_spec(law, words=True), length
 
 
 def constraint_from_spec(spec: Any) -> Constraint:

@@ -236,7 +236,9 @@ def _doubts_of_parameter(space: SpaceDefinition, base: SpaceDefinition, name: st
     values, allowed = law.distribution.values, limit.distribution.values
     beyond = values[~np.isin(values, allowed)]
     if len(beyond):
-        if values[-1] > allowed[-1]:
+        if law.distribution.words or limit.distribution.words:
+            text = f"'{name}' can be {beyond[0]}, which that of {base.name} cannot"
+        elif values[-1] > allowed[-1]:
             text = f"'{name}' goes up to {_number(values[-1])}, that of {base.name} to {_number(allowed[-1])}"
         elif values[0] < allowed[0]:
             text = f"'{name}' goes down to {_number(values[0])}, that of {base.name} to {_number(allowed[0])}"

@@ -183,6 +183,19 @@ class StudyRecord:
                 return len(one["strides"])
         return None
 
+    def words_of(self, space: str) -> dict[str, tuple[str, ...]]:
+        """Return the words of each parameter of a space that has words for values, sorted."""
+        found = {}
+        for one in self.spec.get("spaces") or ():
+            if isinstance(one, Mapping) and one.get("name") == space and one.get("kind") == "builder":
+                for name, law in one["parameters"].items():
+                    values = law.get("choice", [law.get("fixed")])
+                    weights = law.get("weights", [1] * len(values))
+                    words = [value for value, weight in zip(values, weights, strict=True) if weight > 0]
+                    if all(isinstance(word, str) for word in words):
+                        found[name] = tuple(sorted(words))
+        return found
+
     def drawn_recipe(self, run: "RunRecord") -> dict[str, float]:
         """Return the numbers of the recipe that were drawn for a run of the study, by name; empty if none were."""
         return {name: float(run.parameters[name]) for name in self.recipe_of(run.space)}
