@@ -12,6 +12,7 @@ from netspace.searching.choices import (
 )
 from netspace.searching.looking import Look
 from netspace.training import Recipe
+from netspace.training.latency import Latency
 
 
 def look(sizes=((32, 32),), counts=(150,) * 10, channels=3, validation=None, test=None) -> Look:
@@ -74,8 +75,15 @@ def test_the_cheap_regime_keeps_the_schedule_in_proportion():
 
 
 def test_an_upper_limit_alone_is_searched_near_it():
-    windows, said = choose_windows({"params": (0.0, 300e3)}, False, "cpu")
+    windows, said = choose_windows({"params": (0.0, 300e3)}, None, "cpu")
     assert windows == {"params": (75e3, 300e3)}
     assert said.option == "--params 1:300K"
-    assert choose_windows({"params": (1.0, 300e3)}, False, "cpu")[0] == {"params": (1.0, 300e3)}
-    assert set(choose_windows({}, False, "cpu")[0]) == {"flops"}
+    assert choose_windows({"params": (1.0, 300e3)}, None, "cpu")[0] == {"params": (1.0, 300e3)}
+    assert set(choose_windows({}, None, "cpu")[0]) == {"flops"}
+
+
+def test_a_limit_on_the_latency_is_named_and_bounds_what_is_timed():
+    windows, said = choose_windows({}, Latency(window="1:5"), "cpu")
+    assert windows == {"flops": (0.0, 128e6)}
+    assert said.value == "inference in 1:5 ms (batch 1 on cpu), flops :128M"
+    assert said.option == "--flops"

@@ -126,7 +126,8 @@ def describe_timings(timings: "Timings") -> str:
 
 def describe_search(progress: "Progress") -> str:
     """Return the stage, how far it is, and the time left for the whole, in a line."""
-    return f"{progress.stage} · {progress.facts} · {duration(progress.seconds_left)} left in all"
+    left = "" if progress.seconds_left is None else f" · {duration(progress.seconds_left)} left in all"
+    return f"{progress.stage} · {progress.facts}{left}"
 
 
 def duration(seconds: float) -> str:

@@ -9,26 +9,28 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from netspace.arch import AnyNetConfig
 from netspace.arch.features import FeatureTable
 from netspace.errors import WindowError
 from netspace.searching.listed import listed_run
 from netspace.searching.promising import Likely, Predictor, Promise, Trained
+from netspace.searching.settled import NAME
+from netspace.searching.timed import Place, chances_inside, pick_inside
 from netspace.space import DesignSpace, Population
 from netspace.space.pool import features_of
 from netspace.store import PlannedRun, RunRecord, Store
 from netspace.study.seeds import seed_of
 from netspace.study.study import Study
+from netspace.training.latency import Latency
 
 POOL = 2000
 """Networks of each space that are considered, if it has as many."""
-PATIENCE = 100
-"""Networks timed in a row outside the window after which no more are tried."""
 _FRUITLESS = 200_000  # candidates drawn in a row without a new network after which a space counts as exhausted
-_PLAIN = ("name", "space", "row", "flops", "params", "errors")
-
-Place = tuple[str, int]
-"""Of a network: its space, and its row in the space's pool."""
+Floats = NDArray[np.float64]
+_PLAIN = ("name", "space", "row", "flops", "params", "errors", "latency_ms")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,7 @@ class Candidate:
         flops, params: at the search's resolution.
         errors: of its trainings in the cheap regime, %.
         likely: freed of luck; None if there was no predictor.
+        latency_ms: as timed here, in milliseconds; None if it is not limited.
     """
 
     space: str
@@ -51,6 +54,7 @@ class Candidate:
     params: int
     errors: tuple[float, ...]
     likely: Likely | None
+    latency_ms: float | None = None
 
     @property
     def name(self) -> str:
@@ -114,22 +118,38 @@ class Candidates:
         predictor = Predictor.of(self.trained(), self._features)
         return None if predictor is None else predictor.promise(self._features)
 
-    def inside_latency(self, order: Sequence[Place], wanted: int) -> list[Place]:
-        """Return the first networks; with a limit on the latency, those that are inside it, timed here."""
+    def pick(self, wanted: int) -> tuple[list[Place], str]:
+        """Return the most promising networks that were not trained, and in words how they were picked.
+
+        With a limit on the latency they are inside it, as timed here.
+        """
+        promise = self.promise()
+        if promise is None:
+            return [], "none was chosen, since too few networks trained for a predictor"
         latency = self._study.spec.latency
         if latency is None:
-            return list(order[:wanted])
-        picked: list[Place] = []
-        outside = 0
-        for space, row in order:
-            if len(picked) == wanted or outside == PATIENCE:
-                break
-            if latency.contains(latency.measure(self._pools[space][row], self._study.data.resolution)):
-                picked.append((space, row))
-                outside = 0
-            else:
-                outside += 1
-        return picked
+            return list(promise.order[:wanted]), str(promise)
+        chances = chances_inside(latency, self._features, self._timed_at_first(latency))
+        picked = pick_inside(
+            promise.order, wanted, chances, lambda place: latency.contains(self._timed(place, latency))
+        )
+        return list(picked.places), f"{promise}; {picked}"
+
+    def _timed_at_first(self, latency: Latency) -> dict[str, Floats]:
+        """Return the latencies of the beginning of each pool, up to the last network of the study of random ones."""
+        study = self._store.find_study(NAME)
+        runs = [] if study is None else self._store.runs(study.id)
+        places = [place for place in map(self._place, runs) if place is not None]
+        last = {name: max((row for space, row in places if space == name), default=-1) for name in self._pools}
+        return {
+            name: np.array([self._timed((name, row), latency) for row in range(last[name] + 1)], dtype=np.float64)
+            for name in self._pools
+        }
+
+    def _timed(self, place: Place, latency: Latency) -> float:
+        """Return the latency of a network in milliseconds; what was timed before is known."""
+        space, row = place
+        return latency.measure(self._pools[space][row], self._study.data.resolution)
 
     def runs(self, places: Sequence[Place], seed: int) -> list[PlannedRun]:
         """Return the runs of some networks, whose seeds follow from `seed`."""
@@ -143,6 +163,7 @@ class Candidates:
         return None if row is None else (run.space, row)
 
     def _candidate(self, one: Trained, likely: Likely | None) -> Candidate:
+        latency = self._study.spec.latency
         population = self._pools[one.space]
         config = population[one.row]
         assert isinstance(config, AnyNetConfig)  # a search looks at the spaces of the catalogue alone
@@ -154,6 +175,7 @@ class Candidates:
             params=int(population.complexity.params[one.row]),
             errors=one.errors,
             likely=likely,
+            latency_ms=None if latency is None else self._timed((one.space, one.row), latency),
         )
 
     @cached_property

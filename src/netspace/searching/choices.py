@@ -9,6 +9,7 @@ from netspace.documents import Document
 from netspace.searching.looking import Look
 from netspace.space.constraints import format_count
 from netspace.training.images.splits import UNEQUAL
+from netspace.training.latency import Latency
 from netspace.training.recipe import RECIPES, Augment, Recipe, parse_recipe
 
 SPACES: tuple[str | dict[str, Any], ...] = (
@@ -172,37 +173,38 @@ def choose_regime(recipe: Recipe, asked: int | None) -> Chosen:
     return _chosen("regime", cheap, said, f"of the winner's {recipe.epochs}: ranks show early", "--cheap-epochs")
 
 
-def choose_windows(given: dict[str, Window], limited_otherwise: bool, device: str) -> tuple[dict[str, Window], Choice]:
+def choose_windows(given: dict[str, Window], latency: Latency | None, device: str) -> tuple[dict[str, Window], Choice]:
     """Choose the windows of complexity.
 
     Args:
         given: by measure.
-        limited_otherwise: whether there is a limit on the latency.
+        latency: the limit on it; None for none.
         device: "cpu" or "cuda".
     """
     if not given:
-        if limited_otherwise:
+        if latency is not None:
             given = {"flops": (0.0, UNLIMITED[device][1] * 8)}
-            reason = "beyond which no network is timed"
-        else:
-            given = {"flops": UNLIMITED[device]}
-            reason = f"since no limit was given, and a {device.upper()} trains these in reasonable time"
-        return given, _limit(given, reason, "--flops, --params, --activations, --latency")
+            reason = "since a network of more flops is not worth timing"
+            return given, _limit(given, latency, reason, "--flops")
+        given = {"flops": UNLIMITED[device]}
+        reason = f"since no limit was given, and a {device.upper()} trains these in reasonable time"
+        return given, _limit(given, None, reason, "--flops, --params, --activations, --latency")
     (measure, (low, high)), *others = given.items()
-    if not others and low == 0 and high < float("inf") and not limited_otherwise:
+    if not others and low == 0 and high < float("inf") and latency is None:
         given = {measure: (high / 4, high)}
         reason = "from a quarter of the limit on, since smaller networks are seldom better"
-        return given, _limit(given, reason, f"--{measure} 1:{format_count(high)}")
-    return given, _limit(given, "as asked for", "")
+        return given, _limit(given, None, reason, f"--{measure} 1:{format_count(high)}")
+    return given, _limit(given, latency, "as asked for", "")
 
 
-def _limit(windows: dict[str, Window], reason: str, option: str) -> Choice:
-    said = ", ".join(
+def _limit(windows: dict[str, Window], latency: Latency | None, reason: str, option: str) -> Choice:
+    limits = [] if latency is None else [str(latency)]
+    limits += [
         f"{measure} {':'.join('' if end in (0, float('inf')) else format_count(end) for end in windows[measure])}"
         for measure in MEASURES
         if measure in windows
-    )
-    return Choice(what="limit", value=said, reason=reason, option=option)
+    ]
+    return Choice(what="limit", value=", ".join(limits), reason=reason, option=option)
 
 
 def _chosen(what: str, value: Any, said: str, reason: str, option: str) -> Chosen:

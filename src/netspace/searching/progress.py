@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from netspace.results.standing import Standing
 from netspace.searching.budget import Budget
 from netspace.searching.settled import Settled
+from netspace.training.latency import Timings
 from netspace.training.result import Epoch
 
 
@@ -16,7 +17,8 @@ class Progress:
     Attributes:
         stage: what is being done, in words.
         done, total: trainings, over all stages; that of the winner counts by its epochs as so many as it takes time.
-        seconds_left: estimated, of the whole.
+            Before the first training, networks inside a limit on the latency.
+        seconds_left: estimated, of the whole; None before it can be.
         facts: of the stage, in words.
         event: what happened last; empty if nothing did.
     """
@@ -24,7 +26,7 @@ class Progress:
     stage: str
     done: int
     total: int
-    seconds_left: float
+    seconds_left: float | None
     facts: str = ""
     event: str = ""
 
@@ -98,3 +100,14 @@ class Clock:
                 event=event,
             )
         )
+
+
+def timing(now: Timings) -> Progress:
+    """Return how far a search is while networks are timed, before the first is trained."""
+    return Progress(
+        stage=f"timing networks of {now.space}",
+        done=now.inside,
+        total=now.wanted,
+        seconds_left=None,
+        facts=f"{now.inside}/{now.wanted} inside the limit, {now.timed} timed",
+    )

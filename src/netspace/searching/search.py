@@ -11,7 +11,7 @@ from netspace.documents import parse
 from netspace.searching.call import Call
 from netspace.searching.choices import Choice
 from netspace.searching.listed import Hands
-from netspace.searching.progress import Progress
+from netspace.searching.progress import Progress, timing
 from netspace.searching.published import settle_published, train_published
 from netspace.searching.result import SearchResult
 from netspace.searching.settled import NAME, Bounds, SearchSpec, Settled
@@ -136,4 +136,11 @@ def _settled(asked: SearchSpec, call: Call) -> Settled:
     if asked.pretrained:
         return settle_published(asked, call.folder, device=kind, tell=call.tell)
     usual = len(os.sched_getaffinity(0)) if call.device == "cpu" else max(1, torch.cuda.device_count())
-    return settle(asked, call.folder, device=kind, workers=call.hands.workers or usual, tell=call.tell)
+    return settle(
+        asked,
+        call.folder,
+        device=kind,
+        workers=call.hands.workers or usual,
+        tell=call.tell,
+        observe=lambda now: call.observe(timing(now)),
+    )

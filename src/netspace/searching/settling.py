@@ -24,11 +24,18 @@ from netspace.searching.sizes import choose_sizes, written
 from netspace.study.spec import StudySpec
 from netspace.study.study import Study
 from netspace.training.images.sources import located
+from netspace.training.latency import Timings
 from netspace.training.recipe import Recipe
 
 
 def settle(
-    asked: SearchSpec, folder: Path, *, device: str, workers: int, tell: Callable[[Choice], None] = lambda _: None
+    asked: SearchSpec,
+    folder: Path,
+    *,
+    device: str,
+    workers: int,
+    tell: Callable[[Choice], None] = lambda _: None,
+    observe: Callable[[Timings], None] = lambda _: None,
 ) -> Settled:
     """Look at the images, choose what was left open, measure how long a training takes, and write it down.
 
@@ -40,6 +47,7 @@ def settle(
         device: "cpu" or "cuda", where networks are trained.
         workers: how many at a time.
         tell: called with each choice as it is made.
+        observe: called after each network that is timed.
 
     Raises:
         DataError: the images cannot be used, or are too few.
@@ -57,19 +65,16 @@ def settle(
     look = look_at(asked.data)
     note(images_seen(look))
     content, recipe = _chosen(asked, limits, look, device, note)
-    sizes = choose_sizes(content, asked, recipe, device, workers)
+    sizes = choose_sizes(content, asked, recipe, device, workers, observe)
     note(sizes.regime.choice)
     content |= {"n": sizes.random, "recipe": written(sizes.regime.value)}
     if asked.hours is not None:
         content["hours"] = sizes.random_hours
-    if asked.latency is not None:
-        content["latency"] = asked.latency
     study = Study(spec=parse(StudySpec, content, "search"), root=folder)
     if drawing := next((space.name for space in study.spaces if space.recipe), None):
         raise ConfigError(f"--space {drawing}: draws numbers of the recipe, and a search chooses one recipe for all")
     note(sizes.choice(len(study.spaces), asked.hours, workers))
-    if asked.latency is None:
-        study.sample()  # what is refused is refused before the folder is made
+    study.sample(observe)  # what is refused is refused before the folder is made
     settled = Settled(
         asked=asked.plain(),
         choices=tuple(choices),
@@ -118,12 +123,12 @@ def _chosen(
     training = asked.data.train or sum(look.counts) - (validation.value or 0)
     recipe = choose_recipe(look, training, resolution.value, asked.recipe, asked.epochs, device)
     note(recipe.choice)
-    windows, limit = choose_windows(limits.windows, asked.latency is not None, device)
+    windows, limit = choose_windows(limits.windows, limits.latency, device)
     note(limit)
     data = {**asked.data.model_dump(exclude_unset=True), "source": located(asked.data.source)}
     if validation.value is not None:
         data["validation"] = validation.value
-    content = {
+    content: dict[str, Any] = {
         "name": NAME,
         "spaces": list(SPACES if asked.spaces is None else asked.spaces),
         "seed": asked.seed,
@@ -132,4 +137,6 @@ def _chosen(
         "data": data,
         "network": {"stem": stem.value},
     }
+    if asked.latency is not None:
+        content["latency"] = asked.latency
     return content, recipe.value

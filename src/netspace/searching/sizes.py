@@ -1,6 +1,7 @@
 """How many networks a search trains, and for how long: fixed numbers, or what its hours are enough for."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from netspace.searching.settled import SearchSpec
 from netspace.study.planning import measure_speed
 from netspace.study.spec import StudySpec
 from netspace.study.study import Study
+from netspace.training.latency import Timings
 from netspace.training.recipe import Recipe
 
 RANDOM, ROUNDS, CHOSEN, REPEATS = 16, 2, 8, 5
@@ -78,7 +80,14 @@ class Sizes:
         )
 
 
-def choose_sizes(content: dict[str, Any], asked: SearchSpec, recipe: Recipe, device: str, workers: int) -> Sizes:
+def choose_sizes(
+    content: dict[str, Any],
+    asked: SearchSpec,
+    recipe: Recipe,
+    device: str,
+    workers: int,
+    observe: Callable[[Timings], None],
+) -> Sizes:
     """Measure how long a training takes, and choose how many networks are trained.
 
     Args:
@@ -87,13 +96,15 @@ def choose_sizes(content: dict[str, Any], asked: SearchSpec, recipe: Recipe, dev
         recipe: of the winner.
         device: "cpu" or "cuda", where networks are trained.
         workers: how many at a time.
+        observe: called after each network that is timed, where the latency is limited.
 
     Raises:
+        WindowError: no network is in the windows; the message has the nearest.
         StudyError: the hours are too few for the least; the message says what it would take.
     """
     regime = choose_regime(recipe, asked.cheap_epochs)
     study = Study(spec=parse(StudySpec, {**content, "n": FEWEST_RANDOM, "recipe": written(regime.value)}, "search"))
-    seconds = float(measure_speed(study, study.planned_runs(), device=device).seconds.mean())
+    seconds = float(measure_speed(study, study.planned_runs(observe), device=device).seconds.mean())
     winner = seconds * recipe.epochs / regime.value.epochs
     if asked.hours is not None:
         return _affordable(asked, asked.hours, recipe, regime, seconds, winner, len(study.spaces), workers)

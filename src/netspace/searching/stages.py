@@ -91,6 +91,7 @@ class Stages:
             self._folder,
             seconds,
             took,
+            self._study.spec.latency,
         )
         found = SearchResult(
             folder=self._folder, best=tuple(best), choices=self._settled.choices, package=package, summary=text
@@ -151,12 +152,10 @@ class Stages:
         self._clock.begin(f"chosen networks, round {number}")
 
         def pick() -> tuple[Sequence[PlannedRun], str]:
-            promise = self._candidates.promise()
-            if promise is None:
-                return [], "none was chosen, since too few networks trained for a predictor"
-            picked = self._candidates.inside_latency(promise.order, size)
-            said = f"before round {number} of chosen networks, {promise}"
-            return self._candidates.runs(picked, self._study.spec.seed), said
+            picked, said = self._candidates.pick(size)
+            return self._candidates.runs(
+                picked, self._study.spec.seed
+            ), f"before round {number} of chosen networks, {said}"
 
         self._listed(f"{NAME}-chosen-{number}", "chosen", pick, size)
 

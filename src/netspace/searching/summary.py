@@ -9,6 +9,7 @@ from netspace.models.package import Package
 from netspace.searching.candidates import Candidate
 from netspace.searching.choices import Choice
 from netspace.space.constraints import format_count
+from netspace.training.latency import Latency
 
 
 def summary(
@@ -21,6 +22,7 @@ def summary(
     folder: Path,
     seconds: float,
     hours: str = "",
+    latency: Latency | None = None,
 ) -> str:
     """Return the summary.
 
@@ -34,6 +36,7 @@ def summary(
         folder: of the search.
         seconds: of training, over all workers.
         hours: what is said of the hours that it took, of those that were asked for.
+        latency: the limit; None for none.
     """
     winner = best[0]
     lines = [f"Network search on {source}", ""]
@@ -47,6 +50,8 @@ def summary(
     ]
     lines += [f"  {_line(one)}" for one in best]
     lines += ["", f"Winner: {winner.name}, {_shape(winner.config)}"]
+    if latency is not None:
+        lines.append(f"  latency {winner.latency_ms:.3g} ms, for {latency}")
     return "\n".join([*lines, *_end(package, folder)])
 
 
@@ -78,6 +83,8 @@ def _end(package: Package, folder: Path) -> list[str]:
 def _line(one: Candidate) -> str:
     measured = ", ".join(f"{error:.1f}" for error in one.errors)
     size = f"{_count(one.params)} params, {_count(one.flops)}F"
+    if one.latency_ms is not None:
+        size += f", {one.latency_ms:.3g} ms"
     if one.likely is None:
         return f"{one.name}: measured {measured} %, {size}"
     likely = one.likely
