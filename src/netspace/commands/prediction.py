@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 PackageName = Annotated[
     str,
-    typer.Argument(metavar="PACKAGE", help="Output folder of `netspace train`, or OWNER/NAME on the Hugging Face Hub."),
+    typer.Argument(
+        metavar="PACKAGE",
+        help="Folder of `netspace train`, DIR/package of `netspace search`, or OWNER/NAME on the Hugging Face Hub.",
+    ),
 ]
 
 

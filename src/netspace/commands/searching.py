@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from netspace.searching.choices import Choice
 
 
-def _window(what: str, default: str = "none") -> object:
+def _window(what: str, example: str, default: str = "no limit") -> object:
     return typer.Option(
-        metavar="LO:HI", help=f"{what}, such as :0.3M; either side may be left out. Default: {default}."
+        metavar="LO:HI", help=f"{what}, such as {example}; either side may be left out. Default: {default}."
     )
 
 
@@ -32,17 +32,17 @@ def search(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the study, the package and the report.")
     ],
-    params: Annotated[str | None, _window("Number of parameters")] = None,
+    params: Annotated[str | None, _window("Number of parameters", ":0.3M")] = None,
     flops: Annotated[
-        str | None, _window("Multiply-adds an image", "what the device trains soon, if no limit is given")
+        str | None, _window("Multiply-adds an image", ":40M", "what this device trains quickly, if no limit is given")
     ] = None,
-    activations: Annotated[str | None, _window("Activations an image")] = None,
-    latency: Annotated[str | None, _window("Milliseconds an image on one core of this machine")] = None,
+    activations: Annotated[str | None, _window("Activations an image", ":1M")] = None,
+    latency: Annotated[str | None, _window("Milliseconds an image on one core of this machine", ":5")] = None,
     hours: Annotated[
         float | None,
         typer.Option(
             metavar="H",
-            help="Hours for everything, over all calls: networks and epochs are fitted into them. Default: no limit.",
+            help="Hours for everything, over all calls: networks and epochs are fitted in. Default: no limit.",
         ),
     ] = None,
     space: Annotated[
@@ -61,23 +61,23 @@ def search(
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(metavar="R", help="Recipe of the winner: a name or a YAML file. Default: chosen."),
+        typer.Option(metavar="R", help="Recipe for the winner: a name or a YAML file. Default: chosen."),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Epochs of the winner. Default: the recipe's.")
+        int | None, typer.Option(metavar="N", min=1, help="Epochs for the winner. Default: the recipe's.")
     ] = None,
     cheap_epochs: Annotated[
         int | None,
-        typer.Option("--cheap-epochs", metavar="N", min=1, help="Epochs of each other network. Default: chosen."),
+        typer.Option("--cheap-epochs", metavar="N", min=1, help="Epochs for every other network. Default: chosen."),
     ] = None,
     from_pretrained: Annotated[
         bool,
         typer.Option(
             "--from-pretrained",
-            help="The published network of the least ImageNet error inside the limits, trained on from its weights.",
+            help="Fine-tune the published network of the least ImageNet error within the limits.",
         ),
     ] = False,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed of everything.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed.")] = 0,
     executor: Annotated[str, typer.Option(metavar="NAME", help="Executor: local, ray or slurm.")] = "local",
     workers: Workers = None,
     device: Device = None,
@@ -87,12 +87,12 @@ def search(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Search the best network for your images, train it and package it. The same command goes on after an interruption.
+    """Search for the best network for your images, train it and package it. If interrupted, repeat the command.
 
     Random networks are trained briefly, then those that a predictor of the error finds promising, the best of all once
     more, and the winner fully. Prints what was chosen and why, the progress of the whole to standard error, and last a
-    summary, which is in DIR/summary.txt too. The package is DIR/package, the page DIR/report/index.html; DIR/study.yaml
-    is an ordinary study.
+    summary, which is also in DIR/summary.txt. The package is DIR/package, the page DIR/report/index.html, the study of
+    the random networks DIR/study.yaml.
 
     Examples:
         netspace search photos/ -o found --params :0.3M

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import Field
+
 from netspace.documents import Document, parse, read_json
 from netspace.files import is_file, write_whole
 
@@ -26,10 +28,16 @@ class Spent(Document):
     Attributes:
         seconds: while the search ran.
         training: of those, while networks of the population were trained.
+        stages: of those, by what was done, in the order in which it was begun.
     """
 
     seconds: float = 0.0
     training: float = 0.0
+    stages: dict[str, float] = Field(default_factory=dict)
+
+    def __str__(self) -> str:
+        parts = [f"{what} {seconds / 60:.1f} min" for what, seconds in self.stages.items()]
+        return ", ".join([f"{self.seconds / 3600:.3g} h", *parts])
 
 
 class Budget:
@@ -50,7 +58,8 @@ class Budget:
         self._before = Spent()
         if hours is not None and is_file(self._path):
             self._before = parse(Spent, read_json(self._path), str(self._path))
-        self._began = self._kept = began
+        self._began = self._kept = self._stage_began = began
+        self._stage, self._stages = "preparation", dict(self._before.stages)
         self._training = 0.0
         self._training_since: float | None = None
 
@@ -59,12 +68,22 @@ class Budget:
         """What was spent until now, by this call and those before it."""
         now = time.monotonic()
         training = self._training + (0.0 if self._training_since is None else now - self._training_since)
-        return Spent(seconds=self._before.seconds + now - self._began, training=self._before.training + training)
+        stage = self._stages.get(self._stage, 0.0) + now - self._stage_began
+        return Spent(
+            seconds=self._before.seconds + now - self._began,
+            training=self._before.training + training,
+            stages=self._stages | {self._stage: stage},
+        )
 
     @property
     def left(self) -> float:
         """Seconds that are left; negative if more was spent, infinite without a limit."""
         return math.inf if self._hours is None else 3600 * self._hours - self.spent.seconds
+
+    def begin(self, stage: str) -> None:
+        """Count the time from now on as that of a stage."""
+        self._stages = self.spent.stages
+        self._stage, self._stage_began = stage, time.monotonic()
 
     @contextmanager
     def trains(self) -> Iterator[None]:

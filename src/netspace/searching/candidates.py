@@ -97,7 +97,7 @@ class Candidates:
 
     def mean_seconds(self, least: int) -> float | None:
         """Return how long a training took on average; None if fewer than `least` ended."""
-        took = [run.seconds for run in self._done() if run.seconds is not None]
+        took = [seconds for study in self._store.studies() for _, seconds in self._store.trained(study.id)]
         return sum(took) / len(took) if len(took) >= least else None
 
     def ranked(self) -> list[Candidate]:

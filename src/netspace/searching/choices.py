@@ -69,10 +69,11 @@ class Chosen:
 
 def images_seen(look: Look) -> Choice:
     """Return what is said of the images, of which nothing is chosen."""
+    few, many = min(look.counts), max(look.counts)
     return Choice(
         what="images",
         value=f"{sum(look.counts):,} to learn from, {len(look.class_names)} classes",
-        reason=f"{min(look.counts):,} to {max(look.counts):,} images a class",
+        reason=f"{few:,} images a class" if few == many else f"{few:,} to {many:,} images a class",
     )
 
 
@@ -115,7 +116,7 @@ def choose_validation(look: Look, asked: int | None) -> Chosen:
         return _chosen("validation", None, f"{look.validation:,} images", "a split of their own", "")
     value = max(len(look.class_names), min(5000, sum(look.counts) // _SHARE))
     reason = f"one in {_SHARE}: a tenth would tell too few networks apart" if value < 5000 else "enough to tell errors"
-    return _chosen("validation", value, f"{value:,} images", reason, "validation: in a YAML file as DATA")
+    return _chosen("validation", value, f"{value:,} images", reason, "validation: in a YAML file given as DATA")
 
 
 def choose_recipe(
@@ -167,10 +168,10 @@ def choose_regime(recipe: Recipe, asked: int | None) -> Chosen:
             "evaluate_every": epochs,
         }
     )
-    said = f"{epochs} epochs a network"
+    said = f"{epochs} epochs for each network but the winner"
     if asked is not None:
         return _asked("regime", cheap, said)
-    return _chosen("regime", cheap, said, f"of the winner's {recipe.epochs}: ranks show early", "--cheap-epochs")
+    return _chosen("regime", cheap, said, f"which has {recipe.epochs}: the ranking shows early", "--cheap-epochs")
 
 
 def choose_windows(given: dict[str, Window], latency: Latency | None, device: str) -> tuple[dict[str, Window], Choice]:

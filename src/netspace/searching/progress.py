@@ -52,8 +52,9 @@ class Clock:
     _stage: str = ""
 
     def begin(self, stage: str) -> None:
-        """Enter a stage."""
+        """Enter a stage; what it is called up to a comma is what its time is counted as."""
         self._stage = stage
+        self.budget.begin(stage.partition(",")[0])
 
     def end(self, runs: int, planned: int) -> None:
         """Leave a stage that trained so many networks of as many as were reckoned with."""

@@ -75,8 +75,8 @@ class Promise:
     def __str__(self) -> str:
         return (
             f"{self.hopeless:,} of {len(self.order) + self.hopeless:,} untrained networks are not worth a training: "
-            f"each has less than a {HOPELESS:.0%} chance to beat the best likely error so far, {self.best:.1f} % (all "
-            f"in all about {self.missed:.1f} of them would); the predictor knows R2 = {self.r2:.2f} of the errors"
+            f"each has less than a {HOPELESS:.0%} chance of beating the best likely error so far, {self.best:.1f} % "
+            f"(of all of them about {self.missed:.1f} would); the predictor's R2 is {self.r2:.2f}"
         )
 
 

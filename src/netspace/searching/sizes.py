@@ -61,9 +61,9 @@ class Sizes:
             hours: that were asked for.
             workers: how many networks are trained at a time.
         """
-        of_each = f"{self.random} random ones of each of {spaces} spaces"
+        of_each = f"{self.random} random ones from " + ("one space" if spaces == 1 else f"each of {spaces} spaces")
         if hours is not None:
-            again = f", {self.repeats} of the best again" if self.repeats else ""
+            again = f", the {self.repeats} best again" if self.repeats else ""
             return Choice(
                 what="networks",
                 value=f"{of_each}, then as many chosen ones as there is time for{again}, the winner fully",
@@ -73,8 +73,8 @@ class Sizes:
         total = (self.random * spaces + self.chosen + self.repeats) * self.seconds / workers + self.winner_seconds
         return Choice(
             what="networks",
-            value=f"{of_each}, then {len(self.rounds)} x {self.rounds[0]} chosen ones, {self.repeats} of the best "
-            f"again, the winner fully",
+            value=f"{of_each}, then {len(self.rounds)} x {self.rounds[0]} chosen ones, the {self.repeats} best again, "
+            f"the winner fully",
             reason=f"about {_time(total)} in all, with {workers} at a time",
             option="--hours",
         )
@@ -146,7 +146,7 @@ def _affordable(
     if models > most and asked.cheap_epochs is None:  # more than it takes: each is trained for longer
         longer = choose_regime(recipe, min(recipe.epochs, int(regime.value.epochs * models / most)))
         seconds *= longer.value.epochs / regime.value.epochs
-        reason = f"of the winner's {recipe.epochs}: there is time for more than {CHEAPER} times fewer"
+        reason = f"which has {recipe.epochs}: there is time for more than {CHEAPER} times fewer"
         choice = Choice(what="regime", value=longer.choice.value, reason=reason, option="--cheap-epochs")
         regime = Chosen(value=longer.value, choice=choice)
         models = (budget - winner) * workers / seconds

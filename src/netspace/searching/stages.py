@@ -73,6 +73,7 @@ class Stages:
             number += 1
         self._repeats()
         best = self._trained_fully(self._best())
+        self._clock.begin("test error and page")
         package = note_test_error(self._folder / PACKAGE, self._call.device)
         record = self._study.open(self._store)
         ensure_pools(record, self._store)
@@ -80,7 +81,7 @@ class Stages:
         seconds = sum(self._store.training_seconds(study.id) for study in self._store.studies())
         self._budget.keep()
         hours = self._settled.hours
-        took = "" if hours is None else f" {self._budget.spent.seconds / 3600:.3g} of {hours:g} hours went by."
+        took = "" if hours is None else f"Time: {self._budget.spent}, of {hours:g} h that were given."
         text = summary(
             self._call.source,
             self._settled.choices,
@@ -166,7 +167,7 @@ class Stages:
         def pick() -> tuple[Sequence[PlannedRun], str]:
             best = [(one.space, one.row) for one in self._candidates.ranked()[: self._settled.repeats]]
             again = seed_of(self._study.spec.seed, "the best again")
-            return self._candidates.runs(best, again), "the best again, to know the noise of training"
+            return self._candidates.runs(best, again), "the best were trained once more, to know the noise of training"
 
         if self._settled.repeats:
             self._listed(f"{NAME}-again", "again", pick, self._settled.repeats)

@@ -35,18 +35,19 @@ def summary(
         package: the winner's.
         folder: of the search.
         seconds: of training, over all workers.
-        hours: what is said of the hours that it took, of those that were asked for.
+        hours: what is said of the time that it took, if hours were given.
         latency: the limit; None for none.
     """
     winner = best[0]
     lines = [f"Network search on {source}", ""]
     lines += [f"  {choice}" for choice in choices]
     counted = ", ".join(f"{number} {what}" for what, number in trained.items())
-    lines += ["", f"Trained: {counted}; {seconds / 60:.0f} min of training, over all workers.{hours}"]
+    lines += ["", f"Trained: {counted}; {seconds / 60:.0f} min of training, over all workers."]
     lines += [f"  {reason}." for reason in reasons]
+    lines += [hours] if hours else []
     lines += [
         "",
-        "The best in the cheap regime, by the error on the validation images that is likely, with its 95 % interval:",
+        "The best after brief training, by their likely error on the validation images, with its 95 % interval:",
     ]
     lines += [f"  {_line(one)}" for one in best]
     lines += ["", f"Winner: {winner.name}, {_shape(winner.config)}"]
@@ -70,10 +71,10 @@ def _end(package: Package, folder: Path) -> list[str]:
     lines = [f"  {_measured(package, split)}" for split in ("test", "validation") if _has(package, split)]
     if not _has(package, "test"):
         lines.append(
-            "  there is no test split: the validation images also chose the network, which flatters it a little"
+            "  there is no test split: the validation images also chose the network, so it is a little optimistic"
         )
     if package.calibration is not None:
-        lines.append(f"  calibrated by temperature {package.calibration.temperature:.2f}")
+        lines.append(f"  probabilities calibrated by a temperature of {package.calibration.temperature:.2f}")
     page = folder / "report" / "index.html"
     lines += ["", f"Package: {folder / 'package'}"]
     lines += [f"Page:    {page}"] if page.is_file() else []
@@ -106,7 +107,7 @@ def _measured(package: Package, split: str) -> str:
     found = next(error for error in package.errors if error.split == split)
     return (
         f"{split} error {found.error:.2f} % ({found.low:.1f} to {found.high:.1f}) on {found.images:,} images, "
-        f"trained fully"
+        f"after full training"
     )
 
 
