@@ -1,5 +1,6 @@
 """`netspace search`: what it prints, that it goes on, and how mistakes end."""
 
+import itertools
 import json
 import os
 import signal
@@ -17,19 +18,19 @@ OPTIONS = ["--space", "RegNetX", "--resolution", 20, "--stem", "simple", "--epoc
 
 @pytest.fixture
 def photos(tmp_path):
-    """A folder of random photos of two classes, of names with spaces."""
+    """A folder of random photos of two classes, of names with spaces, with a test split."""
     rng = np.random.default_rng(0)
-    for name in ("grey cats", "white dogs"):
-        folder = tmp_path / "my photos" / name
+    for split, name in itertools.product(("train", "test"), ("grey cats", "white dogs")):
+        folder = tmp_path / "my photos" / split / name
         folder.mkdir(parents=True)
-        for number in range(30):
+        for number in range(30 if split == "train" else 10):
             Image.fromarray(rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(folder / f"{number}.png")
     return tmp_path / "my photos"
 
 
 @pytest.mark.slow
 def test_a_search_prints_choices_and_a_summary_and_goes_on(netspace, photos, tmp_path, monkeypatch):
-    for name, number in {"RANDOM": 4, "ROUNDS": 1, "CHOSEN": 1, "REPEATS": 1, "FEWEST_RANDOM": 2}.items():
+    for name, number in {"RANDOM": 2, "ROUNDS": 1, "CHOSEN": 1, "REPEATS": 1, "FEWEST_RANDOM": 2}.items():
         monkeypatch.setattr(sizes, name, number)
     arguments = ["search", photos, "-o", tmp_path / "found", "--flops", "20K:300K", *OPTIONS]
     done = netspace(*arguments)
@@ -38,12 +39,15 @@ def test_a_search_prints_choices_and_a_summary_and_goes_on(netspace, photos, tmp
     assert "recipe: quick with 2 epochs" in done.out
     assert "left in all" in done.err
     assert (tmp_path / "found" / "summary.txt").read_text() in done.out
-    assert netspace("predict", tmp_path / "found" / "package", photos / "grey cats").code == 0
+    assert netspace("predict", tmp_path / "found" / "package", photos / "test" / "grey cats").code == 0
 
     again = netspace(*arguments, "--json")
     assert again.code == 0
     found = json.loads(again.out)
-    assert found["errors"][0]["split"] == "validation"
+    assert {error["split"]: error["images"] for error in found["errors"]} == {"validation": 12, "test": 20}
+    config = json.loads((tmp_path / "found" / "package" / "config.json").read_text())
+    assert config["errors"][-1]["split"] == "test"
+    assert "test error" in done.out
     assert found["best"][0]["name"] in done.out
     other = netspace(*arguments[:-2], "--cheap-epochs", 2)
     assert (other.code, other.out) == (2, "")

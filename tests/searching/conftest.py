@@ -1,12 +1,13 @@
 """A search small enough for a test: a few digits, networks of under 0.2 MF, trained for one epoch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from netspace.study.planning import Speed
 from netspace.training import DataSpec
 
 SMALL = {
@@ -27,6 +28,19 @@ def digits() -> DataSpec:
 @pytest.fixture
 def small() -> dict[str, object]:
     return dict(SMALL)
+
+
+@pytest.fixture
+def given_speed(monkeypatch) -> Callable[[float], None]:
+    """Return a function that lets every training take so many seconds when searches ask: to measure takes nine."""
+
+    def give(seconds: float) -> None:
+        def measured(_study: object, planned: Sequence[object], **_: object) -> Speed:
+            return Speed(source="given", seconds=np.full(len(planned), seconds))
+
+        monkeypatch.setattr("netspace.searching.sizes.measure_speed", measured)
+
+    return give
 
 
 @pytest.fixture

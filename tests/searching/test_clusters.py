@@ -2,9 +2,7 @@
 
 import os
 import signal
-from collections.abc import Sequence
 
-import numpy as np
 import pytest
 
 from netspace.searching import search, sizes
@@ -13,7 +11,6 @@ from netspace.store import Store
 from netspace.study import Study
 from netspace.study.executors import get_executor
 from netspace.study.jobs import Job
-from netspace.study.planning import Speed
 from netspace.training.latency import LATENCY
 
 ASKED = {
@@ -28,14 +25,10 @@ ASKED = {
 
 
 @pytest.fixture(autouse=True)
-def few_networks(monkeypatch):
+def few_networks(monkeypatch, given_speed):
     for name, number in {"RANDOM": 3, "ROUNDS": 1, "CHOSEN": 1, "REPEATS": 1, "FEWEST_RANDOM": 2}.items():
         monkeypatch.setattr(sizes, name, number)
-
-    def measured(_study: object, planned: Sequence[object], **_: object) -> Speed:
-        return Speed(source="given", seconds=np.full(len(planned), 1.0))
-
-    monkeypatch.setattr("netspace.searching.sizes.measure_speed", measured)  # it takes nine seconds
+    given_speed(1.0)
     monkeypatch.setattr("netspace.searching.candidates.POOL", 40)
 
 

@@ -1,8 +1,5 @@
 """A search that cannot be done says so in one line before anything is written."""
 
-from collections.abc import Sequence
-
-import numpy as np
 import pytest
 
 from netspace import errors
@@ -11,18 +8,12 @@ from netspace.searching.choices import Choice
 from netspace.searching.settled import Settled
 from netspace.searching.settling import settle
 from netspace.study import Study
-from netspace.study.planning import Speed
 from netspace.training import DataSpec, Recipe
 
 
 @pytest.fixture(autouse=True)
-def quick_measure(monkeypatch):
-    """Let the speed of a training be a given one: measuring it takes nine seconds."""
-
-    def measured(_study: object, planned: Sequence[object], **_: object) -> Speed:
-        return Speed(source="given", seconds=np.full(len(planned), 36.0))
-
-    monkeypatch.setattr("netspace.searching.sizes.measure_speed", measured)
+def quick_measure(given_speed):
+    given_speed(36.0)
 
 
 def settled(folder, **asked) -> Settled:
