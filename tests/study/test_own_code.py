@@ -59,6 +59,7 @@ def test_a_study_of_both_is_trained_resumed_reported_and_refused_after_a_change(
         written = write_report(store, "small", tmp_path / "report")
         page = next(one for one in written if one.suffix == ".html").read_text()
         assert "kernel" in page
+        assert {"models.py", "ghost.py"} <= {one.name for one in written if one.parent.name == "networks"}
         assert "act=silu" in page
         assistance = study_assistance(store.find_study("small"), store.states(1), store)
         assert {"act=relu", "act=silu", "log_kernel"} <= set(assistance.features["Own"].names)

@@ -3,18 +3,21 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from netspace.arch import MEASURES
+from netspace.arch.built import code_of, network_from, with_code_from
+from netspace.arch.code import known_file, sources
 from netspace.documents import dump_yaml
-from netspace.errors import StudyError, first_line, raise_unknown
-from netspace.files import write_whole
+from netspace.errors import ConfigError, StudyError, first_line, raise_unknown
+from netspace.files import whole_file, write_whole
 from netspace.report.assisted_figures import assisted_edf_figure, pool_check_figure, prediction_figure
 from netspace.report.cost_figures import complexity_figure, front_figure, trends_figure
 from netspace.report.figures import edf_figure, property_figure
@@ -230,7 +233,26 @@ def _write(tables: StudyTables, folder: Path, formats: Sequence[str], root: Path
     best = tables.best.to_dict("records")
     texts += [_text(folder / recipe_file(row["run_id"]), row["recipe"]) for row in best if row["recipe"]]
     networks = [_text(folder / network_file(row["digest"]), row["yaml"]) for row in best if row["yaml"]]
-    return texts + pictures + networks
+    files = _code_of([tables.configs[row["run_id"]] for row in best if row["yaml"]], root or Path())
+    code = [(folder / DATA_FILE).with_name(name) for name in files]
+    for path in code:
+        with whole_file(path) as draft:
+            draft.write_bytes(files[path.name])
+    return texts + pictures + networks + code
+
+
+def _code_of(configs: Sequence[Mapping[str, Any]], root: Path) -> dict[str, bytes]:
+    """Return the files of code that networks need to be trained elsewhere, by name.
+
+    They are those that this process has run, or that lie beside the study's file; a store alone does not say where.
+    """
+    found: dict[str, bytes] = {}
+    for config in configs:
+        code = code_of(network_from(with_code_from(config, root, ""), "stored network"))
+        if code is not None and code.in_file:
+            with suppress(ConfigError):
+                found |= sources(known_file(code))
+    return found
 
 
 def _from_here(source: str, folder: Path) -> str:
