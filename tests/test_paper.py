@@ -38,11 +38,15 @@ def test_the_page_shows_the_verdicts_that_the_kept_results_give(kept, tmp_path):
     with Store.open(kept) as store:
         [study] = store.studies()
         tables = script.tables(store, study)
-    with Store.open(tmp_path / "variants.db") as store:
-        variants = script.variant_tables(store, script.kept_study(store, script.VARIANTS))
+    further = {}
+    with Store.open(tmp_path / "further.db") as store:
+        for one in (script.VARIANTS, script.WINDOWS):
+            further |= script.further_tables(store, script.kept_study(store, one))
     shown = dict(re.findall(r"<!-- begin ([\w-]+) -->\n\n(.*?)\n\n<!-- end -->", PAGE, re.DOTALL))
-    assert shown == {**tables, **variants}
-    assert all((ROOT / "docs" / "paper" / f"{name}.svg").is_file() for name in (*script.FIGURES, *script.OPPOSITES))
+    assert shown == tables | further
+    windows = [f"windows-{name}" for name in script.WINDOW_FIGURES]
+    pictures = [*script.FIGURES, *script.OPPOSITES, *windows]
+    assert all((ROOT / "docs" / "paper" / f"{name}.svg").is_file() for name in pictures)
 
     found = subprocess.run(
         [sys.executable, "-m", "netspace.cli", "compare", kept, "--json"],

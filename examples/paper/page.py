@@ -29,7 +29,11 @@ RESULTS = HERE / "results"
 PAGE = HERE.parents[1] / "docs" / "paper.md"
 PICTURES = PAGE.parent / "paper"
 FIGURES = ("edf", "edf-assisted", "efficiency", "e-fit", "complexity", "front", "map", "properties-6-RegNetX")
-STEPS, VARIANTS = ("runs", "curves"), ("variants-runs", "variants-curves")
+WINDOW_FIGURES = ("edf", "trends", "front", "complexity")
+"""Of the study of other windows, whose pictures are called `windows-NAME.svg`."""
+STEPS, VARIANTS, WINDOWS = (
+    tuple(f"{study}{table}" for table in ("runs", "curves")) for study in ("", "variants-", "windows-")
+)
 """The kept tables of each study, in `results/`."""
 OPPOSITES = {
     "edf-widths": ("AnyNetXC", "AnyNetXD", "AnyNetXConstantWidth", "AnyNetXDecreasingWidth"),
@@ -44,19 +48,21 @@ _TOO_FEW = f"assisted statistics need {SIZES[0]} networks of each space"
 def main() -> None:
     """Write the page's tables and figures."""
     with tempfile.TemporaryDirectory() as scratch, Store.open(Path(scratch) / "paper.db") as store:
-        study, variants = kept_study(store, STEPS), kept_study(store, VARIANTS)
-        report = Path(scratch) / "report"
-        write_report(store, study.name, report, formats=["png", "svg"])
+        study, variants, windows = (kept_study(store, kept) for kept in (STEPS, VARIANTS, WINDOWS))
         PICTURES.mkdir(exist_ok=True)
-        for name in FIGURES:
-            shutil.copy(report / f"{name}.svg", PICTURES / f"{name}.svg")
-        shutil.copy(report / "edf.png", PICTURES / "edf.png")  # for the README
+        for one, names, prefix in ((study, FIGURES, ""), (windows, WINDOW_FIGURES, "windows-")):
+            report = Path(scratch) / one.name
+            write_report(store, one.name, report, formats=["png", "svg"])
+            for name in names:
+                shutil.copy(report / f"{name}.svg", PICTURES / f"{prefix}{name}.svg")
+        shutil.copy(Path(scratch) / study.name / "edf.png", PICTURES / "edf.png")  # for the README
         drawn = study_tables(store, variants.name)
         for name, spaces in OPPOSITES.items():
             figure = edf_figure(drawn.edf[drawn.edf["space"].isin(spaces)], drawn.summary.loc[list(spaces)])
             save(figure, PICTURES / name, ["svg"])
         text = PAGE.read_text(encoding="utf-8")
-        for name, table in {**tables(store, study), **variant_tables(store, variants)}.items():
+        written = tables(store, study) | further_tables(store, variants) | further_tables(store, windows)
+        for name, table in written.items():
             text = re.sub(
                 rf"(<!-- begin {name} -->\n).*?(<!-- end -->)",
                 lambda found, table=table: f"{found[1]}\n{table}\n\n{found[2]}",
@@ -87,13 +93,13 @@ def tables(store: Store, study: StudyRecord) -> dict[str, str]:
     }
 
 
-def variant_tables(store: Store, study: StudyRecord) -> dict[str, str]:
-    """Return the tables of the variants as Markdown, by name."""
-    runs = store.states(study.id)
+def further_tables(store: Store, study: StudyRecord) -> dict[str, str]:
+    """Return the tables of the variants, or of the windows, as Markdown, by name."""
+    runs, name = store.states(study.id), study.name.removeprefix("paper-")
     return {
-        "variants-standing": _standing(runs),
-        "variants-spaces": _spaces(runs),
-        "variants-claims": _claims(store, study, study_assistance(study, runs, store)),
+        f"{name}-standing": _standing(runs),
+        f"{name}-spaces": _spaces(runs),
+        f"{name}-claims": _claims(store, study, study_assistance(study, runs, store)),
     }
 
 

@@ -25,7 +25,7 @@ IMAGE_FORMATS = ("png", "svg", "pdf")
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#4D4D4D", "#A6761D")
 """Okabe & Ito's palette for colour-blind readers; its yellow, too pale for lines, is left out."""
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 3)), (0, (3, 1)), (0, (12, 3)))
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 3)), (0, (3, 1)), (0, (2, 1.5)))
 """A second way to distinguish curves, for readers of grey prints; one more than there are colours, so that the first 72
 spaces of a study have curves of their own."""
 MARKERS = "os^Dv<>pP"
