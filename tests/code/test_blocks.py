@@ -113,7 +113,7 @@ BODY = "def Block(w_in, w_out, stride{more}):\n    {rest}\n"
     ("code", "message"),
     [
         ("import there_is_no_such_module", r"mine\.py cannot be imported \(ModuleNotFoundError: .*there_is_no"),
-        ("def Block(:", r"mine\.py: not valid Python"),
+        ("def Block(:", r"mine\.py, line 3: not valid Python"),
         ("Block = 3", r"mine\.py:Block: must be a function or a class, got 3"),
         ("def Other(): ...", r"unknown name in mine\.py 'Block'.*valid: .*Other"),
         (

@@ -187,6 +187,20 @@ def test_one_epoch_is_no_curve_and_epochs_begin_at_zero(tables):
     assert "curves" in {name for name, _, _ in figures(tables)}
 
 
+def test_a_mark_far_above_all_models_is_named_at_the_edge(tables):
+    single = pd.DataFrame([{"network": "theirs", "error": 99.0, "low": 98.0, "high": 100.0}])
+    single[["flops", "params", "activations"]] = 5e6
+    models = tables.edf["error"].max()
+    distributions, front = (
+        edf_figure(tables.edf, tables.summary, single=single),
+        front_figure(front_table(tables.runs), single=single),
+    )
+    assert distributions.axes[0].get_xlim()[1] == pytest.approx(models, rel=0.05)
+    assert [text.get_text() for text in distributions.axes[0].texts] == ["theirs, 99.0 %"]
+    assert "beyond" not in distributions.axes[0].get_xlabel()  # all models are seen
+    assert [text.get_text() for axes in front.axes for text in axes.texts] == ["at 99.0 %"] * 3
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(81.625, "81.62"), (81.62499999999999, "81.62"), (81.635, "81.64"), (56.235, "56.24")]
 )

@@ -117,7 +117,7 @@ def known_file(code: Code) -> Path:
         # a worker was told where the file lies, but it is not what it was
         path = next((known for known in _FILES.values() if known.name == code.source), None)
     if path is None:
-        raise ConfigError(f"{code}: no file with the digest {code.digest} was found on this machine")
+        raise ConfigError(f"{code}: {code.source} with the digest {code.digest} was not found beside what names it")
     if know_file(path) != code.digest:
         raise ConfigError(
             f"{path}: the code has changed, and results must not be mixed: restore the version with digest "
@@ -145,7 +145,10 @@ def sources(path: Path) -> dict[str, bytes]:
             raise ConfigError(f"{one}: no such file") from None
         except OSError as error:
             raise ConfigError(f"{one}: cannot be read ({first_line(error)})") from None
-        except (SyntaxError, ValueError) as error:
+        except SyntaxError as error:
+            line = f", line {error.lineno}" if error.lineno else ""
+            raise ConfigError(f"{one}{line}: not valid Python ({error.msg})") from None
+        except ValueError as error:
             raise ConfigError(f"{one}: not valid Python ({first_line(error)})") from None
         waiting += [beside for name in _imported(tree) if (beside := path.parent / f"{name}.py").is_file()]
     return found

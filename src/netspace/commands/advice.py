@@ -316,7 +316,7 @@ def _show_scores(space: str, advice: "Advice", as_json: bool) -> None:
         ]
         print_json({"space": space, "models": advice.n, "failures": advice.failures, "restrictions": scores})
         return
-    print(f"{space}: {advice.n} models, {advice.failures} failed; {len(advice.scores)} restrictions scored.")
+    print(f"{space}: {_population(advice)}")
     advised = [one for one in advice.scores if one.advised]
     rest = [one for one in advice.scores if not one.advised]
     print_table(
@@ -342,7 +342,7 @@ def _print_advice(found: "SpaceAdvice") -> None:
         print("Restrictions of single stages are not sought: the networks differ in how many stages they have.")
     if words := sorted(found.space.words):
         print(f"Restrictions of parameters that have words for values are not sought: {', '.join(words)}.")
-    print(f"{found.space.name}: {advice.n} models, {advice.failures} failed; {len(found.scored)} restrictions scored.")
+    print(f"{found.space.name}: {_population(advice)}")
     rest = [one for one in found.scored if one not in found.advised]
     shown = [*found.advised, *rest[:SHOWN]]
     if shown:
@@ -359,7 +359,8 @@ def _print_advice(found: "SpaceAdvice") -> None:
     elif advice.not_assisted:
         print(f"Scores are not assisted: {advice.not_assisted}.")
     if len(rest) > SHOWN:
-        print(f"{len(rest) - SHOWN} more are not advised; --json lists them.")
+        left = len(rest) - SHOWN
+        print(f"{left} more {'is' if left == 1 else 'are'} not advised; --json lists them.")
     if not found.advised:
         print("Nothing is advised: after the correction for the search, no restriction is better than chance.")
     elif not advice.held_out:
@@ -371,6 +372,13 @@ def _print_advice(found: "SpaceAdvice") -> None:
         names = "; ".join(one.restriction.name for one in found.fresh)
         print(f"\nToo few models satisfy these by chance, so only fresh samples can test them: {names}.")
         print("netspace refine ... -o FILE writes the study that samples them.")
+
+
+def _population(advice: "Advice") -> str:
+    from netspace.report.text import counted
+
+    scored = counted(len(advice.scores), "restriction")
+    return f"{counted(advice.n, 'model')}, {advice.failures} failed; {scored} scored."
 
 
 def _score_row(one: "Proposal") -> list[Any]:
@@ -415,7 +423,9 @@ def _print_importances(space: str, assistance: "Assistance") -> None:
         ([row["feature"], row["importance"], row["low"], row["high"]] for row in rows[:SHOWN]),
     )
     if len(rows) > SHOWN:
-        print(f"{len(rows) - SHOWN} more matter less; --json lists them. Correlated features share what they explain.")
+        left = len(rows) - SHOWN
+        matter = "1 more matters" if left == 1 else f"{left} more matter"
+        print(f"{matter} less; --json lists them. Correlated features share what they explain.")
 
 
 def _print_spaces(title: str, proposals: "Iterable[Proposal]") -> None:

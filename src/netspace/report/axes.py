@@ -205,7 +205,7 @@ def visible_errors(errors: NDArray[np.float64]) -> tuple[float, float, int]:
         return 0.0, 100.0, 0
     quarter, three_quarters = np.quantile(finite, [0.25, 0.75])
     fence = three_quarters + _FENCE * max(three_quarters - quarter, 0.5)
-    high = min(float(finite.max()), float(fence))
+    high = float(finite[finite <= fence].max())
     low = float(finite.min())
     margin = 0.04 * (high - low) or 0.5
     return low - margin, high + margin, int((finite > high + margin).sum())

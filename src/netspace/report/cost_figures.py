@@ -118,7 +118,8 @@ def front_figure(
         baselines: see `baseline_table`: published networks beside ours; None for none.
         spaces: the order that decides their colours; None for that of the table.
         width: of the figure, in inches.
-        single: single networks, see `StudyTables.marks`, drawn with the intervals of their errors; None for none.
+        single: single networks, see `StudyTables.marks`, drawn with the intervals of their errors; one above
+            the upper edge is drawn at it, with its error in words; None for none.
 
     Raises:
         StatisticsError: there is neither a network with an error nor a baseline.
@@ -143,12 +144,13 @@ def front_figure(
     entries |= {f"{shown(name)} (published)": _published_look(sign) for name, sign in marks.items()}
     columns = 4
     below = legend_height(entries, columns)
-    height = 2.45 + below
     reached = [row["error"] for row in alone]
     low, high, _ = visible_errors(np.concatenate([front["error"], published["error"], reached]).astype(np.float64))
+    above = 0.2 if any(error > high for error in reached) else 0.08
+    height = 2.37 + above + below
     with styled():
         figure = Figure(figsize=(width, height))
-        grid = panels(figure, 1, len(measures), above=0.08, below=0.36 + below, gaps=(0.08, 0))
+        grid = panels(figure, 1, len(measures), above=above, below=0.36 + below, gaps=(0.08, 0))
         for place, measure in enumerate(measures):
             axes = figure.add_subplot(grid[0, place])
             part = front[(front["measure"] == measure) & (front["error"] <= high)]
@@ -166,8 +168,12 @@ def front_figure(
                 axes.plot(theirs[measure] / unit(measure), theirs["error"], **_published_look(sign))
             for row, look in zip(alone, looks, strict=True):
                 x = row[measure] / unit(measure)
-                axes.plot([x, x], [row["low"], row["high"]], color=INK, lw=0.7)
-                axes.plot(x, row["error"], clip_on=False, **look)
+                axes.plot(x, min(row["error"], high), clip_on=False, **look)
+                if row["error"] <= high:
+                    axes.plot([x, x], [row["low"], row["high"]], color=INK, lw=0.7)
+                else:
+                    words: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 5.5}
+                    axes.annotate(f"at {row['error']:.1f} %", (x, high), (0, 4), annotation_clip=False, **words)
             values = np.concatenate(
                 [part["value"], published[measure] if marks else [], [row[measure] for row in alone]]
             )

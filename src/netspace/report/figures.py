@@ -37,7 +37,7 @@ from netspace.report.style import (
     shown,
     styled,
 )
-from netspace.report.text import percent
+from netspace.report.text import counted, percent
 from netspace.results.properties import label, unit
 from netspace.stats.p_values import p_is
 
@@ -60,12 +60,14 @@ def edf_figure(
         summary: see `StudyTables.summary`; its order is that of the legend.
         bands: whether to draw the simultaneous 95 % bands.
         width: of the figure, in inches.
-        single: single networks, see `StudyTables.marks`: each is a line at its error, with the interval of its mean.
+        single: single networks, see `StudyTables.marks`: each is a line at its error, with the interval of its mean;
+            one beyond the right edge is named there.
     """
     spaces = list(summary.index)
     colour, dash = colours(spaces), dashes(spaces)
     alone = [] if single is None else single.drop_duplicates("network").to_dict("records")
-    low, high, beyond = visible_errors(np.array([*edf["error"], *(row["error"] for row in alone)], dtype=np.float64))
+    low, high, _ = visible_errors(np.array([*edf["error"], *(row["error"] for row in alone)], dtype=np.float64))
+    beyond = int((edf["error"] > high).sum())
     drawn = {}
     for space, part in edf.groupby("space", sort=False):
         x = np.concatenate([[low], part["error"], [high]])
@@ -87,9 +89,10 @@ def edf_figure(
                 look: dict[str, Any] = {"colour": colour[space], "place": place, "of": len(drawn)}
                 draw_band(axes, x, lower, upper, step="post", **look)
             axes.plot(x, share, drawstyle="steps-post", color=colour[space], linestyle=dash[space])
-        _draw_marks(axes, alone, (low + high) / 2)
+        _draw_marks(axes, alone, low, high)
         axes.set(xlim=(low, high), ylim=(0, 1.005), ylabel="share of models with error < e")
-        axes.set_xlabel(f"error e (%){f'; {beyond} models beyond the right edge' if beyond else ''}")
+        outside = f"; {counted(beyond, 'model')} beyond the right edge" if beyond else ""
+        axes.set_xlabel(f"error e (%){outside}")
         axes.xaxis.set_major_locator(evenly(6))
         if apart:
             band_panels(axes, table_height + between + 0.1, drawn, colour)
@@ -97,18 +100,25 @@ def edf_figure(
     return figure
 
 
-def _draw_marks(axes: Axes, marks: Sequence[Mapping[Any, Any]], middle: float) -> None:
-    """Draw each single network as a line at its error, its interval and its name one below the other at the top."""
+def _draw_marks(axes: Axes, marks: Sequence[Mapping[Any, Any]], low: float, high: float) -> None:
+    """Draw each single network as a line at its error, its interval and its name one below the other at the top.
+
+    One whose error lies beyond the right edge, `high`, is an arrow at the edge, with its error in words.
+    """
     for place, row in enumerate(marks):
         y = 0.94 - 0.07 * place
-        axes.axvline(row["error"], color=INK, lw=0.6, ls=(0, (1, 2)))
+        error, name, marker = row["error"], str(row["network"]), "D"
+        if error > high:
+            error, name, marker = high, f"{name}, {error:.1f} %", ">"
+        else:
+            axes.axvline(error, color=INK, lw=0.6, ls=(0, (1, 2)))
         if np.isfinite(row["low"]):
             axes.plot([row["low"], row["high"]], [y, y], color=INK, lw=0.9)
-        axes.plot(row["error"], y, "D", ms=2.8, mew=0, color=INK)
-        left = row["error"] > middle
+        axes.plot(error, y, marker, ms=2.8, mew=0, color=INK, clip_on=False)
+        left = error > (low + high) / 2
         axes.annotate(
-            str(row["network"]),
-            (row["error"], y),
+            name,
+            (error, y),
             (-4 if left else 4, 2),
             textcoords="offset points",
             ha="right" if left else "left",

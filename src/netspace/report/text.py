@@ -39,6 +39,11 @@ def figure_text(value: float) -> str:
     return f"{value:.0f}" if float(value).is_integer() or abs(value) >= 1000 else f"{value:.3g}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: 1 model, 2 models."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def range_figures(row: Mapping[Any, Any]) -> list[str]:
     """Return a row of `StudyTables.ranges` as text: from, likely best, to, p; in the unit that `label` names."""
     scale = unit(row["property"])
