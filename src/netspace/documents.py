@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from typing_extensions import override
 
 from netspace.errors import ConfigError, NetspaceError, first_line, one_line, short
 
@@ -252,7 +253,15 @@ def parse(model: type[Model], data: Any, where: str) -> Model:
 
 def dump_yaml(data: Any) -> str:
     """Return `data` as YAML, keys in the given order, short lists on one line."""
-    return yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=100)
+    return yaml.dump(data, Dumper=_InFull, sort_keys=False, default_flow_style=None, width=100)
+
+
+class _InFull(yaml.SafeDumper):
+    """Writes what occurs twice twice: readers of a study are not to look up what an anchor stands for."""
+
+    @override
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def plain(value: Any) -> Any:

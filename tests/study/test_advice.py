@@ -147,10 +147,17 @@ def test_the_next_study_of_a_regime_has_its_window_alone(study_file, tmp_path):
     assert all(60e3 <= run.flops <= 120e3 for run in following.planned_runs())
 
 
-def test_the_next_study_keeps_a_space_of_a_file_and_finds_the_data_from_its_own_folder(study_file, tmp_path):
+def test_the_next_study_keeps_a_space_of_a_file_and_finds_all_files_from_its_own_folder(study_file, tmp_path):
     (tmp_path / "mine.yaml").write_text("base: AnyNetXA\nconstraints: [{shared: depth}]\n")
     (tmp_path / "images").mkdir()
-    path = study_file(spaces=["mine.yaml", "RegNetX"], data={"source": "images", "train": 10})
+    (tmp_path / "plain.py").write_text("def block(w_in, w_out, stride): ...\n")
+    path = study_file(
+        spaces=["mine.yaml", "RegNetX"],
+        data={"source": "images", "train": 10},
+        network={"block": "plain.py:block"},
+        networks=["ResNet-20", "one.yaml", "plain.py:block"],
+    )
+    (tmp_path / "one.yaml").write_text("stages: {depths: [1], widths: [8]}\n")
     space = load(tmp_path / "mine.yaml")
     frame = space.sample(100, seed=0).frame()
     found = advise_population(space, frame, noise(100) - 8 * (frame["group_width_1"] >= 8))
@@ -160,6 +167,9 @@ def test_the_next_study_keeps_a_space_of_a_file_and_finds_the_data_from_its_own_
     following = Study.from_yaml(target)
     assert following.declared_spaces[0].digest == space.digest
     assert following.spec.data.source == "../images"
+    assert following.spec.network == Study.from_yaml(path).spec.network
+    assert following.spec.networks.names == ("ResNet-20", "../one.yaml", "../plain.py:block")
+    assert "&" not in target.read_text()  # nothing that a reader must look up
 
 
 def test_nothing_advised_writes_no_study(study_file, tmp_path):

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from netspace.arch.built import read_network
 from netspace.code import load as load_code
 from netspace.errors import ConfigError, StudyError, WeightsError
 from netspace.models import build
 from netspace.models.hub import from_pretrained, save_pretrained
-from netspace.report import write_report
+from netspace.report import study_tables, write_report
 from netspace.results.assistance import study_assistance
+from netspace.results.study_tables import network_file
 from netspace.space import load
 from netspace.store import Store
 from netspace.study import Study
@@ -63,9 +65,16 @@ def test_a_study_of_both_is_trained_resumed_reported_and_refused_after_a_change(
         assert "act=silu" in page
         assistance = study_assistance(store.find_study("small"), store.states(1), store)
         assert {"act=relu", "act=silu", "log_kernel"} <= set(assistance.features["Own"].names)
+        assert "group width" not in page  # a ghost block has no groups
+        assert "it was not found here" not in page
         (tmp_path / "models.py").write_text(MODELS + "\n# changed\n")
         with pytest.raises(StudyError, match=r"was started with spaces\.0\.network\.builder\.digest = "):
             Study.from_yaml(path).run(store, workers=1, device="cpu")
+        write_report(store, "small", tmp_path / "again", ["md"])
+        assert "lay models.py into networks/: it was not found here" in (tmp_path / "again" / "report.md").read_text()
+        # with their code beside them the best networks can be built from the first report's folder
+        best = study_tables(store, "small").best["digest"]
+        assert [read_network(tmp_path / "report" / network_file(one)).digest for one in best] == list(best)
 
 
 def test_a_worker_finds_the_code_and_trains_with_none_that_has_changed(file, tmp_path):

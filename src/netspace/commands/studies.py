@@ -30,6 +30,7 @@ from netspace.commands.study_argument import (
     ResultsOrTable,
     StudyName,
     as_started,
+    find_code,
     is_started,
     is_store,
     is_table,
@@ -309,6 +310,8 @@ def report(
     meaning = table_meaning(study, mapping, maximize=maximize, unit=unit, outcomes=outcome)
     with results_of(study, store, name, meaning) as (opened, record, root):
         make_folder(output)
+        if meaning is None:
+            find_code(study, record)
         ensure_pools(record, opened)
         written = write_report(
             opened,

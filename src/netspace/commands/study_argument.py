@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,7 @@ import typer
 
 from netspace.commands.options import check_options_apply
 from netspace.commands.output import print_notes
-from netspace.errors import StoreError, StudyError, raise_unknown
+from netspace.errors import NetspaceError, StoreError, StudyError, raise_unknown
 
 if TYPE_CHECKING:
     from netspace.results.table_rows import Meaning
@@ -134,6 +134,23 @@ def _chosen(store: "Store", name: str | None) -> "StudyRecord":
             else f"{store.where}: it holds no study yet; `netspace run` and `netspace import` add them"
         )
     return next(iter(known.values()))
+
+
+def find_code(study: str, record: "StudyRecord") -> None:
+    """Let what a study file names by its path be found by what it holds: files of code of someone's own.
+
+    Takes nothing where a study has none, and says nothing where the file has changed since, or is no study file.
+    """
+    spaces = [space for space in record.spec.get("spaces") or () if isinstance(space, dict)]
+    networks = [space["network"] for space in spaces if isinstance(space.get("network"), dict)]
+    if is_store(study) or not any(
+        isinstance(network.get(key), dict) for network in networks for key in ("block", "builder")
+    ):
+        return
+    from netspace.study import Study
+
+    with suppress(NetspaceError):
+        _ = Study.from_yaml(study).declared_spaces
 
 
 def arguments_of(store: "Store", name: str) -> str:

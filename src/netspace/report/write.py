@@ -3,11 +3,10 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -51,6 +50,7 @@ from netspace.results.runs import structure
 from netspace.results.stopping import e_process_table, sequence_table, thresholds
 from netspace.results.study_tables import (
     DATA_FILE,
+    NETWORKS,
     RECIPE_FILE,
     StudyTables,
     network_file,
@@ -115,7 +115,8 @@ def write_report(
     """Write the report of a study, whether or not all its runs ended.
 
     `index.html` is the page and `report.md` the text; pictures lie beside them, and `networks/` holds the YAML of the
-    best networks, of the images and of the recipe, for the commands that the report shows. For a paper there are
+    best networks, of the images and of the recipe, for the commands that the report shows, and the code of someone's
+    own that they are made by, if it is known where that lies. For a paper there are
     pictures, and tables in `tables.tex` and `tables.md`. What is already there under these names is overwritten.
 
     Args:
@@ -218,6 +219,13 @@ def _write(tables: StudyTables, folder: Path, formats: Sequence[str], root: Path
         if "html" in formats and _kind(name) != PROPERTIES:
             wide = figure.get_figwidth() > COLUMN_WIDTH
             shown.append(Picture(caption, png(figure), table(), wide=wide))
+    code, lacking = _code_of_best(tables, root or Path())
+    if lacking:
+        named = " and ".join(sorted(lacking))
+        tables = replace(
+            tables,
+            notes=(*tables.notes, f"To train the best networks, lay {named} into {NETWORKS}/: it was not found here."),
+        )
     texts = []
     if "html" in formats:
         texts.append(_text(folder / "index.html", page(tables, shown)))
@@ -233,26 +241,36 @@ def _write(tables: StudyTables, folder: Path, formats: Sequence[str], root: Path
     best = tables.best.to_dict("records")
     texts += [_text(folder / recipe_file(row["run_id"]), row["recipe"]) for row in best if row["recipe"]]
     networks = [_text(folder / network_file(row["digest"]), row["yaml"]) for row in best if row["yaml"]]
-    files = _code_of([tables.configs[row["run_id"]] for row in best if row["yaml"]], root or Path())
-    code = [(folder / DATA_FILE).with_name(name) for name in files]
-    for path in code:
-        with whole_file(path) as draft:
-            draft.write_bytes(files[path.name])
-    return texts + pictures + networks + code
+    for name, content in code.items():
+        with whole_file(folder / NETWORKS / name) as draft:
+            draft.write_bytes(content)
+    return [*texts, *pictures, *networks, *(folder / NETWORKS / name for name in code)]
 
 
-def _code_of(configs: Sequence[Mapping[str, Any]], root: Path) -> dict[str, bytes]:
-    """Return the files of code that networks need to be trained elsewhere, by name.
+def _code_of_best(tables: StudyTables, root: Path) -> tuple[dict[str, bytes], set[str]]:
+    """Return the files of code of someone's own that the best networks are made by, by name, and those not found.
 
-    They are those that this process has run, or that lie beside the study's file; a store alone does not say where.
+    They are those that this process knows, or that lie beside the study's file; a store alone does not say where.
     """
     found: dict[str, bytes] = {}
-    for config in configs:
-        code = code_of(network_from(with_code_from(config, root, ""), "stored network"))
-        if code is not None and code.in_file:
-            with suppress(ConfigError):
-                found |= sources(known_file(code))
-    return found
+    lacking: set[str] = set()
+    for row in tables.best.to_dict("records"):
+        if not row["yaml"]:
+            continue
+        config = with_code_from(tables.configs[row["run_id"]], root, "")
+        code = code_of(network_from(config, "stored network"))
+        if code is None or not code.in_file:
+            continue
+        try:
+            files = sources(known_file(code))
+        except ConfigError:
+            lacking.add(code.source)
+            continue
+        if any(found.get(name, content) != content for name, content in files.items()):
+            lacking.add(code.source)  # another of this name is there already
+        else:
+            found |= files
+    return found, lacking
 
 
 def _from_here(source: str, folder: Path) -> str:

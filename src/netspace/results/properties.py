@@ -42,6 +42,7 @@ PROPERTIES = {
         Property(key="flops", label="flops", unit="MF", scale=1e6),
         Property(key="params", label="params", unit="M", scale=1e6),
         Property(key="activations", label="activations", unit="M", scale=1e6),
+        Property(key="latency_ms", label="latency", unit="ms"),
     )
 }
 """What is known of properties, in their order; any other column is logarithmic and has neither unit nor label."""

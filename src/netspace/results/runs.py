@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from netspace.arch import MEASURES
-from netspace.arch.config import OWN, STAGE_PROPERTIES
+from netspace.arch.config import BOTTLENECK_BLOCKS, OWN, STAGE_PROPERTIES
 from netspace.arch.features import indicator
 from netspace.checks import is_number
 from netspace.errors import StoreError, short
@@ -109,11 +109,18 @@ def _numbers(run: RunRecord) -> dict[str, float]:
     once = {name: value for name, value in given.items() if name != "depth" and not _of_a_stage(name)}
     built = {"depth": float(sum(stages.get("depths") or []))}
     for key, name in STAGE_PROPERTIES.items():
-        if name in once:
-            continue  # shared: one column says it all
+        if name in once or (name == "group_width" and _without_groups(run.config, given)):
+            continue  # shared: one column says it all; or the convolutions have no groups
         values = stages.get(key) or []
         built |= {f"{name}_{stage}": float(value) for stage, value in enumerate(values, start=1)}
     return once | built | {measure: float(getattr(run, measure)) for measure in MEASURES}
+
+
+def _without_groups(config: Mapping[str, Any], given: Mapping[str, float]) -> bool:
+    """Return whether a network's blocks have no groups: its group widths only repeat its widths."""
+    block = config.get("block")
+    grouped = isinstance(block, str) and block in BOTTLENECK_BLOCKS  # a block of someone's own may be either
+    return not grouped and "drawn_group_width_1" not in given
 
 
 def _stages(run: RunRecord) -> Mapping[str, Any]:

@@ -37,9 +37,11 @@ from netspace.store import JUDGED, RunRecord, Store, StudyRecord
 
 BEST = 10
 """Networks in the table of the best."""
-DATA_FILE = "networks/data.yaml"
+NETWORKS = "networks"
+"""The folder of a report with what its best networks are trained from."""
+DATA_FILE = f"{NETWORKS}/data.yaml"
 """Where, in a report's folder, the settings of the study's images are."""
-RECIPE_FILE = "networks/recipe.yaml"
+RECIPE_FILE = f"{NETWORKS}/recipe.yaml"
 """Where, in a report's folder, a recipe is that the study spells out."""
 PERMUTATIONS = 499
 """Random pairings behind the p-value of each best range: there are many ranges and the value is only indicative."""
@@ -282,12 +284,12 @@ def recipe_yaml(recipe: Mapping[str, Any]) -> str:
 
 def network_file(digest: str) -> str:
     """Return where, in a report's folder, the YAML of one of the best networks is."""
-    return f"networks/{''.join(c if c.isalnum() or c in '-_' else '_' for c in digest)}.yaml"
+    return f"{NETWORKS}/{''.join(c if c.isalnum() or c in '-_' else '_' for c in digest)}.yaml"
 
 
 def recipe_file(run: int) -> str:
     """Return where, in a report's folder, the recipe is of a run that has its own."""
-    return f"networks/recipe-{run}.yaml"
+    return f"{NETWORKS}/recipe-{run}.yaml"
 
 
 def train_command(digest: str, spec: Mapping[str, Any], *, run: int | None = None) -> str:

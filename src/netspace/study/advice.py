@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from netspace.arch import MEASURES
+from netspace.arch.built import with_code_from
 from netspace.arch.code import known_file
 from netspace.documents import dump_yaml, is_document, parse, read_yaml, whole_if_whole
 from netspace.errors import StatisticsError, StudyError, raise_unknown
@@ -240,11 +241,9 @@ def next_study(study: Path, advice: SpaceAdvice, target: Path) -> str:
         "seed": int(document.get("seed", 0)) + 1,
         "claims": [proposal.claim for proposal in advice.next],
     }
-    data = document.get("data")
-    if isinstance(data, Mapping) and (study.parent / str(data.get("source"))).exists():
-        source = (study.parent / str(data["source"])).resolve()
-        document["data"] = {**data, "source": os.path.relpath(source, target.parent.resolve())}
-    parse(StudySpec, document, str(target))
+    document = _moved(document, study.parent, target.parent)
+    network = with_code_from(document.get("network", {}), target.parent, f"{target}: network")
+    parse(StudySpec, {**document, "network": network}, str(target))
     return f"# Restrictions of {advice.space.name}, proposed by `netspace refine`.\n{dump_yaml(document)}"
 
 
@@ -253,6 +252,34 @@ def _names_in_catalogue(entry: Any, name: str, folder: Path) -> bool:
     if not isinstance(entry, str) or is_document(entry.rpartition("#")[0] or entry) or (folder / entry).is_file():
         return False
     return bool(get(entry).name == name)
+
+
+def _moved(document: dict[str, Any], old: Path, new: Path) -> dict[str, Any]:
+    """Return a study whose relative paths, of images and of code and networks, are relative to another folder."""
+
+    def moved(path: Any) -> Any:
+        return os.path.relpath((old / str(path)).resolve(), new.resolve()) if (old / str(path)).exists() else path
+
+    def moved_file(name: Any) -> Any:
+        """Return the name of a network or of code; of one that is not in a file as it is."""
+        if (old / str(name)).is_file():
+            return moved(name)
+        source, colon, thing = str(name).rpartition(":")
+        return f"{moved(source)}{colon}{thing}" if source.endswith(".py") else name
+
+    changed = dict(document)
+    data, network, networks = (changed.get(key) for key in ("data", "network", "networks"))
+    if isinstance(data, Mapping):
+        changed["data"] = {**data, "source": moved(data["source"])} if "source" in data else data
+    elif data is not None:
+        changed["data"] = moved(data)
+    if isinstance(network, Mapping) and "block" in network:
+        changed["network"] = {**network, "block": moved_file(network["block"])}
+    if isinstance(networks, Mapping):
+        changed["networks"] = {**networks, "names": [moved_file(one) for one in networks["names"]]}
+    elif networks is not None:
+        changed["networks"] = [moved_file(one) for one in ([networks] if isinstance(networks, str) else networks)]
+    return changed
 
 
 def _in_place(space: DesignSpace, folder: Path) -> dict[str, Any]:
