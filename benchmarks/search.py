@@ -79,6 +79,7 @@ def main() -> None:
     assert settled is not None
     assert settled.threads is not None
     winner = found.best[0].config
+    assert isinstance(winner, AnyNetConfig)
     changes = {"num_classes": winner.num_classes, "in_channels": winner.in_channels, "stem": winner.stem.model_dump()}
     config = scaled_down("RegNetX-200MF", parse_window(given.params)[1], study.data.resolution, changes)
     cost = complexity(config, study.data.resolution)

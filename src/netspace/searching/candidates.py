@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspace.arch import AnyNetConfig
+from netspace.arch.built import NetworkConfig
 from netspace.arch.features import FeatureTable
 from netspace.errors import WindowError
 from netspace.searching.listed import listed_run
@@ -49,7 +49,7 @@ class Candidate:
 
     space: str
     row: int
-    config: AnyNetConfig
+    config: NetworkConfig
     flops: int
     params: int
     errors: tuple[float, ...]
@@ -166,7 +166,6 @@ class Candidates:
         latency = self._study.spec.latency
         population = self._pools[one.space]
         config = population[one.row]
-        assert isinstance(config, AnyNetConfig)  # a search looks at the spaces of the catalogue alone
         return Candidate(
             space=one.space,
             row=one.row,

@@ -1,7 +1,7 @@
 """Settles a search: looks at the images, chooses what was left open, measures, and writes it all into the folder."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from netspace.searching.choices import (
 from netspace.searching.looking import Look, look_at
 from netspace.searching.settled import NAME, STUDY, SearchSpec, Settled
 from netspace.searching.sizes import choose_sizes, written
+from netspace.space import DesignSpace
+from netspace.space.spec import load_all, space_from_dict
 from netspace.study.spec import StudySpec
 from netspace.study.study import Study
 from netspace.training.images.sources import located
@@ -117,7 +119,11 @@ def _chosen(
     resolution = choose_resolution(look, asked.resolution, device)
     note(resolution.choice)
     stem = choose_stem(resolution.value, asked.stem)
-    note(stem.choice)
+    spaces, has_stem = _spaces(SPACES if asked.spaces is None else asked.spaces)
+    if has_stem:
+        note(stem.choice)
+    elif asked.stem is not None:
+        raise ConfigError("--stem has no effect: the networks of these spaces are made by functions")
     validation = choose_validation(look, asked.data.validation)
     note(validation.choice)
     training = asked.data.train or sum(look.counts) - (validation.value or 0)
@@ -130,13 +136,38 @@ def _chosen(
         data["validation"] = validation.value
     content: dict[str, Any] = {
         "name": NAME,
-        "spaces": list(SPACES if asked.spaces is None else asked.spaces),
+        "spaces": spaces,
         "seed": asked.seed,
         **{measure: [low, None if math.isinf(high) else high] for measure, (low, high) in windows.items()},
         "resolution": resolution.value,
         "data": data,
-        "network": {"stem": stem.value},
     }
+    if has_stem:
+        content["network"] = {"stem": stem.value}
     if asked.latency is not None:
         content["latency"] = asked.latency
     return content, recipe.value
+
+
+def _spaces(asked: Sequence[str | dict[str, Any]]) -> tuple[list[Any], bool]:
+    """Return spaces as the study has them, files by their whole path as images are, and whether they have a stem.
+
+    Raises:
+        ConfigError, UnknownNameError: there is no such space, it breaks a rule, or they have different parameters of
+            someone's own: one predictor cannot learn from them together.
+    """
+    found: list[Any] = []
+    spaces: list[DesignSpace] = []
+    for entry in asked:
+        if not isinstance(entry, str):
+            found.append(entry)
+            spaces.append(space_from_dict(entry, "search"))
+            continue
+        file, sign, name = entry.partition("#")
+        found.append(f"{Path(file).resolve()}{sign}{name}" if Path(file).is_file() else entry)
+        spaces += [one.space for one in load_all(entry)]
+    built = [space.kind == "builder" for space in spaces]
+    if len({(is_built, space.own) for is_built, space in zip(built, spaces, strict=True)}) > 1:
+        named = ", ".join(space.name for space in spaces)
+        raise ConfigError(f"--space: these have different parameters of their own ({named}); search one at a time")
+    return found, not any(built)

@@ -4,8 +4,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from netspace.arch import AnyNetConfig
+from netspace.arch.built import BuiltConfig, NetworkConfig
 from netspace.models.package import Package
+from netspace.results.runs import structure
 from netspace.searching.candidates import Candidate
 from netspace.searching.choices import Choice
 from netspace.space.constraints import format_count
@@ -57,7 +58,7 @@ def summary(
 
 
 def published_summary(
-    source: str, choices: Sequence[Choice], config: AnyNetConfig, package: Package, folder: Path
+    source: str, choices: Sequence[Choice], config: NetworkConfig, package: Package, folder: Path
 ) -> str:
     """Return the summary of a search among published networks."""
     lines = [f"Network search on {source}, among the published networks", ""]
@@ -92,7 +93,9 @@ def _line(one: Candidate) -> str:
     return f"{one.name}: {likely.estimate:.1f} % ({likely.low:.1f} to {likely.high:.1f}), measured {measured} %, {size}"
 
 
-def _shape(config: AnyNetConfig) -> str:
+def _shape(config: NetworkConfig) -> str:
+    if isinstance(config, BuiltConfig):
+        return f"{config.builder}: {structure(config.to_dict())}"
     stages = config.stages
     depths, widths = ("-".join(str(getattr(stage, name)) for stage in stages) for name in ("depth", "width"))
     squeezed = ", squeeze-and-excitation" if config.se_ratio else ""

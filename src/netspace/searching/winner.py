@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from netspace.arch import AnyNetConfig
+from netspace.arch.built import NetworkConfig
 from netspace.errors import DivergedError
 from netspace.models import build
+from netspace.models.anynet import AnyNet
 from netspace.models.hub import describe, from_pretrained
 from netspace.models.package import MeasuredError, Package
 from netspace.searching.settled import Settled
@@ -28,7 +29,7 @@ _DONE = "result.json"  # which a training's folder gets last
 
 def train_winner(
     folder: Path,
-    config: AnyNetConfig,
+    config: NetworkConfig,
     images: ImageData,
     *,
     name: str,
@@ -66,7 +67,10 @@ def train_winner(
         return
     place = usable_device(device)
     model = build(config, seed=seed, **recipe.build_options())
-    start = None if published is None else start_from_published(model, published)
+    start = None
+    if published is not None:
+        assert isinstance(model, AnyNet)  # as all networks of the zoo are
+        start = start_from_published(model, published)
     if start is not None:
         images = start.prepared(images, data)
     kept = TrainingFolder.new(
@@ -119,7 +123,7 @@ def note_test_error(folder: Path, device: str) -> Package:
     return package
 
 
-def with_threads(settled: Settled, folder: Path, config: AnyNetConfig, images: ImageData, device: str) -> Settled:
+def with_threads(settled: Settled, folder: Path, config: NetworkConfig, images: ImageData, device: str) -> Settled:
     """Return what was settled with the threads of the winner's training, measured once and written down."""
     if settled.threads is not None:
         return settled
