@@ -1,4 +1,4 @@
-"""A search small enough for a test: a few digits, networks of under 0.2 MF, trained for one epoch."""
+"""A search small enough for a test: a few digits, networks of under 0.4 MF, trained for one epoch."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from netspace.study.planning import Speed
 from netspace.training import DataSpec
 
 SMALL = {
-    "flops": "20K:150K",
+    "flops": "50K:400K",
     "spaces": ["RegNetX"],
     "resolution": 20,
     "epochs": 3,
