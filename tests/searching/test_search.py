@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import netspace as ns
+from netspace.errors import ConfigError, WeightsError
 from netspace.searching import sizes
 from netspace.training import loop as training_loop
 
@@ -104,3 +105,44 @@ def test_the_next_best_takes_the_place_of_a_winner_that_diverges(digits, small, 
     diverged = found.best[1].name
     assert f"trained fully, {diverged} diverged, and the next best took its place" in found.summary
     assert (tmp_path / "found" / f"diverged-{diverged.replace(' ', '-')}" / "training.json").is_file()
+
+
+MODELS = """
+from torch import nn
+
+
+def build(num_classes, in_channels, width):
+    layers = [nn.Conv2d(in_channels, width, 3, stride=2), nn.BatchNorm2d(width), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, num_classes))
+"""
+
+
+@pytest.mark.slow
+def test_a_space_over_ones_own_function_ends_with_a_package_that_must_be_trusted(digits, small, tmp_path, monkeypatch):
+    for name in ("ROUNDS", "CHOSEN", "RANDOM"):
+        monkeypatch.setattr(sizes, name, 2 if name == "RANDOM" else 1)
+    monkeypatch.setattr("netspace.searching.stages.write_report", lambda *_, **__: None)
+    (tmp_path / "models.py").write_text(MODELS)
+    (tmp_path / "own.yaml").write_text("name: Own\nbuilder: models.py:build\nparameters: {width: {uniform: [4, 64]}}\n")
+    told = []
+    options = small | {"spaces": [str(tmp_path / "own.yaml")], "flops": "5K:60K"}
+    found = ns.search(digits, tmp_path / "found", **options, tell=told.append)
+    assert "stem" not in [choice.what for choice in told]
+    assert 4 <= found.best[0].config.arguments["width"] <= 64
+    assert found.model(found.model.transform(np.zeros((28, 28), np.uint8))[None]).shape == (1, 10)
+
+    package = tmp_path / "found" / "package"
+    assert found.summary.rstrip().endswith("package IMAGE... --trust-code")
+    assert "`code/models.py` of this folder: read it first" in (package / "README.md").read_text()
+    with pytest.raises(WeightsError, match="read it, then pass trust_code=True"):
+        ns.from_pretrained(package)
+
+
+def test_the_stem_of_a_space_over_a_function_and_unlike_spaces_are_refused(digits, small, tmp_path):
+    (tmp_path / "models.py").write_text(MODELS)
+    (tmp_path / "own.yaml").write_text("name: Own\nbuilder: models.py:build\nparameters: {width: {uniform: [4, 64]}}\n")
+    own = str(tmp_path / "own.yaml")
+    with pytest.raises(ConfigError, match="--stem has no effect"):
+        ns.search(digits, tmp_path / "found", **small | {"spaces": [own], "stem": "simple"})
+    with pytest.raises(ConfigError, match=r"different parameters of their own \(RegNetX, Own\)"):
+        ns.search(digits, tmp_path / "found", **small | {"spaces": ["RegNetX", own]})

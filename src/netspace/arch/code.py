@@ -58,6 +58,11 @@ class Code(Document):
         """Whether it is in a file, and not in something that Python can import."""
         return self.source.endswith(".py")
 
+    @property
+    def of_library(self) -> bool:
+        """Whether a library that netspace knows has it; whoever runs other code should trust who wrote it."""
+        return self.source in LIBRARIES
+
     def __str__(self) -> str:
         return self.code
 

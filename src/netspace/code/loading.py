@@ -14,7 +14,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from netspace.arch.code import LIBRARIES, Code, code_from, know_file, known_file, sources
+from netspace.arch.code import Code, code_from, know_file, known_file, sources
 from netspace.errors import ConfigError, first_line, raise_unknown, short
 
 
@@ -68,7 +68,7 @@ def load(code: Code) -> Maker:
     Raises:
         ConfigError: it cannot be found or imported, has changed, or is nothing that can be called by name.
     """
-    call = _of_library(code) if code.source in LIBRARIES else _found(code)
+    call = _of_library(code) if code.of_library else _found(code)
     if not callable(call):
         raise ConfigError(f"{code}: must be a function or a class, got {short(call)}")
     try:

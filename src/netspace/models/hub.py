@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from netspace.arch.built import BuiltConfig, NetworkConfig, code_of, network_from
-from netspace.arch.code import LIBRARIES, Code, know_file, known_file, sources
+from netspace.arch.code import Code, know_file, known_file, sources
 from netspace.errors import ConfigError, WeightsError, first_line
 from netspace.models.anynet import build
 from netspace.models.backbone import Described
@@ -117,7 +117,7 @@ def _made_by(
     trusted: bool,
 ) -> Described:
     """Return the network of a package that code makes, if the code may run."""
-    if code.source not in LIBRARIES and not trusted:
+    if not code.of_library and not trusted:
         where = f"{source}/{CODE}/{code.source}" if code.in_file else f"the module {code.source}"
         raise WeightsError(
             f"{source}: the network is built by code from outside netspace, {code.name} in {where} (digest "

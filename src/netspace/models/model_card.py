@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from netspace.arch.built import BuiltConfig, NetworkConfig
+from netspace.arch.built import BuiltConfig, NetworkConfig, code_of
 from netspace.code import complexity_of
 from netspace.documents import dump_yaml
 from netspace.models.package import Package
@@ -21,11 +21,7 @@ def model_card(package: Package, config: NetworkConfig) -> str:
         f"It takes {colour} images of {size} x {size} pixels (the shorter side resized bicubically, the centre "
         f"cropped) and costs {cost.flops:,} multiply-adds; it has {cost.params:,} parameters.",
         "## Use",
-        "```python\nfrom netspace.models.hub import from_pretrained\nfrom PIL import Image\n\n"
-        'model = from_pretrained("FOLDER or OWNER/NAME").eval()\n'
-        'logits = model(model.transform(Image.open("FILE"))[None])\n'
-        "print(model.classes[int(logits.argmax())])\n```",
-        "or, on the command line, `netspace predict FOLDER IMAGE...`.",
+        *_use(config),
         "## Errors",
         _errors(package),
         "## Training",
@@ -40,6 +36,22 @@ def _kind(config: NetworkConfig) -> str:
     if isinstance(config, BuiltConfig):
         return f"A network that {config} builds and"
     return f"A {config.block} network of {config.total_depth} blocks"
+
+
+def _use(config: NetworkConfig) -> list[str]:
+    code = code_of(config)
+    argument = option = warning = ""
+    if code is not None and not code.of_library:
+        argument, option = ", trust_code=True", " --trust-code"
+        where = f"`code/{code.source}` of this folder" if code.in_file else f"`{code.source}`, which must be installed"
+        warning = f" Either runs {where}: read it first."
+    return [
+        "```python\nfrom netspace.models.hub import from_pretrained\nfrom PIL import Image\n\n"
+        f'model = from_pretrained("FOLDER or OWNER/NAME"{argument}).eval()\n'
+        'logits = model(model.transform(Image.open("FILE"))[None])\n'
+        "print(model.classes[int(logits.argmax())])\n```",
+        f"or, on the command line, `netspace predict FOLDER IMAGE...{option}`.{warning}",
+    ]
 
 
 def _front_matter(package: Package) -> dict[str, Any]:

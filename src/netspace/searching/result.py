@@ -36,7 +36,8 @@ class SearchResult:
     @cached_property
     def model(self) -> Described:
         """The winner, trained, with its `transform` and `classes`; in evaluation mode."""
-        return from_pretrained(self.folder / PACKAGE).eval()
+        # code of one's own in it is the code that this search has trained its networks by
+        return from_pretrained(self.folder / PACKAGE, trust_code=True).eval()
 
     def as_dict(self) -> dict[str, Any]:
         """Return what was found as plain values."""

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from netspace.arch.built import BuiltConfig, NetworkConfig
+from netspace.arch.built import BuiltConfig, NetworkConfig, code_of
 from netspace.models.package import Package
 from netspace.results.runs import structure
 from netspace.searching.candidates import Candidate
@@ -54,7 +54,7 @@ def summary(
     lines += ["", f"Winner: {winner.name}, {_shape(winner.config)}"]
     if latency is not None:
         lines.append(f"  latency {winner.latency_ms:.3g} ms, for {latency}")
-    return "\n".join([*lines, *_end(package, folder)])
+    return "\n".join([*lines, *_end(package, folder, winner.config)])
 
 
 def published_summary(
@@ -64,10 +64,10 @@ def published_summary(
     lines = [f"Network search on {source}, among the published networks", ""]
     lines += [f"  {choice}" for choice in choices]
     lines += ["", f"Winner: {package.name}, {_shape(config)}, trained on from {package.started_from}"]
-    return "\n".join([*lines, *_end(package, folder)])
+    return "\n".join([*lines, *_end(package, folder, config)])
 
 
-def _end(package: Package, folder: Path) -> list[str]:
+def _end(package: Package, folder: Path, config: NetworkConfig) -> list[str]:
     """Return what the winner's errors are, and where everything is."""
     lines = [f"  {_measured(package, split)}" for split in ("test", "validation") if _has(package, split)]
     if not _has(package, "test"):
@@ -79,7 +79,9 @@ def _end(package: Package, folder: Path) -> list[str]:
     page = folder / "report" / "index.html"
     lines += ["", f"Package: {folder / 'package'}"]
     lines += [f"Page:    {page}"] if page.is_file() else []
-    return [*lines, f"Next:    netspace predict {shlex.quote(str(folder / 'package'))} IMAGE...", ""]
+    code = code_of(config)
+    trusted = " --trust-code" if code is not None and not code.of_library else ""
+    return [*lines, f"Next:    netspace predict {shlex.quote(str(folder / 'package'))} IMAGE...{trusted}", ""]
 
 
 def _line(one: Candidate) -> str:
