@@ -246,10 +246,12 @@ class Driven:
     def left(self) -> list[str]:
         """Return what lies in the folder beside the study, its store and this script's log.
 
-        The logs of SLURM jobs that ended badly are kept on purpose, for whoever asks why.
+        The logs of SLURM jobs that ended badly are kept on purpose, for whoever asks why. A file that says `blat` is
+        Python's: its `tempfile` writes one to see whether it may, and who is killed then leaves it.
         """
         kept = {"study.yaml", "driver.log", f"{self.name}.db", ".netspace-slurm"}
-        return sorted(entry.name for entry in self._folder.iterdir() if entry.name not in kept)
+        found = [entry for entry in self._folder.iterdir() if entry.name not in kept]
+        return sorted(entry.name for entry in found if not (entry.is_file() and entry.read_bytes() == b"blat"))
 
 
 def curve_length(text: str) -> int:
